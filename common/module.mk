@@ -1,0 +1,6 @@
+# The shared library: one archive; a program takes from it only what it calls.
+COMMON_SRC := $(wildcard common/*/*.c)
+
+# The version reaches the code in one object.
+$(BUILD)/common/base/version.o: packaging/VERSION
+$(BUILD)/common/base/version.o: CPPFLAGS += -DPERCALE_VERSION='"$(VERSION)"'

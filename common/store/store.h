@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store: one interface to every datastore, asynchronous, on the loop.
+ *
+ * Drivers: "typha" (every node daemon: a connection to typhad) and "embedded" (typhad and calicoctl: an SQLite file); etcdv3 and kubernetes find their
+ * place here. Every call is answered exactly once, unless it returned an error at once; answers may come before the call
+ * returns only where a driver says so (none does).
+ *
+ * A watch delivers only true differences. Whatever happens underneath — a lost connection, a compaction, a snapshot in place of
+ * deltas — the watcher sees each object's changes in order, a removal for each object that went, and on_in_sync() whenever it is again up to date.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "common/model/resource.h"
+
+struct err;
+struct store;
+
+enum store_status {
+	STORE_OK,
+	STORE_NOT_FOUND,
+	STORE_ALREADY_EXISTS, /* items[0]: what is there */
+	STORE_CONFLICT,       /* the revision has moved on; items[0]: what is there now */
+	STORE_INVALID,        /* the request makes no sense */
+	STORE_UNAVAILABLE,    /* no connection, a deadline passed, the datastore failed: retry later; it may or may not have happened */
+};
+const char *store_status_str(enum store_status s);
+
+struct store_result {
+	enum store_status status;
+	const char *text;               /* a sentence when not OK; never NULL then */
+	uint64_t header_revision;       /* the datastore's own revision */
+	struct resource *const *items;  /* get: 1; list: n, sorted by namespace and name; create, update, apply: 1 with the new revision and what was stored; delete: 1, what is gone */
+	size_t n;
+};
+/* r is borrowed for the call. */
+typedef void store_done_fn(void *arg, const struct store_result *r);
+
+struct store_watch_ops {
+	void (*on_update)(void *arg, const struct resource *r);  /* new or changed; borrowed */
+	void (*on_remove)(void *arg, model_kind kind, const char *ns, const char *name);
+	void (*on_in_sync)(void *arg);
+	void (*on_down)(void *arg, const char *why);             /* what was delivered may grow old; may be NULL */
+};
+
+struct store_ops {
+	void (*get)(struct store *s, model_kind kind, const char *ns, const char *name, store_done_fn *fn, void *arg);
+	void (*list)(struct store *s, model_kind kind, const char *ns, const char *name_prefix, store_done_fn *fn, void *arg);
+	void (*create)(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
+	void (*update)(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
+	void (*apply)(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
+	void (*remove)(struct store *s, model_kind kind, const char *ns, const char *name, uint64_t revision, store_done_fn *fn, void *arg);
+	int (*watch)(struct store *s, const model_kind *kinds, size_t n, const struct store_watch_ops *ops, void *arg);
+	void (*free)(struct store *s);
+};
+
+struct store {
+	const struct store_ops *ops;
+	uv_loop_t *loop;
+};
+
+/* Drivers. */
+/* path: typhad's api.sock. program and node go into the Hello. Connects, and reconnects, by itself. */
+int store_typha_open(uv_loop_t *loop, const char *path, const char *program, const char *node, struct store **ret, struct err *err);
+/* path: the database file, created when absent. -EINVAL when it is not one, or newer than this software: nothing is changed then. */
+int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, struct err *err);
+
+/* Calls under way are answered STORE_UNAVAILABLE first. NULL is fine. */
+void store_free(struct store *s);
+
+void store_get(struct store *s, model_kind kind, const char *ns, const char *name, store_done_fn *fn, void *arg);
+/* ns NULL: all namespaces. name_prefix NULL: all names. */
+void store_list(struct store *s, model_kind kind, const char *ns, const char *name_prefix, store_done_fn *fn, void *arg);
+/* The resource is borrowed for the call. create ignores the revision; update with revision 0 is unconditional, but the object must exist; apply creates or replaces. */
+void store_create(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
+void store_update(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
+void store_apply(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
+/* revision 0: whatever is there. */
+void store_remove(struct store *s, model_kind kind, const char *ns, const char *name, uint64_t revision, store_done_fn *fn, void *arg);
+/* One watch per store. n 0: all kinds. ops is borrowed. */
+int store_watch(struct store *s, const model_kind *kinds, size_t n, const struct store_watch_ops *ops, void *arg);
+
+/* For programs that do one thing at a time (calicoctl): runs the loop until the call is answered, and gives a copy of the result, freed with store_result_free(). */
+struct store_result *store_result_copy(const struct store_result *r);
+void store_result_free(struct store_result *r);
