@@ -10,7 +10,6 @@
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.SECONDARY:
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -115,6 +114,8 @@ PROTOS  := $(wildcard proto/*.proto)
 PROTO_C := $(patsubst %.proto,$(BUILD)/%.pb-c.c,$(PROTOS))
 PROTO_H := $(PROTO_C:.c=.h)
 PROTO_O := $(PROTO_C:.c=.o)
+protos: $(PROTO_C) $(PROTO_H) # named here, the files are no intermediates: make keeps them
+.PHONY: protos
 
 $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h &: proto/%.proto $(PROTOS)
 	$(call say,PROTOC,$<)
