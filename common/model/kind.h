@@ -24,4 +24,5 @@ struct kind_info {
 const struct kind_info *kind_info(model_kind kind);          /* NULL when unknown */
 const struct kind_info *kind_by_name(const char *name);      /* exact: "IPPool" */
 const struct kind_info *kind_by_alias(const char *alias);    /* any case */
+const struct kind_info *kind_by_message(const ProtobufCMessageDescriptor *d); /* NULL: not the message of a kind */
 const struct kind_info *kind_next(const struct kind_info *k);/* NULL starts; NULL ends */

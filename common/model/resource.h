@@ -42,7 +42,9 @@ V3__ObjectMeta *model_meta(ProtobufCMessage *msg, bool create);
  */
 int resource_from_msg(ProtobufCMessage *msg, struct resource **ret, struct err *err);
 
-/* Generic walkers. Results are freed with msg_free(). */
+/*
+ * Generic walkers. Results are freed with msg_free(). The entries of a map compare equal in any order.
+ */
 ProtobufCMessage *msg_new(const ProtobufCMessageDescriptor *d);
 ProtobufCMessage *msg_copy(const ProtobufCMessage *m);
 bool msg_equal(const ProtobufCMessage *a, const ProtobufCMessage *b);
@@ -53,13 +55,22 @@ void msg_set_str(char **field, const char *value); /* NULL clears */
 const char *meta_get(size_t n, V3__ObjectMeta__LabelsEntry *const *entries, const char *key);
 void meta_set(size_t *n, V3__ObjectMeta__LabelsEntry ***entries, const char *key, const char *value); /* value NULL removes */
 
-/* Packs into out (appended); unpacks. The result of unpack is freed with msg_free(). NULL: not such a message. */
+/* Whether d is the entry of a map<> field: key = 1 and value = 2, and a name that ends in Entry. */
+bool msg_is_map_entry(const ProtobufCMessageDescriptor *d);
+
+/*
+ * Packs into out (appended); unpacks. The result of unpack is freed with msg_free(). NULL: not such a message. Entries of maps that came without key or value
+ * have the empty ones: nobody has to look for NULL there.
+ */
 void msg_pack(const ProtobufCMessage *m, struct buf *out);
 ProtobufCMessage *msg_unpack(const ProtobufCMessageDescriptor *d, const void *data, size_t len);
 
-/* A name for a WorkloadEndpoint from its identity (upstream's escaping). -EINVAL when a segment may not be used. */
+/*
+ * A name for a WorkloadEndpoint from its identity (upstream's escaping). The third segment is the pod (k8s), the container's ID (cni), the word libnetwork
+ * (libnetwork; what is given is ignored) or the workload (all others). -EINVAL when a segment may not be used: empty, or '-' at its beginning or end.
+ */
 int wep_name(const char *node, const char *orchestrator, const char *workload_or_pod_or_container, const char *endpoint,
 	     char **ret, struct err *err);
-/* By a WorkloadEndpointSpec's own fields. */
 struct V3__WorkloadEndpointSpec;
+/* By a WorkloadEndpointSpec's own fields. */
 int wep_name_of(const struct V3__WorkloadEndpointSpec *spec, char **ret, struct err *err);
