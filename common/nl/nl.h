@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nl: thin, batched netlink over libnl-3's sockets and message builders.
+ * nl: thin, batched netlink with libnl-3's messages (and names that are not libnl's: nl_close, nl_dump, nl_send, nl_recv are).
  *
  * A connection belongs to the network namespace it was opened in, for ever. Requests are gathered in a batch and leave in as
  * few sendmsg() calls as fit; each carries an id of the caller's, and each gets its own verdict. Blocking: netlink answers from the kernel
@@ -18,8 +18,8 @@ struct nl_conn;
 struct nl_msg; /* libnl's */
 
 /* protocol: NETLINK_ROUTE, NETLINK_NETFILTER ... netns_fd -1: the calling thread's namespace. */
-int nl_open(int protocol, int netns_fd, struct nl_conn **ret, struct err *err);
-void nl_close(struct nl_conn *c); /* NULL is fine */
+int nl_conn_open(int protocol, int netns_fd, struct nl_conn **ret, struct err *err);
+void nl_conn_close(struct nl_conn *c); /* NULL is fine */
 
 /* ---- one request ---- */
 
@@ -37,7 +37,7 @@ typedef int nl_reply_fn(const struct nlmsghdr *h, void *arg);
  * Sends msg (taken) as a dump and hands every message of the answer to fn. -EINTR (the kernel changed underneath) is
  * retried three times: fn may then see things twice, so it must begin afresh when *restart, told by a call with h == NULL, happens.
  */
-int nl_dump(struct nl_conn *c, struct nl_msg *msg, nl_reply_fn *fn, void *arg, struct err *err);
+int nl_dump_all(struct nl_conn *c, struct nl_msg *msg, nl_reply_fn *fn, void *arg, struct err *err);
 int nl_get(struct nl_conn *c, struct nl_msg *msg, nl_reply_fn *fn, void *arg, struct err *err);
 
 /* ---- many ---- */
