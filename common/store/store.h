@@ -3,8 +3,11 @@
  * store: one interface to every datastore, asynchronous, on the loop.
  *
  * Drivers: "typha" (every node daemon: a connection to typhad) and "embedded" (typhad and calicoctl: an SQLite file); etcdv3 and kubernetes find their
- * place here. Every call is answered exactly once, unless it returned an error at once; answers may come before the call
- * returns only where a driver says so (none does).
+ * place here. Every call is answered exactly once, and never before the call returns.
+ *
+ * Objects that come out of a store carry metadata.resourceVersion as upstream's client has it, beside r->revision; what goes in is
+ * judged by r->revision alone, and an r whose name or namespace disagree with its metadata is STORE_INVALID. The driver does what upstream's client
+ * library does on a write: uid and creationTimestamp are set at creation and kept ever after, resourceVersion and selfLink are not stored.
  *
  * A watch delivers only true differences. Whatever happens underneath — a lost connection, a compaction, a snapshot in place of
  * deltas — the watcher sees each object's changes in order, a removal for each object that went, and on_in_sync() whenever it is again up to date.
@@ -30,7 +33,7 @@ const char *store_status_str(enum store_status s);
 
 struct store_result {
 	enum store_status status;
-	const char *text;               /* a sentence when not OK; never NULL then */
+	const char *text;               /* a sentence when not OK; never NULL then; what upstream's client says where it has words for it */
 	uint64_t header_revision;       /* the datastore's own revision */
 	struct resource *const *items;  /* get: 1; list: n, sorted by namespace and name; create, update, apply: 1 with the new revision and what was stored; delete: 1, what is gone */
 	size_t n;
@@ -66,6 +69,22 @@ struct store {
 int store_typha_open(uv_loop_t *loop, const char *path, const char *program, const char *node, struct store **ret, struct err *err);
 /* path: the database file, created when absent. -EINVAL when it is not one, or newer than this software: nothing is changed then. */
 int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, struct err *err);
+
+/* What the embedded driver has counted since it was opened. */
+struct store_embedded_stats {
+	uint64_t revision;      /* of the datastore, as last seen */
+	uint64_t writes;        /* that are durable */
+	uint64_t commits;       /* that it took: writes that wait while another commit runs share one */
+	uint64_t commits_failed;
+	uint64_t conflicts;
+	uint64_t reads;
+	uint64_t bad_values;    /* keys whose value cannot be read: skipped, left as they are */
+	uint64_t foreign_changes; /* found in the file, made by another process */
+	const char *last_error; /* of the last write when that failed; else NULL. Lives until the next call on the store. */
+};
+void store_embedded_stats(const struct store *s, struct store_embedded_stats *ret);
+/* Calls fn for every value that cannot be read. */
+void store_embedded_bad_values(const struct store *s, void (*fn)(void *arg, const char *key, const char *why), void *arg);
 
 /* Calls under way are answered STORE_UNAVAILABLE first. NULL is fine. */
 void store_free(struct store *s);

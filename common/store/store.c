@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* store: what all drivers share: the calls' front doors, words for statuses, copies of results. */
+#include "common/store/store.h"
+
+#include <string.h>
+
+#include "common/base/mem.h"
+
+const char *store_status_str(enum store_status s)
+{
+	switch (s) {
+	case STORE_OK:
+		return "ok";
+	case STORE_NOT_FOUND:
+		return "not found";
+	case STORE_ALREADY_EXISTS:
+		return "already exists";
+	case STORE_CONFLICT:
+		return "conflict";
+	case STORE_INVALID:
+		return "invalid";
+	case STORE_UNAVAILABLE:
+		return "unavailable";
+	}
+	return "unknown";
+}
+
+void store_free(struct store *s)
+{
+	if (s)
+		s->ops->free(s);
+}
+
+void store_get(struct store *s, model_kind kind, const char *ns, const char *name,
+	       store_done_fn *fn, void *arg)
+{
+	s->ops->get(s, kind, ns, name, fn, arg);
+}
+
+void store_list(struct store *s, model_kind kind, const char *ns, const char *name_prefix,
+		store_done_fn *fn, void *arg)
+{
+	s->ops->list(s, kind, ns, name_prefix, fn, arg);
+}
+
+void store_create(struct store *s, const struct resource *r, store_done_fn *fn, void *arg)
+{
+	s->ops->create(s, r, fn, arg);
+}
+
+void store_update(struct store *s, const struct resource *r, store_done_fn *fn, void *arg)
+{
+	s->ops->update(s, r, fn, arg);
+}
+
+void store_apply(struct store *s, const struct resource *r, store_done_fn *fn, void *arg)
+{
+	s->ops->apply(s, r, fn, arg);
+}
+
+void store_remove(struct store *s, model_kind kind, const char *ns, const char *name,
+		  uint64_t revision, store_done_fn *fn, void *arg)
+{
+	s->ops->remove(s, kind, ns, name, revision, fn, arg);
+}
+
+int store_watch(struct store *s, const model_kind *kinds, size_t n,
+		const struct store_watch_ops *ops, void *arg)
+{
+	return s->ops->watch(s, kinds, n, ops, arg);
+}
+
+struct store_result *store_result_copy(const struct store_result *r)
+{
+	struct store_result *copy = xcalloc(1, sizeof(*copy));
+	struct resource **items = xcalloc(r->n ? r->n : 1, sizeof(*items));
+
+	for (size_t i = 0; i < r->n; i++)
+		items[i] = resource_copy(r->items[i]);
+	copy->status = r->status;
+	copy->text = xstrdup(r->text);
+	copy->header_revision = r->header_revision;
+	copy->items = items;
+	copy->n = r->n;
+	return copy;
+}
+
+void store_result_free(struct store_result *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n; i++)
+		resource_free(r->items[i]);
+	free((void *)r->items);
+	free((void *)r->text);
+	free(r);
+}
