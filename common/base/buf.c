@@ -63,7 +63,8 @@ void buf_be16(struct buf *b, uint16_t v)
 
 void buf_be32(struct buf *b, uint32_t v)
 {
-	uint8_t bytes[4] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v };
+	uint8_t bytes[4] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8),
+		             (uint8_t)v };
 
 	buf_add(b, bytes, sizeof(bytes));
 }

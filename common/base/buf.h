@@ -11,15 +11,15 @@ struct buf {
 	size_t len, cap;
 };
 
-void buf_done(struct buf *b);                     /* frees; b is empty again. A CLEANUP() function */
-void buf_clear(struct buf *b);                    /* keeps the memory */
-void *buf_extend(struct buf *b, size_t len);      /* room for len more; the caller fills it */
+void buf_done(struct buf *b);                /* frees; b is empty again. A CLEANUP() function */
+void buf_clear(struct buf *b);               /* keeps the memory */
+void *buf_extend(struct buf *b, size_t len); /* room for len more; the caller fills it */
 void buf_add(struct buf *b, const void *p, size_t len);
 void buf_str(struct buf *b, const char *s);
 void buf_byte(struct buf *b, uint8_t v);
 void buf_be16(struct buf *b, uint16_t v);
 void buf_be32(struct buf *b, uint32_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_consume(struct buf *b, size_t len);      /* drops len bytes at the front */
-const char *buf_cstr(struct buf *b);              /* "" when empty; valid until the next change */
-char *buf_take(struct buf *b);                    /* the string, now the caller's; b is empty */
+void buf_consume(struct buf *b, size_t len); /* drops len bytes at the front */
+const char *buf_cstr(struct buf *b);         /* "" when empty; valid until the next change */
+char *buf_take(struct buf *b);               /* the string, now the caller's; b is empty */

@@ -11,10 +11,10 @@ struct mono_ms {
 };
 
 struct mono_ms mono_now(void);
-int64_t mono_since_ms(struct mono_ms then);              /* milliseconds from then to now */
+int64_t mono_since_ms(struct mono_ms then); /* milliseconds from then to now */
 struct mono_ms mono_after(struct mono_ms t, int64_t ms);
 bool mono_before(struct mono_ms a, struct mono_ms b);
 
-uint64_t wall_unix_ns(void);                              /* CLOCK_REALTIME */
+uint64_t wall_unix_ns(void); /* CLOCK_REALTIME */
 #define RFC3339_MAX sizeof("2026-03-02T10:11:12.345678901Z")
 void rfc3339_sec(char out[RFC3339_MAX], uint64_t unix_sec); /* "2026-03-02T10:11:12Z" */

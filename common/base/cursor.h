@@ -2,8 +2,8 @@
 /*
  * cursor: a view of bytes from outside that shrinks as it is read.
  *
- * Every read checks its bounds; a read that fails leaves the result and the cursor untouched. For a length field, take a
- * sub-cursor: what is inside cannot read past it.
+ * Every read checks its bounds; a read that fails leaves the result and the cursor untouched. For a
+ * length field, take a sub-cursor: what is inside cannot read past it.
  */
 #pragma once
 

@@ -34,7 +34,8 @@ int err_sys(struct err *err, const char *fmt, ...)
 		va_end(ap);
 		len = n < 0 ? 0 : (size_t)n;
 		if (len < sizeof(err->text))
-			(void)snprintf(err->text + len, sizeof(err->text) - len, ": %s", strerror(-code));
+			(void)snprintf(err->text + len, sizeof(err->text) - len, ": %s",
+			               strerror(-code));
 	}
 	return code;
 }
@@ -51,7 +52,8 @@ int err_wrap(struct err *err, int code, const char *fmt, ...)
 		memcpy(below, err->text, sizeof(below));
 		err->code = code;
 		/* A sentence that is too long loses its end, where the detail is repeated least. */
-		if ((size_t)snprintf(err->text, sizeof(err->text), "%s: %s", what, below) >= sizeof(err->text))
+		if ((size_t)snprintf(err->text, sizeof(err->text), "%s: %s", what, below) >=
+		    sizeof(err->text))
 			memcpy(err->text + sizeof(err->text) - 4, "...", 4);
 	}
 	return code;

@@ -2,9 +2,10 @@
 /*
  * err: a failure with a sentence.
  *
- * Functions that can fail in one way return a negative errno. Those with several ways also take a struct err, last,
- * and leave a sentence there that names the thing and the place. The struct is the caller's, on its stack; NULL is
- * allowed everywhere and means that nobody wants the sentence. Whoever decides what to do about the failure logs it.
+ * Functions that can fail in one way return a negative errno. Those with several ways also take a
+ * struct err, last, and leave a sentence there that names the thing and the place. The struct is
+ * the caller's, on its stack; NULL is allowed everywhere and means that nobody wants the sentence.
+ * Whoever decides what to do about the failure logs it.
  */
 #pragma once
 

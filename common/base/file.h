@@ -7,7 +7,8 @@
 
 struct err;
 
-/* Reads a whole file of at most max bytes into *ret, NUL-terminated, the caller's. -EFBIG beyond max. */
+/* Reads a whole file of at most max bytes into *ret, NUL-terminated, the caller's. -EFBIG beyond
+ * max. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err);
 
 /* Replaces path atomically: a temporary file beside it, fsync, rename, fsync of the directory. */
@@ -18,4 +19,5 @@ int dir_make(const char *path, mode_t mode, struct err *err);
 
 /* Writes value to an existing file in one write(2), as /proc/sys wants it. */
 int sysctl_write(const char *path, const char *value, struct err *err);
-int sysctl_read(const char *path, char *out, size_t size, struct err *err); /* without the newline */
+int sysctl_read(const char *path, char *out, size_t size,
+                struct err *err); /* without the newline */

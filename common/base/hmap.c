@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Chained buckets, a power of two of them, doubled when there are more entries than buckets. The hash is a keyed
- * multiply-and-fold over 8 bytes at a time; the key comes from the kernel once per process.
+ * Chained buckets, a power of two of them, doubled when there are more entries than buckets. The
+ * hash is a keyed multiply-and-fold over 8 bytes at a time; the key comes from the kernel once per
+ * process.
  */
 #include "common/base/hmap.h"
 

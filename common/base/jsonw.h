@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * jsonw: writes JSON, for those who only write it (ctl dumps, logs, CNI results). Commas, quoting and invalid UTF-8 are its
- * business; nesting is the caller's. A NULL key means: an element of an array, or the top value.
+ * jsonw: writes JSON, for those who only write it (ctl dumps, logs, CNI results). Commas, quoting
+ * and invalid UTF-8 are its business; nesting is the caller's. A NULL key means: an element of an
+ * array, or the top value.
  */
 #pragma once
 
@@ -21,7 +22,8 @@ void jsonw_end_object(struct jsonw *w);
 void jsonw_array(struct jsonw *w, const char *key);
 void jsonw_end_array(struct jsonw *w);
 void jsonw_str(struct jsonw *w, const char *key, const char *v); /* v NULL: null */
-void jsonw_strf(struct jsonw *w, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void jsonw_strf(struct jsonw *w, const char *key, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
 void jsonw_u64(struct jsonw *w, const char *key, uint64_t v);
 void jsonw_i64(struct jsonw *w, const char *key, int64_t v);
 void jsonw_double(struct jsonw *w, const char *key, double v);

@@ -10,7 +10,10 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(head) { &(head), &(head) }
+#define LIST_INIT(head)                                                                            \
+	{                                                                                          \
+		&(head), &(head)                                                                   \
+	}
 
 static inline void list_init(struct list *head)
 {
@@ -51,5 +54,6 @@ static inline void list_unlink(struct list *n)
 #define list_entry(n, type, member) container_of(n, type, member)
 #define list_for_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 /* it may be unlinked and freed in the body */
-#define list_for_each_safe(it, head)                                                                                   \
-	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
+#define list_for_each_safe(it, head)                                                               \
+	for (struct list *it = (head)->next, *it##_next = it->next; it != (head);                  \
+	     it = it##_next, it##_next = it->next)

@@ -59,7 +59,8 @@ int log_level_parse(const char *s, enum log_level *ret)
 		*ret = LOG_WARN;
 	else if (strcasecmp(s, "trace") == 0)
 		*ret = LOG_DEBUG;
-	else if (strcasecmp(s, "fatal") == 0 || strcasecmp(s, "panic") == 0 || strcasecmp(s, "none") == 0)
+	else if (strcasecmp(s, "fatal") == 0 || strcasecmp(s, "panic") == 0 ||
+	         strcasecmp(s, "none") == 0)
 		*ret = LOG_ERROR;
 	else
 		return -EINVAL;
@@ -98,8 +99,8 @@ static void write_line(struct buf *line)
 }
 
 /*
- * Splits key=value pairs at spaces outside double quotes and writes each as a member. Values that are plain
- * integers become numbers.
+ * Splits key=value pairs at spaces outside double quotes and writes each as a member. Values that
+ * are plain integers become numbers.
  */
 static void json_fields(struct jsonw *w, char *fields)
 {
@@ -136,8 +137,11 @@ static void json_fields(struct jsonw *w, char *fields)
 			if (*at)
 				at++;
 			*end = '\0';
-			if (*value && strspn(value + (*value == '-'), "0123456789") == strlen(value + (*value == '-')) &&
-			    isdigit((unsigned char)value[strlen(value) - 1]) && strlen(value) <= 19 &&
+			if (*value &&
+			    strspn(value + (*value == '-'), "0123456789") ==
+			            strlen(value + (*value == '-')) &&
+			    isdigit((unsigned char)value[strlen(value) - 1]) &&
+			    strlen(value) <= 19 &&
 			    (value[*value == '-'] != '0' || strlen(value) == 1))
 				jsonw_raw(w, key, value);
 			else

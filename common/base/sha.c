@@ -15,8 +15,10 @@ static uint32_t be32(const uint8_t *p)
 
 typedef void block_fn(uint32_t *state, const uint8_t *block);
 
-/* The framing that all three share: whole blocks, then 0x80, zeros and the length in bits (FIPS 180-4 section 5.1.1). */
-static void digest(const uint8_t *p, size_t len, uint32_t *state, block_fn *block, size_t out_len, uint8_t *out)
+/* The framing that all three share: whole blocks, then 0x80, zeros and the length in bits (FIPS
+ * 180-4 section 5.1.1). */
+static void digest(const uint8_t *p, size_t len, uint32_t *state, block_fn *block, size_t out_len,
+                   uint8_t *out)
 {
 	uint64_t bits = (uint64_t)len * 8;
 	uint8_t tail[128] = { 0 };
@@ -71,14 +73,16 @@ static void sha1_block(uint32_t *s, const uint8_t *block)
 
 /* Fractional parts of the cube roots of the first 64 primes (FIPS 180-4 section 4.2.2). */
 static const uint32_t k256[64] = {
-	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-	0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-	0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-	0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-	0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-	0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
+	0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
+	0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
+	0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
+	0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
+	0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+	0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
+	0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+	0xc67178f2,
 };
 
 static void sha256_block(uint32_t *s, const uint8_t *block)
@@ -119,7 +123,7 @@ void sha1(const void *p, size_t len, uint8_t out[20])
 void sha224(const void *p, size_t len, uint8_t out[28])
 {
 	uint32_t state[8] = { 0xc1059ed8, 0x367cd507, 0x3070dd17, 0xf70e5939,
-			      0xffc00b31, 0x68581511, 0x64f98fa7, 0xbefa4fa4 };
+		              0xffc00b31, 0x68581511, 0x64f98fa7, 0xbefa4fa4 };
 
 	digest(p, len, state, sha256_block, 28, out);
 }
@@ -127,7 +131,7 @@ void sha224(const void *p, size_t len, uint8_t out[28])
 void sha256(const void *p, size_t len, uint8_t out[32])
 {
 	uint32_t state[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-			      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+		              0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
 
 	digest(p, len, state, sha256_block, 32, out);
 }
@@ -145,7 +149,8 @@ void hex_lower(const uint8_t *p, size_t len, char *out)
 
 void base64url(const uint8_t *p, size_t len, char *out)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char digits[] =
+	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	uint32_t word = 0;
 	unsigned bits = 0;
 

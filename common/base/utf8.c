@@ -28,7 +28,8 @@ size_t utf8_len(const char *s, size_t len)
 			return 0;
 		c = c << 6 | (p[i] & 0x3fu);
 	}
-	if ((n == 3 && (c < 0x800 || (c >= 0xd800 && c <= 0xdfff))) || (n == 4 && (c < 0x10000 || c > 0x10ffff)))
+	if ((n == 3 && (c < 0x800 || (c >= 0xd800 && c <= 0xdfff))) ||
+	    (n == 4 && (c < 0x10000 || c > 0x10ffff)))
 		return 0;
 	return n;
 }

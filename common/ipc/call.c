@@ -33,7 +33,7 @@ static int wait_for(struct ipc_call *c, short events, const char *what, struct e
 }
 
 int ipc_call_open(struct ipc_call *c, const char *run, const char *daemon, const char *file,
-		  const ProtobufCMessageDescriptor *reply, int timeout_ms, struct err *err)
+                  const ProtobufCMessageDescriptor *reply, int timeout_ms, struct err *err)
 {
 	char path[SOCK_PATH_MAX];
 	int r;
@@ -41,11 +41,12 @@ int ipc_call_open(struct ipc_call *c, const char *run, const char *daemon, const
 	*c = (struct ipc_call){ .fd = -1, .server = daemon, .reply = reply, .next_id = 1 };
 	c->deadline = mono_after(mono_now(), timeout_ms);
 	if (sock_path(run, daemon, file, path) < 0)
-		return err_set(err, -ENAMETOOLONG, "the run directory's name '%s' is too long for a socket",
-			       run ? run : run_dir());
+		return err_set(err, -ENAMETOOLONG,
+		               "the run directory's name '%s' is too long for a socket",
+		               run ? run : run_dir());
 	/*
-	 * A Unix socket's connect waits only while the listener's backlog is full, and then non-blocking mode says
-	 * EAGAIN at once: try again until the deadline.
+	 * A Unix socket's connect waits only while the listener's backlog is full, and then
+	 * non-blocking mode says EAGAIN at once: try again until the deadline.
 	 */
 	for (;;) {
 		r = unix_connect(path, 1, &c->fd, err);
@@ -76,7 +77,8 @@ int ipc_call_send(struct ipc_call *c, const ProtobufCMessage *request, struct er
 	int r = 0;
 
 	if (!f)
-		return err_set(err, -EMSGSIZE, "request to %s is larger than a frame may be", c->server);
+		return err_set(err, -EMSGSIZE, "request to %s is larger than a frame may be",
+		               c->server);
 	while (at < f->len && r == 0) {
 		ssize_t n = send(c->fd, f->data + at, f->len - at, MSG_NOSIGNAL);
 
@@ -100,13 +102,15 @@ int ipc_call_recv(struct ipc_call *c, ProtobufCMessage **ret_msg, struct err *er
 		int r = ipc_frame_next(c->in->data, c->in->len, &body, &consumed);
 
 		if (r < 0)
-			return err_set(err, -EPROTO, "%s announced a frame that is too large", c->server);
+			return err_set(err, -EPROTO, "%s announced a frame that is too large",
+			               c->server);
 		if (r > 0) {
 			ProtobufCMessage *msg = ipc_unpack(c->reply, &body);
 
 			buf_consume(c->in, consumed);
 			if (!msg)
-				return err_set(err, -EPROTO, "%s sent what is not a message", c->server);
+				return err_set(err, -EPROTO, "%s sent what is not a message",
+				               c->server);
 			*ret_msg = msg;
 			return 0;
 		}
@@ -122,7 +126,8 @@ int ipc_call_recv(struct ipc_call *c, ProtobufCMessage **ret_msg, struct err *er
 	}
 }
 
-int ipc_call(struct ipc_call *c, ProtobufCMessage *request, ProtobufCMessage **ret_reply, struct err *err)
+int ipc_call(struct ipc_call *c, ProtobufCMessage *request, ProtobufCMessage **ret_reply,
+             struct err *err)
 {
 	struct ipc_envelope *envelope = (struct ipc_envelope *)request;
 	int r;

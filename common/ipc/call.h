@@ -21,13 +21,16 @@ struct ipc_call {
 	struct buf *in;
 };
 
-/* Connects to "<run>/<daemon>/<file>". -ENOENT/-ECONNREFUSED (in words) when the daemon is not there. */
+/* Connects to "<run>/<daemon>/<file>". -ENOENT/-ECONNREFUSED (in words) when the daemon is not
+ * there. */
 int ipc_call_open(struct ipc_call *c, const char *run, const char *daemon, const char *file,
-		  const ProtobufCMessageDescriptor *reply, int timeout_ms, struct err *err);
+                  const ProtobufCMessageDescriptor *reply, int timeout_ms, struct err *err);
 void ipc_call_close(struct ipc_call *c); /* also of one whose open failed or that is all zeros */
 
-/* Sets the request's id, sends it, and waits for the reply with that id; frames with another id are skipped. The caller frees it. */
-int ipc_call(struct ipc_call *c, ProtobufCMessage *request, ProtobufCMessage **ret_reply, struct err *err);
+/* Sets the request's id, sends it, and waits for the reply with that id; frames with another id are
+ * skipped. The caller frees it. */
+int ipc_call(struct ipc_call *c, ProtobufCMessage *request, ProtobufCMessage **ret_reply,
+             struct err *err);
 
 /* The two halves, for streams of replies. ipc_call_recv: -ETIMEDOUT, -ECONNRESET. */
 int ipc_call_send(struct ipc_call *c, const ProtobufCMessage *request, struct err *err);

@@ -2,9 +2,10 @@
 /*
  * frame: protobuf messages on a stream.
  *
- * A frame is a 4-byte big-endian length and that many bytes: one packed envelope. Every envelope's first field is
- * "optional uint64 request_id = 1", so that code that knows nothing of the messages can match replies to requests. An encoded
- * frame is reference counted: it is packed once, however many connections it goes out on.
+ * A frame is a 4-byte big-endian length and that many bytes: one packed envelope. Every envelope's
+ * first field is "optional uint64 request_id = 1", so that code that knows nothing of the messages
+ * can match replies to requests. An encoded frame is reference counted: it is packed once, however
+ * many connections it goes out on.
  */
 #pragma once
 
@@ -38,10 +39,12 @@ struct ipc_frame *ipc_frame_ref(struct ipc_frame *f);
 void ipc_frame_unref(struct ipc_frame *f); /* NULL is fine */
 
 /*
- * Looks at the start of a stream. 1: *ret_body is a whole frame's body (borrowed), *ret_consumed what to drop;
- * 0: not yet whole; -EMSGSIZE: the announced length is above IPC_FRAME_MAX. A length of 0 is a frame with an empty message.
+ * Looks at the start of a stream. 1: *ret_body is a whole frame's body (borrowed), *ret_consumed
+ * what to drop; 0: not yet whole; -EMSGSIZE: the announced length is above IPC_FRAME_MAX. A length
+ * of 0 is a frame with an empty message.
  */
 int ipc_frame_next(const void *data, size_t len, struct cursor *ret_body, size_t *ret_consumed);
 
-/* Unpacks a body. The result is freed with protobuf_c_message_free_unpacked(). NULL if it is not such a message. */
+/* Unpacks a body. The result is freed with protobuf_c_message_free_unpacked(). NULL if it is not
+ * such a message. */
 ProtobufCMessage *ipc_unpack(const ProtobufCMessageDescriptor *desc, const struct cursor *body);

@@ -33,13 +33,14 @@ static int address_of(const char *path, struct sockaddr_un *ret, struct err *err
 {
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(ret->sun_path))
-		return err_set(err, -ENAMETOOLONG, "socket path '%s' is longer than %zu bytes", path,
-			       sizeof(ret->sun_path) - 1);
+		return err_set(err, -ENAMETOOLONG, "socket path '%s' is longer than %zu bytes",
+		               path, sizeof(ret->sun_path) - 1);
 	memcpy(ret->sun_path, path, strlen(path) + 1);
 	return 0;
 }
 
-/* Removes what a dead process left behind. Somebody who still accepts, or a file that is no socket, stays. */
+/* Removes what a dead process left behind. Somebody who still accepts, or a file that is no socket,
+ * stays. */
 static int clear_leftover(const char *path, struct err *err)
 {
 	CLEANUP(close_p) int fd = -1;
@@ -50,7 +51,8 @@ static int clear_leftover(const char *path, struct err *err)
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, -EEXIST, "'%s' is in the way: it is not a socket", path);
 	if (unix_connect(path, 1, &fd, NULL) == 0)
-		return err_set(err, -EADDRINUSE, "'%s' is in use: another process answers there", path);
+		return err_set(err, -EADDRINUSE, "'%s' is in use: another process answers there",
+		               path);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return err_sys(err, "remove leftover socket '%s'", path);
 	return 0;
@@ -70,7 +72,8 @@ int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(err, "create socket for '%s'", path);
-	/* On Linux, bind() takes the file's mode from the socket's own inode: no instant with a wider one. */
+	/* On Linux, bind() takes the file's mode from the socket's own inode: no instant with a
+	 * wider one. */
 	if (fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return err_sys(err, "bind '%s'", path);
 	if (chmod(path, mode) < 0 || listen(fd, BACKLOG) < 0)

@@ -17,8 +17,8 @@ const char *run_dir(void);
 int sock_path(const char *run, const char *daemon, const char *file, char out[SOCK_PATH_MAX]);
 
 /*
- * Listens, non-blocking. A socket that a dead process left behind is replaced; one that somebody still answers on is
- * -EADDRINUSE. The socket has the given mode from the instant it exists.
+ * Listens, non-blocking. A socket that a dead process left behind is replaced; one that somebody
+ * still answers on is -EADDRINUSE. The socket has the given mode from the instant it exists.
  */
 int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err);
 

@@ -2,9 +2,11 @@
 /*
  * server: frames over a Unix socket, on the loop.
  *
- * The server decodes; the handler sees whole, valid messages. A peer that sends garbage, an oversized frame or a message that does not
- * decode is told nothing (its protocol is unknown), logged once, counted and closed. A peer whose send queue grows above send_high is
- * closed too, unless on_slow() says that it took care (typhad does: it drops the queue's tail and sends a snapshot later).
+ * The server decodes; the handler sees whole, valid messages. A peer that sends garbage, an
+ * oversized frame or a message that does not decode is told nothing (its protocol is unknown),
+ * logged once, counted and closed. A peer whose send queue grows above send_high is closed too,
+ * unless on_slow() says that it took care (typhad does: it drops the queue's tail and sends a
+ * snapshot later).
  */
 #pragma once
 
@@ -27,10 +29,11 @@ struct ipc_server_ops {
 	unsigned max_peers;                        /* 0: 1024 */
 	size_t send_high, send_low;                /* bytes queued per peer; 0: 16 MiB, 1 MiB */
 
-	void (*on_open)(struct ipc_peer *p);       /* may be NULL; ipc_peer_set_data() here */
+	void (*on_open)(struct ipc_peer *p); /* may be NULL; ipc_peer_set_data() here */
 	/* msg is borrowed. The peer may be closed inside. */
 	void (*on_message)(struct ipc_peer *p, ProtobufCMessage *msg);
-	void (*on_close)(struct ipc_peer *p);      /* may be NULL; called once for each on_open; the peer is gone when it returns */
+	void (*on_close)(struct ipc_peer *p); /* may be NULL; called once for each on_open; the peer
+	                                         is gone when it returns */
 	/* Above send_high. true: taken care of, keep the peer. NULL: close it. */
 	bool (*on_slow)(struct ipc_peer *p);
 	/* Was above send_high and is now below send_low. May be NULL. */
@@ -38,26 +41,32 @@ struct ipc_server_ops {
 };
 
 struct ipc_server_stats {
-	uint64_t accepted, refused, frames_in, frames_out, bytes_in, bytes_out, bad_frames, slow_closed;
+	uint64_t accepted, refused, frames_in, frames_out, bytes_in, bytes_out, bad_frames,
+	        slow_closed;
 	unsigned peers;
 };
 
-/* Listens on path. ops is borrowed and must outlive the server; arg comes back from ipc_peer_arg(). */
+/* Listens on path. ops is borrowed and must outlive the server; arg comes back from ipc_peer_arg().
+ */
 int ipc_server_new(uv_loop_t *loop, const char *path, const struct ipc_server_ops *ops, void *arg,
-		   struct ipc_server **ret, struct err *err);
+                   struct ipc_server **ret, struct err *err);
 
-/* Closes all peers (each gets on_close) and the socket, and unlinks it. The memory goes with the last close callback. NULL is fine. */
+/* Closes all peers (each gets on_close) and the socket, and unlinks it. The memory goes with the
+ * last close callback. NULL is fine. */
 void ipc_server_free(struct ipc_server *s);
 struct ipc_server_stats ipc_server_stats(const struct ipc_server *s);
 
-/* Packs and queues. On an error (queue above send_high and not taken care of, message too large) the peer is being closed; callers may ignore it. */
+/* Packs and queues. On an error (queue above send_high and not taken care of, message too large)
+ * the peer is being closed; callers may ignore it. */
 int ipc_peer_send(struct ipc_peer *p, const ProtobufCMessage *msg);
 /* Queues a frame that others share; takes a reference of its own. */
 int ipc_peer_send_frame(struct ipc_peer *p, struct ipc_frame *f);
 
-void ipc_peer_close(struct ipc_peer *p);                     /* after what is queued has been written, one second at most */
-size_t ipc_peer_queued(const struct ipc_peer *p);            /* bytes not yet written */
-size_t ipc_peer_drop_unsent(struct ipc_peer *p);             /* forgets queued frames not begun; returns how many bytes */
+void ipc_peer_close(
+        struct ipc_peer *p); /* after what is queued has been written, one second at most */
+size_t ipc_peer_queued(const struct ipc_peer *p); /* bytes not yet written */
+size_t ipc_peer_drop_unsent(
+        struct ipc_peer *p); /* forgets queued frames not begun; returns how many bytes */
 struct peer_cred ipc_peer_cred(const struct ipc_peer *p);
 void *ipc_peer_arg(const struct ipc_peer *p);
 void ipc_peer_set_data(struct ipc_peer *p, void *data);

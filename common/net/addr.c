@@ -18,7 +18,8 @@ int ip_addr_parse(const char *s, struct ip_addr *ret)
 {
 	struct ip_addr a = { 0 };
 
-	/* inet_pton() is strict for IPv4: four decimal parts, no leading zeros; it knows no zones. */
+	/* inet_pton() is strict for IPv4: four decimal parts, no leading zeros; it knows no zones.
+	 */
 	a.family = strchr(s, ':') ? AF_INET6 : AF_INET;
 	if (inet_pton(a.family, s, a.bytes) != 1)
 		return -EINVAL;
@@ -173,7 +174,8 @@ const char *ip_prefix_str(const struct ip_prefix *p, char out[IP_PREFIX_STR_MAX]
 
 	out[0] = '\0';
 	if (p->addr.family)
-		(void)snprintf(out, IP_PREFIX_STR_MAX, "%s/%u", ip_addr_str(&p->addr, addr), p->len);
+		(void)snprintf(out, IP_PREFIX_STR_MAX, "%s/%u", ip_addr_str(&p->addr, addr),
+		               p->len);
 	return out;
 }
 
@@ -288,6 +290,7 @@ const char *mac_str(const struct mac_addr *m, char out[MAC_STR_MAX])
 {
 	const uint8_t *b = m->bytes;
 
-	(void)snprintf(out, MAC_STR_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
+	(void)snprintf(out, MAC_STR_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3],
+	               b[4], b[5]);
 	return out;
 }
