@@ -4,3 +4,8 @@ COMMON_SRC := $(wildcard common/*/*.c)
 # The version reaches the code in one object.
 $(BUILD)/common/base/version.o: packaging/VERSION
 $(BUILD)/common/base/version.o: CPPFLAGS += -DPERCALE_VERSION='"$(VERSION)"'
+
+# ---- model and json
+$(call unit_test,model_key,,-lprotobuf-c)
+$(call unit_test,model_scalar,,-lprotobuf-c)
+$(call unit_test,model_resource,,-lprotobuf-c)
