@@ -9,3 +9,8 @@ $(BUILD)/common/base/version.o: CPPFLAGS += -DPERCALE_VERSION='"$(VERSION)"'
 $(call unit_test,model_key,,-lprotobuf-c)
 $(call unit_test,model_scalar,,-lprotobuf-c)
 $(call unit_test,model_resource,,-lprotobuf-c)
+
+# ---- nl
+$(call unit_test,nl_rt,,-lnl-3)
+$(call unit_test,nl_conn,,-lnl-3)
+$(call fuzz_test,netlink,,-lnl-3)
