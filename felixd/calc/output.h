@@ -48,6 +48,11 @@ struct calc_policy_id {
 	const char *kind;                   /* "NetworkPolicy", "GlobalNetworkPolicy" */
 	const char *ns;                     /* "" when global */
 	const char *name;
+	/*
+	 * The policy's selector, as upstream's rules carry it. Consecutive policies of a tier with the same one form a group, with a chain of its
+	 * own. NULL: not known, never grouped. Only looked at in a calc_tier.
+	 */
+	const char *selector;
 };
 
 struct calc_policy {
