@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The file says what it is: SQLite's application_id is ours and user_version is the number of the schema. Both stand in the
- * first 100 bytes, so a file is judged by reading these before SQLite sees it, because SQLite's own opening of a database may
- * already write beside it (-wal, -shm) or roll a journal back into it. That they are there from the first instant on is made sure by building
- * a new database under another name, without WAL, and linking it into place when it is complete.
+ * The file says what it is: SQLite's application_id is ours and user_version is the number of the
+ * schema. Both stand in the first 100 bytes, so a file is judged by reading these before SQLite
+ * sees it, because SQLite's own opening of a database may already write beside it (-wal, -shm) or
+ * roll a journal back into it. That they are there from the first instant on is made sure by
+ * building a new database under another name, without WAL, and linking it into place when it is
+ * complete.
  */
 #include "common/store/kv.h"
 
@@ -26,15 +28,17 @@
 #define KV_COMPACT_EVERY 1024u
 
 static const char schema_sql[] =
-	"BEGIN;"
-	"CREATE TABLE object (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,"
-	" modified INTEGER NOT NULL, value BLOB NOT NULL);"
-	"CREATE TABLE change (revision INTEGER PRIMARY KEY, key TEXT NOT NULL, deleted INTEGER NOT NULL);"
-	"CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), compacted INTEGER NOT NULL);"
-	/* Revisions begin at 1 with nothing there, as etcd's do: 0 stays free to mean none. */
-	"INSERT INTO change VALUES (1, '', 1);"
-	"INSERT INTO meta VALUES (1, 1);"
-	"COMMIT;";
+        "BEGIN;"
+        "CREATE TABLE object (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, created INTEGER "
+        "NOT NULL,"
+        " modified INTEGER NOT NULL, value BLOB NOT NULL);"
+        "CREATE TABLE change (revision INTEGER PRIMARY KEY, key TEXT NOT NULL, deleted INTEGER NOT "
+        "NULL);"
+        "CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), compacted INTEGER NOT NULL);"
+        /* Revisions begin at 1 with nothing there, as etcd's do: 0 stays free to mean none. */
+        "INSERT INTO change VALUES (1, '', 1);"
+        "INSERT INTO meta VALUES (1, 1);"
+        "COMMIT;";
 
 enum kv_stmt {
 	KV_STMT_BEGIN_READ,
@@ -64,14 +68,14 @@ static const char *const stmt_sql[KV_STMT_N] = {
 	[KV_STMT_REVISION] = "SELECT max(revision) FROM change",
 	[KV_STMT_GET] = "SELECT value, created, modified FROM object WHERE key = ?1",
 	[KV_STMT_INSERT] =
-		"INSERT INTO object (key, created, modified, value) VALUES (?1, ?2, ?2, ?3)",
+	        "INSERT INTO object (key, created, modified, value) VALUES (?1, ?2, ?2, ?3)",
 	[KV_STMT_REPLACE] = "UPDATE object SET modified = ?2, value = ?3 WHERE key = ?1",
 	[KV_STMT_DELETE] = "DELETE FROM object WHERE key = ?1",
 	[KV_STMT_LOG] = "INSERT INTO change VALUES (?1, ?2, ?3)",
 	[KV_STMT_SCAN] = "SELECT key, value, created, modified FROM object"
-			 " WHERE key > ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4",
+	                 " WHERE key > ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4",
 	[KV_STMT_CHANGES] =
-		"SELECT revision, key, deleted FROM change WHERE revision > ?1 ORDER BY revision",
+	        "SELECT revision, key, deleted FROM change WHERE revision > ?1 ORDER BY revision",
 	[KV_STMT_COMPACTED] = "SELECT compacted FROM meta",
 	[KV_STMT_OLDEST] = "SELECT min(revision) FROM change",
 	[KV_STMT_COMPACT] = "DELETE FROM change WHERE revision <= ?1",
@@ -87,7 +91,8 @@ struct kv {
 
 /* ---- errors */
 
-/* SQLite's failure as an errno and a sentence that names the file, and what to do where that is known. */
+/* SQLite's failure as an errno and a sentence that names the file, and what to do where that is
+ * known. */
 static int db_err(struct kv *kv, struct err *err, const char *what)
 {
 	int code = sqlite3_extended_errcode(kv->db), sys = sqlite3_system_errno(kv->db);
@@ -95,38 +100,44 @@ static int db_err(struct kv *kv, struct err *err, const char *what)
 	switch (code & 0xff) {
 	case SQLITE_FULL:
 		return err_set(err, -ENOSPC,
-			       "%s: no space is left for the datastore '%s'; nothing was lost, and "
-			       "writes work again once there is space",
-			       what, kv->path);
+		               "%s: no space is left for the datastore '%s'; nothing was lost, and "
+		               "writes work again once there is space",
+		               what, kv->path);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		return err_set(err, -EBUSY, "%s: another process holds the lock of the datastore '%s'",
-			       what, kv->path);
+		return err_set(err, -EBUSY,
+		               "%s: another process holds the lock of the datastore '%s'", what,
+		               kv->path);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return err_set(err, -EINVAL,
-			       "%s: the datastore '%s' is damaged (%s); restore it from a backup", what,
-			       kv->path, sqlite3_errmsg(kv->db));
+		               "%s: the datastore '%s' is damaged (%s); restore it from a backup",
+		               what, kv->path, sqlite3_errmsg(kv->db));
 	case SQLITE_READONLY:
-		return err_set(err, -EROFS, "%s: the datastore '%s' cannot be written", what, kv->path);
+		return err_set(err, -EROFS, "%s: the datastore '%s' cannot be written", what,
+		               kv->path);
 	case SQLITE_IOERR:
 		/* Also a full disk: where the shared-memory file or a journal cannot grow. */
 		if (sys == ENOSPC || sys == EDQUOT)
 			return err_set(err, -ENOSPC,
-				       "%s: no space is left for the datastore '%s'; nothing was "
-				       "lost, and writes work again once there is space",
-				       what, kv->path);
+			               "%s: no space is left for the datastore '%s'; nothing was "
+			               "lost, and writes work again once there is space",
+			               what, kv->path);
 		return err_set(err, -EIO, "%s: the datastore '%s' failed: %s (%s)", what, kv->path,
-			       sqlite3_errmsg(kv->db), sys ? strerror(sys) : "no system error");
+		               sqlite3_errmsg(kv->db), sys ? strerror(sys) : "no system error");
 	default:
 		return err_set(err, -EIO, "%s: the datastore '%s' failed: %s", what, kv->path,
-			       sqlite3_errmsg(kv->db));
+		               sqlite3_errmsg(kv->db));
 	}
 }
 
 /* ---- opening */
 
-enum header_verdict { HEADER_ABSENT, HEADER_EMPTY, HEADER_OURS };
+enum header_verdict {
+	HEADER_ABSENT,
+	HEADER_EMPTY,
+	HEADER_OURS
+};
 
 /* Reads what the file says of itself. SQLite's file format, section 1.3. */
 static int header_check(const char *path, enum header_verdict *ret, struct err *err)
@@ -146,7 +157,8 @@ static int header_check(const char *path, enum header_verdict *ret, struct err *
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "open datastore '%s'", path);
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EINVAL, "'%s' is not a datastore: it is not a regular file", path);
+		return err_set(err, -EINVAL, "'%s' is not a datastore: it is not a regular file",
+		               path);
 	if (st.st_size == 0) {
 		*ret = HEADER_EMPTY;
 		return 0;
@@ -156,23 +168,26 @@ static int header_check(const char *path, enum header_verdict *ret, struct err *
 		return err_sys(err, "read datastore '%s'", path);
 	if ((size_t)n < sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
 		return err_set(err, -EINVAL,
-			       "'%s' is not a datastore: it is not an SQLite database; it was left as it is",
-			       path);
+		               "'%s' is not a datastore: it is not an SQLite database; it was left "
+		               "as it is",
+		               path);
 	c = cursor_of(head, sizeof(head));
 	(void)cursor_skip(&c, 60);
 	(void)cursor_be32(&c, &schema);
 	(void)cursor_skip(&c, 4);
 	(void)cursor_be32(&c, &application);
 	if (application != KV_APPLICATION_ID)
-		return err_set(err, -EINVAL,
-			       "'%s' is not a datastore: it is the SQLite database of another program; it "
-			       "was left as it is",
-			       path);
+		return err_set(
+		        err, -EINVAL,
+		        "'%s' is not a datastore: it is the SQLite database of another program; it "
+		        "was left as it is",
+		        path);
 	if (schema != KV_SCHEMA)
-		return err_set(err, -EINVAL,
-			       "the datastore '%s' was written by %s version of this software (its schema "
-			       "is %u, this one knows %u); it was left as it is",
-			       path, schema > KV_SCHEMA ? "a newer" : "an unknown", schema, KV_SCHEMA);
+		return err_set(
+		        err, -EINVAL,
+		        "the datastore '%s' was written by %s version of this software (its schema "
+		        "is %u, this one knows %u); it was left as it is",
+		        path, schema > KV_SCHEMA ? "a newer" : "an unknown", schema, KV_SCHEMA);
 	*ret = HEADER_OURS;
 	return 0;
 }
@@ -214,13 +229,15 @@ static int db_open(const char *path, sqlite3 **ret, struct err *err)
 	return rc;
 }
 
-/* Builds an empty datastore beside path and links it into place. Somebody else being faster is fine. */
+/* Builds an empty datastore beside path and links it into place. Somebody else being faster is
+ * fine. */
 static int db_create(const char *path, bool replace_empty, struct err *err)
 {
 	CLEANUP(free_p) char *tmp = xasprintf("%s.new.%ld", path, (long)getpid());
-	CLEANUP(free_p) char *pragmas = xasprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;"
-						  "PRAGMA synchronous = FULL; PRAGMA encoding = 'UTF-8';",
-						  KV_APPLICATION_ID, KV_SCHEMA);
+	CLEANUP(free_p)
+	char *pragmas = xasprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;"
+	                          "PRAGMA synchronous = FULL; PRAGMA encoding = 'UTF-8';",
+	                          KV_APPLICATION_ID, KV_SCHEMA);
 	CLEANUP(free_p) char *parent = xstrdup(path);
 	char *slash = strrchr(parent, '/');
 	sqlite3 *db = NULL;
@@ -240,9 +257,9 @@ static int db_create(const char *path, bool replace_empty, struct err *err)
 	close(fd);
 	rc = db_open(tmp, &db, err);
 	if (rc == 0 && (sqlite3_exec(db, pragmas, NULL, NULL, &msg) != SQLITE_OK ||
-			sqlite3_exec(db, schema_sql, NULL, NULL, &msg) != SQLITE_OK))
+	                sqlite3_exec(db, schema_sql, NULL, NULL, &msg) != SQLITE_OK))
 		rc = err_set(err, sqlite3_errcode(db) == SQLITE_FULL ? -ENOSPC : -EIO,
-			     "create datastore '%s': %s", path, msg);
+		             "create datastore '%s': %s", path, msg);
 	sqlite3_free(msg);
 	sqlite3_close(db);
 	if (rc == 0 && replace_empty && rename(tmp, path) < 0)
@@ -257,8 +274,8 @@ static int kv_prepare(struct kv *kv, struct err *err)
 {
 	/* The page cache is kept small: typhad answers reads from its own memory. */
 	static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-				      "PRAGMA cache_size = -512; PRAGMA foreign_keys = OFF;"
-				      "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
+	                              "PRAGMA cache_size = -512; PRAGMA foreign_keys = OFF;"
+	                              "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
 
 	sqlite3_extended_result_codes(kv->db, 1);
 	sqlite3_busy_timeout(kv->db, KV_BUSY_MS);
@@ -266,7 +283,7 @@ static int kv_prepare(struct kv *kv, struct err *err)
 		return db_err(kv, err, "open");
 	for (int i = 0; i < KV_STMT_N; i++)
 		if (sqlite3_prepare_v3(kv->db, stmt_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-				       &kv->stmts[i], NULL) != SQLITE_OK)
+		                       &kv->stmts[i], NULL) != SQLITE_OK)
 			return db_err(kv, err, "open");
 	return 0;
 }
@@ -290,7 +307,8 @@ int kv_open(const char *path, struct kv **ret, struct err *err)
 	if (rc == 0)
 		rc = kv_prepare(kv, err);
 	if (rc == 0)
-		rc = kv_revision(kv, &revision, err); /* reads a page of each kind: damage shows now */
+		rc = kv_revision(kv, &revision,
+		                 err); /* reads a page of each kind: damage shows now */
 	if (rc < 0) {
 		kv_close(kv);
 		return rc;
@@ -349,7 +367,7 @@ static int stmt_number(struct kv *kv, enum kv_stmt which, uint64_t *ret, struct 
 int kv_begin(struct kv *kv, bool write, struct err *err)
 {
 	int rc = stmt_run(kv, stmt_of(kv, write ? KV_STMT_BEGIN_WRITE : KV_STMT_BEGIN_READ),
-			  write ? "write" : "read", err);
+	                  write ? "write" : "read", err);
 
 	if (rc == 0 && write)
 		rc = kv_revision(kv, &kv->revision, err);
@@ -411,7 +429,7 @@ static int kv_log(struct kv *kv, const char *key, bool deleted, struct err *err)
 }
 
 int kv_put(struct kv *kv, const char *key, const char *value, size_t len, uint64_t *ret_revision,
-	   struct err *err)
+           struct err *err)
 {
 	uint64_t revision = kv->revision + 1;
 	int rc;
@@ -452,9 +470,10 @@ int kv_delete(struct kv *kv, const char *key, uint64_t *ret_revision, struct err
 }
 
 int64_t kv_scan(struct kv *kv, const char *prefix, const char *after, uint64_t limit,
-		kv_item_fn *fn, void *arg, struct err *err)
+                kv_item_fn *fn, void *arg, struct err *err)
 {
-	CLEANUP(free_p) char *end = xasprintf("%s\xff", prefix); /* no UTF-8 text follows that byte */
+	CLEANUP(free_p)
+	char *end = xasprintf("%s\xff", prefix); /* no UTF-8 text follows that byte */
 	sqlite3_stmt *s = stmt_of(kv, KV_STMT_SCAN);
 	int64_t n = 0;
 	int rc;
@@ -493,15 +512,17 @@ int kv_changes(struct kv *kv, uint64_t revision, kv_change_fn *fn, void *arg, st
 	if (rc < 0)
 		return rc;
 	if (revision < compacted)
-		return err_set(err, -ESTALE, "revision %llu has been compacted; %llu is the first kept",
-			       (unsigned long long)revision, (unsigned long long)compacted + 1);
+		return err_set(err, -ESTALE,
+		               "revision %llu has been compacted; %llu is the first kept",
+		               (unsigned long long)revision, (unsigned long long)compacted + 1);
 	s = stmt_of(kv, KV_STMT_CHANGES);
 	sqlite3_bind_int64(s, 1, (sqlite3_int64)revision);
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
 		const char *key = (const char *)sqlite3_column_text(s, 1);
 
 		if (key)
-			fn(arg, (uint64_t)sqlite3_column_int64(s, 0), key, sqlite3_column_int(s, 2));
+			fn(arg, (uint64_t)sqlite3_column_int64(s, 0), key,
+			   sqlite3_column_int(s, 2));
 	}
 	rc = rc == SQLITE_DONE ? 0 : db_err(kv, err, "read");
 	sqlite3_reset(s);

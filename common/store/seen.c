@@ -52,16 +52,16 @@ static const char *object_name(const struct seen_object *o)
 }
 
 static struct seen_object *object_find(const struct seen *s, model_kind kind, const char *ns,
-				       const char *name, uint32_t hash)
+                                       const char *name, uint32_t hash)
 {
 	hmap_find(o, &s->objects, hash, struct seen_object, node,
-		  o->kind == (uint16_t)kind && strcmp(o->id, ns ? ns : "") == 0 &&
-			  strcmp(object_name(o), name) == 0);
+	          o->kind == (uint16_t)kind && strcmp(o->id, ns ? ns : "") == 0 &&
+	                  strcmp(object_name(o), name) == 0);
 	return o;
 }
 
 bool seen_update(struct seen *s, model_kind kind, const char *ns, const char *name,
-		 uint64_t revision)
+                 uint64_t revision)
 {
 	uint32_t hash = object_hash(kind, ns, name);
 	struct seen_object *o = object_find(s, kind, ns, name, hash);

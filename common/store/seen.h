@@ -2,9 +2,10 @@
 /*
  * seen: what a watcher has been told, so that it is told only true differences.
  *
- * A stream of updates goes in; out comes whether the watcher must hear of each. When the stream starts over with a snapshot
- * (a lost connection, a log that was compacted), seen_snapshot() and seen_snapshot_end() bracket it: what the snapshot did not name is gone.
- * Of an object it keeps the identity and the revision, nothing else. Pure.
+ * A stream of updates goes in; out comes whether the watcher must hear of each. When the stream
+ * starts over with a snapshot (a lost connection, a log that was compacted), seen_snapshot() and
+ * seen_snapshot_end() bracket it: what the snapshot did not name is gone. Of an object it keeps the
+ * identity and the revision, nothing else. Pure.
  */
 #pragma once
 
@@ -21,14 +22,17 @@ void seen_free(struct seen *s); /* NULL is fine */
 size_t seen_count(const struct seen *s);
 
 /* The object has this revision now. true: the watcher does not know that yet. ns may be NULL. */
-bool seen_update(struct seen *s, model_kind kind, const char *ns, const char *name, uint64_t revision);
+bool seen_update(struct seen *s, model_kind kind, const char *ns, const char *name,
+                 uint64_t revision);
 
 /* The object is gone. true: the watcher knew it. */
 bool seen_remove(struct seen *s, model_kind kind, const char *ns, const char *name);
 
-/* A snapshot begins: everything known is in doubt until seen_update() names it. May be called again before the end. */
+/* A snapshot begins: everything known is in doubt until seen_update() names it. May be called again
+ * before the end. */
 void seen_snapshot(struct seen *s);
 
-/* The snapshot is complete: calls fn for each object still in doubt, which is then forgotten. Without a snapshot: does nothing. */
+/* The snapshot is complete: calls fn for each object still in doubt, which is then forgotten.
+ * Without a snapshot: does nothing. */
 typedef void seen_gone_fn(void *arg, model_kind kind, const char *ns, const char *name);
 void seen_snapshot_end(struct seen *s, seen_gone_fn *fn, void *arg);

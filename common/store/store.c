@@ -32,13 +32,13 @@ void store_free(struct store *s)
 }
 
 void store_get(struct store *s, model_kind kind, const char *ns, const char *name,
-	       store_done_fn *fn, void *arg)
+               store_done_fn *fn, void *arg)
 {
 	s->ops->get(s, kind, ns, name, fn, arg);
 }
 
 void store_list(struct store *s, model_kind kind, const char *ns, const char *name_prefix,
-		store_done_fn *fn, void *arg)
+                store_done_fn *fn, void *arg)
 {
 	s->ops->list(s, kind, ns, name_prefix, fn, arg);
 }
@@ -59,13 +59,13 @@ void store_apply(struct store *s, const struct resource *r, store_done_fn *fn, v
 }
 
 void store_remove(struct store *s, model_kind kind, const char *ns, const char *name,
-		  uint64_t revision, store_done_fn *fn, void *arg)
+                  uint64_t revision, store_done_fn *fn, void *arg)
 {
 	s->ops->remove(s, kind, ns, name, revision, fn, arg);
 }
 
 int store_watch(struct store *s, const model_kind *kinds, size_t n,
-		const struct store_watch_ops *ops, void *arg)
+                const struct store_watch_ops *ops, void *arg)
 {
 	return s->ops->watch(s, kinds, n, ops, arg);
 }

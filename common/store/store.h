@@ -2,15 +2,19 @@
 /*
  * store: one interface to every datastore, asynchronous, on the loop.
  *
- * Drivers: "typha" (every node daemon: a connection to typhad) and "embedded" (typhad and calicoctl: an SQLite file); etcdv3 and kubernetes find their
- * place here. Every call is answered exactly once, and never before the call returns.
+ * Drivers: "typha" (every node daemon: a connection to typhad) and "embedded" (typhad and
+ * calicoctl: an SQLite file); etcdv3 and kubernetes find their place here. Every call is answered
+ * exactly once, and never before the call returns.
  *
- * Objects that come out of a store carry metadata.resourceVersion as upstream's client has it, beside r->revision; what goes in is
- * judged by r->revision alone, and an r whose name or namespace disagree with its metadata is STORE_INVALID. The driver does what upstream's client
- * library does on a write: uid and creationTimestamp are set at creation and kept ever after, resourceVersion and selfLink are not stored.
+ * Objects that come out of a store carry metadata.resourceVersion as upstream's client has it,
+ * beside r->revision; what goes in is judged by r->revision alone, and an r whose name or namespace
+ * disagree with its metadata is STORE_INVALID. The driver does what upstream's client library does
+ * on a write: uid and creationTimestamp are set at creation and kept ever after, resourceVersion
+ * and selfLink are not stored.
  *
- * A watch delivers only true differences. Whatever happens underneath — a lost connection, a compaction, a snapshot in place of
- * deltas — the watcher sees each object's changes in order, a removal for each object that went, and on_in_sync() whenever it is again up to date.
+ * A watch delivers only true differences. Whatever happens underneath — a lost connection, a
+ * compaction, a snapshot in place of deltas — the watcher sees each object's changes in order, a
+ * removal for each object that went, and on_in_sync() whenever it is again up to date.
  */
 #pragma once
 
@@ -27,35 +31,44 @@ enum store_status {
 	STORE_ALREADY_EXISTS, /* items[0]: what is there */
 	STORE_CONFLICT,       /* the revision has moved on; items[0]: what is there now */
 	STORE_INVALID,        /* the request makes no sense */
-	STORE_UNAVAILABLE,    /* no connection, a deadline passed, the datastore failed: retry later; it may or may not have happened */
+	STORE_UNAVAILABLE, /* no connection, a deadline passed, the datastore failed: retry later;
+	                      it may or may not have happened */
 };
 const char *store_status_str(enum store_status s);
 
 struct store_result {
 	enum store_status status;
-	const char *text;               /* a sentence when not OK; never NULL then; what upstream's client says where it has words for it */
-	uint64_t header_revision;       /* the datastore's own revision */
-	struct resource *const *items;  /* get: 1; list: n, sorted by namespace and name; create, update, apply: 1 with the new revision and what was stored; delete: 1, what is gone */
+	const char *text; /* a sentence when not OK; never NULL then; what upstream's client says
+	                     where it has words for it */
+	uint64_t header_revision; /* the datastore's own revision */
+	struct resource *const
+	        *items; /* get: 1; list: n, sorted by namespace and name; create, update, apply: 1
+	                   with the new revision and what was stored; delete: 1, what is gone */
 	size_t n;
 };
 /* r is borrowed for the call. */
 typedef void store_done_fn(void *arg, const struct store_result *r);
 
 struct store_watch_ops {
-	void (*on_update)(void *arg, const struct resource *r);  /* new or changed; borrowed */
+	void (*on_update)(void *arg, const struct resource *r); /* new or changed; borrowed */
 	void (*on_remove)(void *arg, model_kind kind, const char *ns, const char *name);
 	void (*on_in_sync)(void *arg);
-	void (*on_down)(void *arg, const char *why);             /* what was delivered may grow old; may be NULL */
+	void (*on_down)(void *arg,
+	                const char *why); /* what was delivered may grow old; may be NULL */
 };
 
 struct store_ops {
-	void (*get)(struct store *s, model_kind kind, const char *ns, const char *name, store_done_fn *fn, void *arg);
-	void (*list)(struct store *s, model_kind kind, const char *ns, const char *name_prefix, store_done_fn *fn, void *arg);
+	void (*get)(struct store *s, model_kind kind, const char *ns, const char *name,
+	            store_done_fn *fn, void *arg);
+	void (*list)(struct store *s, model_kind kind, const char *ns, const char *name_prefix,
+	             store_done_fn *fn, void *arg);
 	void (*create)(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
 	void (*update)(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
 	void (*apply)(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
-	void (*remove)(struct store *s, model_kind kind, const char *ns, const char *name, uint64_t revision, store_done_fn *fn, void *arg);
-	int (*watch)(struct store *s, const model_kind *kinds, size_t n, const struct store_watch_ops *ops, void *arg);
+	void (*remove)(struct store *s, model_kind kind, const char *ns, const char *name,
+	               uint64_t revision, store_done_fn *fn, void *arg);
+	int (*watch)(struct store *s, const model_kind *kinds, size_t n,
+	             const struct store_watch_ops *ops, void *arg);
 	void (*free)(struct store *s);
 };
 
@@ -65,42 +78,53 @@ struct store {
 };
 
 /* Drivers. */
-/* path: typhad's api.sock. program and node go into the Hello. Connects, and reconnects, by itself. */
-int store_typha_open(uv_loop_t *loop, const char *path, const char *program, const char *node, struct store **ret, struct err *err);
-/* path: the database file, created when absent. -EINVAL when it is not one, or newer than this software: nothing is changed then. */
+/* path: typhad's api.sock. program and node go into the Hello. Connects, and reconnects, by itself.
+ */
+int store_typha_open(uv_loop_t *loop, const char *path, const char *program, const char *node,
+                     struct store **ret, struct err *err);
+/* path: the database file, created when absent. -EINVAL when it is not one, or newer than this
+ * software: nothing is changed then. */
 int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, struct err *err);
 
 /* What the embedded driver has counted since it was opened. */
 struct store_embedded_stats {
-	uint64_t revision;      /* of the datastore, as last seen */
-	uint64_t writes;        /* that are durable */
-	uint64_t commits;       /* that it took: writes that wait while another commit runs share one */
+	uint64_t revision; /* of the datastore, as last seen */
+	uint64_t writes;   /* that are durable */
+	uint64_t commits;  /* that it took: writes that wait while another commit runs share one */
 	uint64_t commits_failed;
 	uint64_t conflicts;
 	uint64_t reads;
-	uint64_t bad_values;    /* keys whose value cannot be read: skipped, left as they are */
+	uint64_t bad_values;      /* keys whose value cannot be read: skipped, left as they are */
 	uint64_t foreign_changes; /* found in the file, made by another process */
-	const char *last_error; /* of the last write when that failed; else NULL. Lives until the next call on the store. */
+	const char *last_error;   /* of the last write when that failed; else NULL. Lives until the
+	                             next call on the store. */
 };
 void store_embedded_stats(const struct store *s, struct store_embedded_stats *ret);
 /* Calls fn for every value that cannot be read. */
-void store_embedded_bad_values(const struct store *s, void (*fn)(void *arg, const char *key, const char *why), void *arg);
+void store_embedded_bad_values(const struct store *s,
+                               void (*fn)(void *arg, const char *key, const char *why), void *arg);
 
 /* Calls under way are answered STORE_UNAVAILABLE first. NULL is fine. */
 void store_free(struct store *s);
 
-void store_get(struct store *s, model_kind kind, const char *ns, const char *name, store_done_fn *fn, void *arg);
+void store_get(struct store *s, model_kind kind, const char *ns, const char *name,
+               store_done_fn *fn, void *arg);
 /* ns NULL: all namespaces. name_prefix NULL: all names. */
-void store_list(struct store *s, model_kind kind, const char *ns, const char *name_prefix, store_done_fn *fn, void *arg);
-/* The resource is borrowed for the call. create ignores the revision; update with revision 0 is unconditional, but the object must exist; apply creates or replaces. */
+void store_list(struct store *s, model_kind kind, const char *ns, const char *name_prefix,
+                store_done_fn *fn, void *arg);
+/* The resource is borrowed for the call. create ignores the revision; update with revision 0 is
+ * unconditional, but the object must exist; apply creates or replaces. */
 void store_create(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
 void store_update(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
 void store_apply(struct store *s, const struct resource *r, store_done_fn *fn, void *arg);
 /* revision 0: whatever is there. */
-void store_remove(struct store *s, model_kind kind, const char *ns, const char *name, uint64_t revision, store_done_fn *fn, void *arg);
+void store_remove(struct store *s, model_kind kind, const char *ns, const char *name,
+                  uint64_t revision, store_done_fn *fn, void *arg);
 /* One watch per store. n 0: all kinds. ops is borrowed. */
-int store_watch(struct store *s, const model_kind *kinds, size_t n, const struct store_watch_ops *ops, void *arg);
+int store_watch(struct store *s, const model_kind *kinds, size_t n,
+                const struct store_watch_ops *ops, void *arg);
 
-/* For programs that do one thing at a time (calicoctl): runs the loop until the call is answered, and gives a copy of the result, freed with store_result_free(). */
+/* For programs that do one thing at a time (calicoctl): runs the loop until the call is answered,
+ * and gives a copy of the result, freed with store_result_free(). */
 struct store_result *store_result_copy(const struct store_result *r);
 void store_result_free(struct store_result *r);

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The embedded driver's half that lives on the loop.
+ *
+ * Calls are queued. While a batch is with the worker (libuv's thread pool), the queue grows; what has gathered when it returns is the next batch.
+ * So a lone write goes out at once, and under load one fsync carries many. Order is kept: operations are answered in the order in which they
+ * were asked for, and the watch hears of a write before the write is answered.
+ *
+ *     store_create() --> queue --> batch --> job_run() on the worker --> deliver(): changes to the watch, answers to callers
+ *
+ * Another process (calicoctl on the same file) may write, too: SQLite appends that to the -wal file, inotify tells, and the log is read from where
+ * we left off. Our own writes wake the same watch; a pause collects these wake-ups.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/hmap.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/model/key.h"
+#include "common/store/embedded_job.h"
+#include "common/store/object.h"
+#include "common/store/seen.h"
+#include "common/store/store.h"
+
+#define BATCH_MAX 256u       /* operations in one transaction */
+#define FOREIGN_PAUSE_MS 20u /* from a wake-up to looking for what others wrote */
+#define SECOND_LOOK_MS 1000u /* inotify tells of the write; the commit shows only after the writer's fsync */
+#define RETRY_MS 1000u       /* after a failure to read changes */
+
+struct bad_value {
+	struct hmap_node node;
+	char *why;
+	char key[];
+};
+
+struct embedded {
+	struct store base;
+	struct job job;
+	struct list queue;
+	uv_work_t work;
+	bool busy;  /* the worker has job.ops, or they are being delivered */
+	bool freed; /* store_free() was called: nobody is told anything any more */
+	bool second_look; /* the timer runs for the second time since the last wake-up */
+	bool catching_up; /* OP_LOAD or OP_CATCH_UP is queued or under way */
+	unsigned open_handles;
+	uv_fs_event_t wal;
+	uv_timer_t timer;
+
+	const struct store_watch_ops *ops;
+	void *arg;
+	bool in_sync;
+	struct seen *seen;
+	struct hmap bad; /* struct bad_value by key */
+	struct store_embedded_stats stats;
+	char *last_error;
+};
+
+static void batch_start(struct embedded *e);
+static void on_timer(uv_timer_t *t);
+
+static struct embedded *embedded_of(const struct store *s)
+{
+	return container_of(s, struct embedded, base);
+}
+
+/* ---- the end */
+
+static void embedded_destroy(struct embedded *e)
+{
+	if (e->open_handles || e->busy)
+		return;
+	kv_close(e->job.kv);
+	job_clear(&e->job);
+	free(e->job.load_after);
+	free(e->job.path);
+	seen_free(e->seen);
+	hmap_for_each (b, &e->bad, struct bad_value, node) {
+		free(b->why);
+		free(b);
+	}
+	hmap_done(&e->bad);
+	free(e->last_error);
+	free(e);
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+	struct embedded *e = h->data;
+
+	e->open_handles--;
+	embedded_destroy(e);
+}
+
+static void op_call(struct op *op)
+{
+	struct store_result result = {
+		.status = op->status,
+		.text = op->text,
+		.header_revision = op->header,
+		.items = op->items,
+		.n = op->n,
+	};
+	store_done_fn *fn = op->fn;
+
+	op->fn = NULL;
+	if (fn)
+		fn(op->arg, &result);
+}
+
+static void abandon(struct list *ops)
+{
+	struct store_result closed = { .status = STORE_UNAVAILABLE,
+				       .text = "the datastore is being closed" };
+
+	list_for_each (it, ops) {
+		struct op *op = list_entry(it, struct op, node);
+		store_done_fn *fn = op->fn;
+
+		op->fn = NULL;
+		if (fn)
+			fn(op->arg, &closed);
+	}
+}
+
+static void queue_free(struct list *ops)
+{
+	list_for_each_safe (it, ops) {
+		list_unlink(it);
+		op_free(list_entry(it, struct op, node));
+	}
+}
+
+static void embedded_free(struct store *s)
+{
+	struct embedded *e = embedded_of(s);
+
+	e->freed = true;
+	abandon(&e->job.ops); /* the worker may have them still: they are freed when it returns */
+	abandon(&e->queue);
+	queue_free(&e->queue);
+	uv_close((uv_handle_t *)&e->wal, on_handle_closed);
+	uv_close((uv_handle_t *)&e->timer, on_handle_closed);
+}
+
+/* ---- what comes back from the worker */
+
+static void bad_forget(struct embedded *e, const char *key)
+{
+	hmap_find(b, &e->bad, hash_str(key), struct bad_value, node, strcmp(b->key, key) == 0);
+	if (!b)
+		return;
+	hmap_remove(&e->bad, &b->node);
+	free(b->why);
+	free(b);
+}
+
+static void bad_remember(struct embedded *e, const char *key, const char *why)
+{
+	size_t len = strlen(key) + 1;
+	struct bad_value *b;
+
+	bad_forget(e, key);
+	b = xcalloc(1, sizeof(*b) + len);
+	memcpy(b->key, key, len);
+	b->why = xstrdup(why);
+	hmap_insert(&e->bad, &b->node, hash_str(key));
+	log_warn("a value of the datastore cannot be read and is skipped", "key=\"%s\" why=\"%s\"",
+		 str_vis(key, 512), str_vis(why, 512));
+}
+
+static void on_gone(void *arg, model_kind kind, const char *ns, const char *name)
+{
+	struct embedded *e = arg;
+
+	if (!e->freed)
+		e->ops->on_remove(e->arg, kind, ns, name);
+}
+
+static void change_deliver(struct embedded *e, const struct change *c)
+{
+	if (e->bad.n && !c->why) {
+		CLEANUP(free_p) char *key = key_of(c->kind, c->ns, c->name, NULL);
+
+		if (key)
+			bad_forget(e, key);
+	}
+	if (c->why)
+		bad_remember(e, c->key, c->why);
+	if (c->r) {
+		if (seen_update(e->seen, c->kind, c->ns, c->name, c->r->revision))
+			e->ops->on_update(e->arg, c->r);
+	} else if (seen_remove(e->seen, c->kind, c->ns, c->name)) {
+		e->ops->on_remove(e->arg, c->kind, c->ns, c->name);
+	}
+}
+
+static void op_push(struct embedded *e, struct op *op)
+{
+	list_push_back(&e->queue, &op->node);
+	batch_start(e);
+}
+
+/* kinds: of a watch that begins; 0: as before. */
+static void catch_up_push(struct embedded *e, enum op_type type, uint64_t kinds)
+{
+	struct op *op = xcalloc(1, sizeof(*op));
+
+	op->type = type;
+	op->expected = kinds;
+	e->catching_up = true;
+	op_push(e, op);
+}
+
+static void stats_take(struct embedded *e)
+{
+	const struct job *j = &e->job;
+
+	e->stats.revision = j->revision;
+	e->stats.writes += j->writes;
+	e->stats.commits += j->commits;
+	e->stats.commits_failed += j->commits_failed;
+	e->stats.conflicts += j->conflicts;
+	e->stats.reads += j->reads;
+	e->stats.foreign_changes += j->foreign;
+	if (j->write_err.code && (!e->last_error || strcmp(e->last_error, j->write_err.text) != 0))
+		log_error("the datastore refuses writes", "why=\"%s\"",
+			  str_vis(j->write_err.text, sizeof(j->write_err.text)));
+	else if (!j->write_err.code && e->last_error)
+		log_info("the datastore takes writes again", "path=%s", LOG_VIS(j->path));
+	free(e->last_error);
+	e->last_error = j->write_err.code ? xstrdup(j->write_err.text) : NULL;
+}
+
+/* Changes first, answers then: who has an answer finds its effect in what the watch has built. */
+static void deliver(struct embedded *e)
+{
+	struct job *j = &e->job;
+
+	if (j->load_began && e->seen)
+		seen_snapshot(e->seen);
+	for (size_t i = 0; i < j->n_changes && !e->freed; i++)
+		change_deliver(e, &j->changes[i]);
+	if (j->load_done && !e->freed) {
+		seen_snapshot_end(e->seen, on_gone, e);
+		if (!e->freed)
+			e->ops->on_in_sync(e->arg);
+	}
+	list_for_each (it, &j->ops) {
+		struct op *op = list_entry(it, struct op, node);
+
+		if (op->type == OP_LOAD || op->type == OP_CATCH_UP) {
+			e->catching_up = false;
+			if (op->text && !e->freed) {
+				log_error("the datastore cannot be read", "why=\"%s\"",
+					  str_vis(op->text, 512));
+				(void)uv_timer_start(&e->timer, on_timer, RETRY_MS, 0);
+			} else if (op->type == OP_LOAD && !j->live) {
+				j->reload = true; /* the next page */
+			}
+		}
+		op_call(op); /* may free the store: then the rest has been answered */
+	}
+}
+
+static void on_work_done(uv_work_t *work, int status)
+{
+	struct embedded *e = work->data;
+	bool reload;
+
+	(void)status; /* never cancelled */
+	if (!e->freed) {
+		stats_take(e);
+		deliver(e);
+	}
+	reload = e->job.reload;
+	job_clear(&e->job);
+	queue_free(&e->job.ops);
+	e->busy = false;
+	if (e->freed) {
+		embedded_destroy(e);
+		return;
+	}
+	if (reload && !e->catching_up)
+		catch_up_push(e, OP_LOAD, 0);
+	batch_start(e);
+}
+
+static void on_work(uv_work_t *work)
+{
+	struct embedded *e = work->data;
+
+	job_run(&e->job);
+}
+
+static void batch_start(struct embedded *e)
+{
+	unsigned n = 0;
+
+	if (e->busy || e->freed || list_empty(&e->queue))
+		return;
+	list_for_each_safe (it, &e->queue) {
+		if (n++ == BATCH_MAX)
+			break;
+		list_unlink(it);
+		list_push_back(&e->job.ops, it);
+	}
+	e->busy = true;
+	e->work.data = e;
+	if (uv_queue_work(e->base.loop, &e->work, on_work, on_work_done) != 0)
+		abort(); /* only for a NULL callback */
+}
+
+/* ---- what others write */
+
+static void on_timer(uv_timer_t *t)
+{
+	struct embedded *e = t->data;
+
+	if (e->catching_up) {
+		(void)uv_timer_start(t, on_timer, FOREIGN_PAUSE_MS, 0);
+		return;
+	}
+	catch_up_push(e, e->job.live ? OP_CATCH_UP : OP_LOAD, 0);
+	if (!e->second_look)
+		(void)uv_timer_start(t, on_timer, SECOND_LOOK_MS, 0);
+	e->second_look = !e->second_look;
+}
+
+static void on_wal_event(uv_fs_event_t *h, const char *file, int events, int status)
+{
+	struct embedded *e = h->data;
+
+	(void)file;
+	(void)events;
+	if (status != 0 || (uv_is_active((uv_handle_t *)&e->timer) && !e->second_look))
+		return;
+	e->second_look = false;
+	(void)uv_timer_start(&e->timer, on_timer, FOREIGN_PAUSE_MS, 0);
+}
+
+/* ---- the interface */
+
+static struct op *op_new(enum op_type type, model_kind kind, const char *ns, const char *name,
+			 store_done_fn *fn, void *arg)
+{
+	struct op *op = xcalloc(1, sizeof(*op));
+
+	op->type = type;
+	op->kind = kind;
+	op->ns = xstrdup(ns && *ns ? ns : NULL);
+	op->name = xstrdup(name);
+	op->fn = fn;
+	op->arg = arg;
+	return op;
+}
+
+static void op_refuse(struct op *op, enum store_status status, const char *text)
+{
+	op_answer(op, status, text);
+	op->answered = true;
+}
+
+static void op_needs_key(struct op *op)
+{
+	struct err err = { 0 };
+	const struct kind_info *k = kind_info(op->kind);
+
+	if (!k)
+		err_set(&err, -EINVAL, "kind %d is unknown to this version", (int)op->kind);
+	else if (!op->name)
+		err_set(&err, -EINVAL, "an object of kind %s has no name", k->name);
+	else if (k->namespaced != (op->ns != NULL))
+		err_set(&err, -EINVAL, "%s(%s) %s", k->name, str_vis(op->name, 253),
+			k->namespaced ? "has no namespace" : "cannot have a namespace");
+	else
+		op->key = key_of(op->kind, op->ns, op->name, &err);
+	if (!op->key)
+		op_refuse(op, STORE_INVALID, err.text);
+}
+
+/* The profile that is always there: it can be read, and nothing else. */
+static void op_on_static(struct op *op)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+	enum store_status status = op->type == OP_GET	    ? STORE_OK
+				   : op->type == OP_CREATE ? STORE_ALREADY_EXISTS
+							    : STORE_INVALID;
+
+	if (op->answered || !object_is_static(op->kind, op->name))
+		return;
+	object_status_text(status, op->kind, op->ns, op->name, &text);
+	op_refuse(op, status, buf_cstr(&text));
+	if (status == STORE_INVALID)
+		return;
+	op->items = xcalloc(1, sizeof(struct resource *));
+	op->items[0] = object_static_profile();
+	op->n = op->items[0] != NULL;
+	op->items_own = true;
+}
+
+static void embedded_get(struct store *s, model_kind kind, const char *ns, const char *name,
+			 store_done_fn *fn, void *arg)
+{
+	struct op *op = op_new(OP_GET, kind, ns, name, fn, arg);
+
+	op_needs_key(op);
+	op_on_static(op);
+	op_push(embedded_of(s), op);
+}
+
+static void embedded_list(struct store *s, model_kind kind, const char *ns, const char *name_prefix,
+			  store_done_fn *fn, void *arg)
+{
+	struct op *op = op_new(OP_LIST, kind, ns, name_prefix, fn, arg);
+	const struct kind_info *k = kind_info(kind);
+
+	if (!k)
+		op_refuse(op, STORE_INVALID, "the kind is unknown to this version");
+	else if (op->ns && !k->namespaced)
+		op_refuse(op, STORE_INVALID, "objects of this kind have no namespace");
+	op_push(embedded_of(s), op);
+}
+
+static void embedded_write(struct store *s, enum op_type type, const struct resource *r,
+			   store_done_fn *fn, void *arg)
+{
+	struct op *op = op_new(type, r->kind, r->ns, r->name, fn, arg);
+	struct err err = { 0 };
+
+	if (object_check(r, &err) < 0)
+		op_refuse(op, STORE_INVALID, err.text);
+	else
+		op_needs_key(op);
+	if (!op->answered) {
+		op->r = resource_copy(r);
+		op->expected = type == OP_UPDATE ? r->revision : 0;
+		op_on_static(op);
+	}
+	op_push(embedded_of(s), op);
+}
+
+static void embedded_create(struct store *s, const struct resource *r, store_done_fn *fn, void *arg)
+{
+	embedded_write(s, OP_CREATE, r, fn, arg);
+}
+
+static void embedded_update(struct store *s, const struct resource *r, store_done_fn *fn, void *arg)
+{
+	embedded_write(s, OP_UPDATE, r, fn, arg);
+}
+
+static void embedded_apply(struct store *s, const struct resource *r, store_done_fn *fn, void *arg)
+{
+	embedded_write(s, OP_APPLY, r, fn, arg);
+}
+
+static void embedded_remove(struct store *s, model_kind kind, const char *ns, const char *name,
+			    uint64_t revision, store_done_fn *fn, void *arg)
+{
+	struct op *op = op_new(OP_REMOVE, kind, ns, name, fn, arg);
+
+	op->expected = revision;
+	op_needs_key(op);
+	op_on_static(op);
+	op_push(embedded_of(s), op);
+}
+
+static int embedded_watch(struct store *s, const model_kind *kinds, size_t n,
+			  const struct store_watch_ops *ops, void *arg)
+{
+	struct embedded *e = embedded_of(s);
+	uint64_t mask = n ? 0 : ~(uint64_t)0;
+	CLEANUP(free_p) char *wal = xasprintf("%s-wal", e->job.path);
+	int rc;
+
+	if (e->ops)
+		return -EBUSY;
+	for (size_t i = 0; i < n; i++)
+		mask |= JOB_KIND_BIT(kinds[i]);
+	/* The file is there: opening the database in WAL mode has made it. */
+	rc = uv_fs_event_start(&e->wal, on_wal_event, wal, 0);
+	if (rc < 0)
+		log_warn("writes of other processes to the datastore will go unnoticed",
+			 "path=%s why=\"%s\"", LOG_VIS(wal), uv_strerror(rc));
+	e->ops = ops;
+	e->arg = arg;
+	e->seen = seen_new();
+	catch_up_push(e, OP_LOAD, mask);
+	return 0;
+}
+
+static const struct store_ops embedded_ops = {
+	.get = embedded_get,
+	.list = embedded_list,
+	.create = embedded_create,
+	.update = embedded_update,
+	.apply = embedded_apply,
+	.remove = embedded_remove,
+	.watch = embedded_watch,
+	.free = embedded_free,
+};
+
+int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, struct err *err)
+{
+	struct kv *kv;
+	struct embedded *e;
+	int rc = kv_open(path, &kv, err);
+
+	if (rc < 0)
+		return rc;
+	e = xcalloc(1, sizeof(*e));
+	e->base.ops = &embedded_ops;
+	e->base.loop = loop;
+	e->job.kv = kv;
+	e->job.path = xstrdup(path);
+	list_init(&e->job.ops);
+	list_init(&e->queue);
+	if (uv_fs_event_init(loop, &e->wal) != 0 || uv_timer_init(loop, &e->timer) != 0)
+		abort(); /* neither can fail on Linux */
+	e->open_handles = 2;
+	e->wal.data = e->timer.data = e;
+	/* A program that waits for nothing else may end. */
+	uv_unref((uv_handle_t *)&e->wal);
+	uv_unref((uv_handle_t *)&e->timer);
+	*ret = &e->base;
+	return 0;
+}
+
+void store_embedded_stats(const struct store *s, struct store_embedded_stats *ret)
+{
+	const struct embedded *e = embedded_of(s);
+
+	*ret = e->stats;
+	ret->bad_values = e->bad.n;
+	ret->last_error = e->last_error;
+}
+
+void store_embedded_bad_values(const struct store *s,
+			       void (*fn)(void *arg, const char *key, const char *why), void *arg)
+{
+	const struct embedded *e = embedded_of(s);
+
+	hmap_for_each (b, &e->bad, struct bad_value, node)
+		fn(arg, b->key, b->why);
+}
