@@ -9,8 +9,15 @@ $(BUILD)/common/base/version.o: CPPFLAGS += -DPERCALE_VERSION='"$(VERSION)"'
 $(call unit_test,model_key,,-lprotobuf-c)
 $(call unit_test,model_scalar,,-lprotobuf-c)
 $(call unit_test,model_resource,,-lprotobuf-c)
+$(call unit_test,json_json,,-lyajl)
 
 # ---- nl
 $(call unit_test,nl_rt,,-lnl-3)
 $(call unit_test,nl_conn,,-lnl-3)
 $(call fuzz_test,netlink,,-lnl-3)
+
+# ---- base, net, ipc, loop
+$(call unit_test,base_text,,)
+$(call unit_test,base_data,,)
+$(call unit_test,net_addr,,)
+$(call unit_test,loop_ipc,,-luv -lprotobuf-c)
