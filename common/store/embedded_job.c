@@ -240,7 +240,7 @@ static int write_one(struct job *j, struct op *op, uint64_t now_sec, struct err 
 	rc = kv_put(j->kv, op->key, buf_cstr(&value), value.len, &revision, err);
 	if (rc < 0)
 		return rc;
-	object_set_revision(op->r, revision);
+	resource_set_revision(op->r, revision);
 	op->header = revision;
 	op_answer(op, STORE_OK, NULL);
 	op_item(op, op->r, false);

@@ -2,7 +2,6 @@
 #include "common/store/object.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -160,18 +159,6 @@ void object_stamp(struct resource *r, const ProtobufCMessage *old, uint64_t now_
 	}
 }
 
-void object_set_revision(struct resource *r, uint64_t revision)
-{
-	char text[24];
-	V3__ObjectMeta *meta = r->msg ? model_meta(r->msg, false) : NULL;
-
-	r->revision = revision;
-	if (!meta)
-		return;
-	snprintf(text, sizeof(text), "%" PRIu64, revision);
-	msg_set_str(&meta->resourceversion, text);
-}
-
 static bool carries_name_annotation(model_kind kind)
 {
 	return kind == V3__KIND__KIND_NETWORK_POLICY ||
@@ -279,7 +266,7 @@ int object_decode(model_kind kind, const char *ns, const char *name, uint64_t re
 	r = resource_new(kind, ns, name, revision, msg);
 	if (carries_name_annotation(kind))
 		policy_name_restore(r);
-	object_set_revision(r, revision);
+	resource_set_revision(r, revision);
 	*ret = r;
 	return 0;
 }

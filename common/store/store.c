@@ -2,7 +2,8 @@
 /* store: what all drivers share: the calls' front doors, words for statuses, copies of results. */
 #include "common/store/store.h"
 
-#include <string.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "common/base/mem.h"
 
@@ -68,6 +69,18 @@ int store_watch(struct store *s, const model_kind *kinds, size_t n,
                 const struct store_watch_ops *ops, void *arg)
 {
 	return s->ops->watch(s, kinds, n, ops, arg);
+}
+
+void resource_set_revision(struct resource *r, uint64_t revision)
+{
+	char text[24];
+	V3__ObjectMeta *meta = r->msg ? model_meta(r->msg, false) : NULL;
+
+	r->revision = revision;
+	if (!meta)
+		return;
+	(void)snprintf(text, sizeof(text), "%" PRIu64, revision);
+	msg_set_str(&meta->resourceversion, text);
 }
 
 struct store_result *store_result_copy(const struct store_result *r)

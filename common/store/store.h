@@ -124,6 +124,9 @@ void store_remove(struct store *s, model_kind kind, const char *ns, const char *
 int store_watch(struct store *s, const model_kind *kinds, size_t n,
                 const struct store_watch_ops *ops, void *arg);
 
+/* Gives r a revision: in the struct and, where there is metadata, as its resourceVersion. */
+void resource_set_revision(struct resource *r, uint64_t revision);
+
 /* For programs that do one thing at a time (calicoctl): runs the loop until the call is answered,
  * and gives a copy of the result, freed with store_result_free(). */
 struct store_result *store_result_copy(const struct store_result *r);
