@@ -12,7 +12,12 @@
 
 void json_quote(struct buf *out, const char *s)
 {
-	const char *end = s + strlen(s);
+	json_quote_n(out, s, strlen(s));
+}
+
+void json_quote_n(struct buf *out, const char *s, size_t len)
+{
+	const char *end = s + len;
 
 	buf_byte(out, '"');
 	while (s < end) {

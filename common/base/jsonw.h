@@ -33,3 +33,4 @@ void jsonw_raw(struct jsonw *w, const char *key, const char *json); /* one value
 
 /* Appends s, quoted and escaped. */
 void json_quote(struct buf *out, const char *s);
+void json_quote_n(struct buf *out, const char *s, size_t len); /* s may hold NUL */
