@@ -17,7 +17,8 @@ int rt_addr_parse(const struct nlmsghdr *h, struct rt_addr *ret)
 		return r;
 	if (m.ifa_family != AF_INET && m.ifa_family != AF_INET6)
 		return -ENOMSG;
-	/* On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL, where given, is ours. */
+	/* On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL, where given, is ours.
+	 */
 	if (!rt_attr_addr(tb[IFA_LOCAL], m.ifa_family, &a.prefix.addr) &&
 	    !rt_attr_addr(tb[IFA_ADDRESS], m.ifa_family, &a.prefix.addr))
 		return -EINVAL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A batch leaves in datagrams of many requests. The kernel works them off in order inside sendmsg() and queues one acknowledgement for
- * each, so a datagram must not hold more requests than the receive buffer has room for acknowledgements: one takes less than a KiB there.
+ * A batch leaves in datagrams of many requests. The kernel works them off in order inside sendmsg()
+ * and queues one acknowledgement for each, so a datagram must not hold more requests than the
+ * receive buffer has room for acknowledgements: one takes less than a KiB there.
  */
 #include <errno.h>
 #include <netlink/msg.h>
@@ -13,7 +14,9 @@
 #include "common/nl/conn.h"
 
 #define DATAGRAM_REQUESTS 128
-#define DATAGRAM_BYTES 32768 /* below the default send buffer, and small enough for the kernel to allocate at ease */
+#define DATAGRAM_BYTES                                                                             \
+	32768 /* below the default send buffer, and small enough for the kernel to allocate at     \
+	         ease */
 
 struct request {
 	struct nl_msg *msg; /* NULL: it was too large to be built */
@@ -64,7 +67,8 @@ size_t nl_batch_len(const struct nl_batch *b)
 	return b->len;
 }
 
-/* The acknowledgements of one datagram: n requests with the numbers from first_seq on, without a gap. */
+/* The acknowledgements of one datagram: n requests with the numbers from first_seq on, without a
+ * gap. */
 struct expected {
 	const struct request *requests;
 	size_t n, next; /* next: the first without verdict */
@@ -116,7 +120,8 @@ static int expected_read(struct nl_conn *c, struct expected *e, struct err *err)
 		}
 		if (r < 0) {
 			expected_fail_until(e, e->n, r);
-			return err_set(err, r, "reading the kernel's acknowledgements: %s", strerror(-r));
+			return err_set(err, r, "reading the kernel's acknowledgements: %s",
+			               strerror(-r));
 		}
 		while ((h = nl_next(&at, &left)))
 			expected_take(e, h);
@@ -125,7 +130,8 @@ static int expected_read(struct nl_conn *c, struct expected *e, struct err *err)
 }
 
 /* Sends requests [from, ...) as one datagram. Returns how many it took, or a negative errno. */
-static int send_some(struct nl_batch *b, size_t from, nl_verdict_fn *verdict, void *arg, struct err *err)
+static int send_some(struct nl_batch *b, size_t from, nl_verdict_fn *verdict, void *arg,
+                     struct err *err)
 {
 	struct iovec iov[DATAGRAM_REQUESTS];
 	struct expected e = { .requests = b->requests + from, .verdict = verdict, .arg = arg };
@@ -137,12 +143,14 @@ static int send_some(struct nl_batch *b, size_t from, nl_verdict_fn *verdict, vo
 		struct nlmsghdr *h = msg ? nlmsg_hdr(msg) : NULL;
 		uint32_t seq;
 
-		if (!h || (e.n > 0 && bytes + h->nlmsg_len > DATAGRAM_BYTES) || b->conn->seq == UINT32_MAX)
+		if (!h || (e.n > 0 && bytes + h->nlmsg_len > DATAGRAM_BYTES) ||
+		    b->conn->seq == UINT32_MAX)
 			break;
 		seq = nl_stamp(b->conn, msg, NLM_F_ACK);
 		if (e.n == 0)
 			e.first_seq = seq;
-		/* The pad between two messages: libnl's buffers are zeroed and aligned at their end. */
+		/* The pad between two messages: libnl's buffers are zeroed and aligned at their
+		 * end. */
 		iov[e.n++] = (struct iovec){ h, NLMSG_ALIGN(h->nlmsg_len) };
 		bytes += NLMSG_ALIGN(h->nlmsg_len);
 	}
@@ -152,7 +160,8 @@ static int send_some(struct nl_batch *b, size_t from, nl_verdict_fn *verdict, vo
 	}
 	if (e.n == 0) {
 		if (verdict)
-			verdict(arg, b->requests[from].id, -EMSGSIZE, "the message did not fit its buffer");
+			verdict(arg, b->requests[from].id, -EMSGSIZE,
+			        "the message did not fit its buffer");
 		return 1;
 	}
 	r = nl_conn_send(b->conn, iov, e.n, err);

@@ -9,7 +9,7 @@ struct rt_build rt_begin(uint16_t type, uint16_t flags, const void *header, size
 	struct rt_build b = { .msg = nlmsg_alloc_size(RT_MSG_BYTES) };
 
 	b.failed = !b.msg || !nlmsg_put(b.msg, 0, 0, type, 0, flags) ||
-		   nlmsg_append(b.msg, (void *)(uintptr_t)header, header_len, NLMSG_ALIGNTO) < 0;
+	           nlmsg_append(b.msg, (void *)(uintptr_t)header, header_len, NLMSG_ALIGNTO) < 0;
 	return b;
 }
 
@@ -60,8 +60,9 @@ struct nl_msg *rt_end(struct rt_build *b)
 }
 
 /*
- * As nla_parse(), but without its opinions: what cannot be walked ends the walk, and the first of a repeated attribute counts. The kernel's own messages
- * are well formed; what matters here is that nothing is read past the end.
+ * As nla_parse(), but without its opinions: what cannot be walked ends the walk, and the first of a
+ * repeated attribute counts. The kernel's own messages are well formed; what matters here is that
+ * nothing is read past the end.
  */
 static void collect(const uint8_t *at, size_t left, struct nlattr **tb, int max)
 {
@@ -82,8 +83,8 @@ static void collect(const uint8_t *at, size_t left, struct nlattr **tb, int max)
 	}
 }
 
-int rt_open(const struct nlmsghdr *h, uint16_t type_new, uint16_t type_del, void *header, size_t header_len,
-	    struct nlattr **tb, int max, bool *ret_deleted)
+int rt_open(const struct nlmsghdr *h, uint16_t type_new, uint16_t type_del, void *header,
+            size_t header_len, struct nlattr **tb, int max, bool *ret_deleted)
 {
 	const uint8_t *body = (const uint8_t *)h + NLMSG_HDRLEN;
 	size_t len, skip = NLMSG_ALIGN(header_len);

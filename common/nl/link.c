@@ -57,7 +57,8 @@ static int on_link(const struct nlmsghdr *h, void *arg)
 	return rt_link_parse(h, arg);
 }
 
-int rt_link_get(struct nl_conn *c, int ifindex, const char *name, struct rt_link *ret, struct err *err)
+int rt_link_get(struct nl_conn *c, int ifindex, const char *name, struct rt_link *ret,
+                struct err *err)
 {
 	struct ifinfomsg m = { .ifi_index = ifindex };
 	struct rt_build b = rt_begin(RTM_GETLINK, 0, &m, sizeof(m));
@@ -85,6 +86,10 @@ struct nl_msg *rt_veth_new(const struct rt_veth *v)
 	struct rt_build b;
 	struct nlattr *info, *data, *nest;
 
+	if (v->up) {
+		m.ifi_flags = IFF_UP;
+		m.ifi_change = IFF_UP;
+	}
 	b = rt_begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &m, sizeof(m));
 	rt_put_str(&b, IFLA_IFNAME, v->name);
 	if (v->netns_fd >= 0)
@@ -102,10 +107,6 @@ struct nl_msg *rt_veth_new(const struct rt_veth *v)
 	rt_put_str(&b, IFLA_INFO_KIND, "veth");
 	data = rt_nest(&b, IFLA_INFO_DATA);
 	nest = rt_nest(&b, VETH_INFO_PEER);
-	if (v->peer_up) {
-		peer.ifi_flags = IFF_UP;
-		peer.ifi_change = IFF_UP;
-	}
 	/* The peer is described by a header and attributes of its own, inside the attribute. */
 	if (!b.failed)
 		b.failed = nlmsg_append(b.msg, &peer, sizeof(peer), NLMSG_ALIGNTO) < 0;

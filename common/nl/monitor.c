@@ -7,7 +7,8 @@
 #include "common/base/mem.h"
 #include "common/nl/conn.h"
 
-/* A thousand routes that change in one turn of the loop fit without an overrun; the kernel takes it only as it fills. */
+/* A thousand routes that change in one turn of the loop fit without an overrun; the kernel takes it
+ * only as it fills. */
 #define MONITOR_BUFFER_BYTES (4 << 20)
 
 struct nl_monitor {
@@ -28,7 +29,8 @@ int nl_monitor_open(int protocol, const int *groups, struct nl_monitor **ret, st
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	for (; *groups; groups++)
-		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, groups, sizeof(*groups)) < 0)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, groups, sizeof(*groups)) <
+		    0)
 			return err_sys(err, "joining netlink group %d", *groups);
 	m = xcalloc(1, sizeof(*m));
 	m->fd = take_fd(&fd);

@@ -46,7 +46,8 @@ int netns_do(int netns_fd, int (*fn)(void *arg, struct err *err), void *arg, str
 	r = fn(arg, err);
 	if (setns(home, CLONE_NEWNET) < 0) {
 		/* Everything that follows would happen to the wrong machine. */
-		log_error("cannot return to the own network namespace", "error=%s", LOG_VIS(strerror(errno)));
+		log_error("cannot return to the own network namespace", "error=%s",
+		          LOG_VIS(strerror(errno)));
 		abort();
 	}
 	return r;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The messages are libnl's; the socket is a bare one. What libnl's socket adds (port numbers of its own, callbacks, one
- * sendmsg() per message) is what a batch does not want, and the kernel chooses a free port by itself.
+ * The messages are libnl's; the socket is a bare one. What libnl's socket adds (port numbers of its
+ * own, callbacks, one sendmsg() per message) is what a batch does not want, and the kernel chooses
+ * a free port by itself.
  *
- * The kernel works on a request inside sendmsg(), so that every acknowledgement is waiting when sendmsg() returns; only dumps go on in
- * recvmsg(). The receive timeout is therefore never met by a healthy kernel: it is the promise that nothing here waits for ever.
+ * The kernel works on a request inside sendmsg(), so that every acknowledgement is waiting when
+ * sendmsg() returns; only dumps go on in recvmsg(). The receive timeout is therefore never met by a
+ * healthy kernel: it is the promise that nothing here waits for ever.
  */
 #include "common/nl/nl.h"
 
@@ -25,7 +27,8 @@
 #include "common/nl/netns.h"
 
 #define RECV_TIMEOUT_SEC 10
-#define RECV_BUFFER_BYTES (1 << 20) /* room for the acknowledgements of one full batch, many times over */
+#define RECV_BUFFER_BYTES                                                                          \
+	(1 << 20) /* room for the acknowledgements of one full batch, many times over */
 #define DUMP_RETRIES 3
 
 struct open_args {
@@ -71,7 +74,8 @@ int nl_conn_open(int protocol, int netns_fd, struct nl_conn **ret, struct err *e
 	struct nl_conn *c;
 	int r;
 
-	/* A socket stays in the namespace in which it was made: being there for the moment of socket() is enough. */
+	/* A socket stays in the namespace in which it was made: being there for the moment of
+	 * socket() is enough. */
 	r = netns_fd < 0 ? open_here(&args, err) : netns_do(netns_fd, open_here, &args, err);
 	if (r < 0)
 		return r;
@@ -139,6 +143,8 @@ int nl_datagram(int fd, void *buf, size_t size, bool nonblock, size_t *ret_len)
 			return nonblock ? -EAGAIN : -ETIMEDOUT;
 		if (n < 0)
 			return -errno;
+		if (n == 0)
+			return -ECONNRESET;
 		if (from.nl_pid != 0) /* another process, not the kernel */
 			continue;
 		if (m.msg_flags & MSG_TRUNC)
@@ -181,21 +187,23 @@ int nl_verdict(const struct nlmsghdr *h, const char **ret_text)
 			return -EPROTO;
 		memcpy(&request, body + sizeof(int), sizeof(request));
 		/* Behind the request's header stands its body, unless the kernel capped it. */
-		skip += h->nlmsg_flags & NLM_F_CAPPED ? sizeof(request) : NLMSG_ALIGN((size_t)request.nlmsg_len);
+		skip += h->nlmsg_flags & NLM_F_CAPPED ? sizeof(request)
+		                                      : NLMSG_ALIGN((size_t)request.nlmsg_len);
 	}
 	if (code > 0)
 		code = 0;
 	if (!(h->nlmsg_flags & NLM_F_ACK_TLVS) || skip >= left)
 		return code;
-	struct nlattr *text = nla_find((const struct nlattr *)(const void *)(body + skip), (int)(left - skip),
-				       NLMSGERR_ATTR_MSG);
+	struct nlattr *text = nla_find((const struct nlattr *)(const void *)(body + skip),
+	                               (int)(left - skip), NLMSGERR_ATTR_MSG);
 	if (text && nla_len(text) > 0 && memchr(nla_data(text), '\0', (size_t)nla_len(text)))
 		*ret_text = nla_data(text);
 	return code;
 }
 
 /* Sends msg (taken). */
-static int send_one(struct nl_conn *c, struct nl_msg *msg, uint16_t flags, uint32_t *ret_seq, struct err *err)
+static int send_one(struct nl_conn *c, struct nl_msg *msg, uint16_t flags, uint32_t *ret_seq,
+                    struct err *err)
 {
 	struct iovec iov;
 	int r;
@@ -217,7 +225,7 @@ struct answer {
 	int code;         /* the first failure: the kernel's, or fn's */
 	bool interrupted; /* the kernel's state changed while it was dumped */
 	bool done;
-	char text[256];   /* the extended acknowledgement */
+	char text[256]; /* the extended acknowledgement */
 };
 
 static void answer_take(struct answer *a, const struct nlmsghdr *h)
@@ -235,7 +243,8 @@ static void answer_take(struct answer *a, const struct nlmsghdr *h)
 			(void)snprintf(a->text, sizeof(a->text), "%s", text);
 		a->done = true;
 	} else if (h->nlmsg_type >= NLMSG_MIN_TYPE && a->fn && !a->code) {
-		/* After a failure the rest is read and dropped: a dump left half way blocks the next one. */
+		/* After a failure the rest is read and dropped: a dump left half way blocks the
+		 * next one. */
 		a->code = a->fn(h, a->arg);
 	}
 }
@@ -259,8 +268,8 @@ static int answer_read(struct nl_conn *c, uint32_t seq, struct answer *a, struct
 
 static int answer_err(const struct answer *a, const char *what, struct err *err)
 {
-	return err_set(err, a->code, "%s: %s%s%s%s", what, strerror(-a->code), a->text[0] ? " (" : "", a->text,
-		       a->text[0] ? ")" : "");
+	return err_set(err, a->code, "%s: %s%s%s%s", what, strerror(-a->code),
+	               a->text[0] ? " (" : "", a->text, a->text[0] ? ")" : "");
 }
 
 int nl_request(struct nl_conn *c, struct nl_msg *msg, struct err *err, const char *what, ...)
@@ -319,7 +328,8 @@ int nl_dump_all(struct nl_conn *c, struct nl_msg *msg, nl_reply_fn *fn, void *ar
 			break;
 		if (r >= 0 && !a.interrupted)
 			break;
-		r = err_set(err, -EINTR, "the kernel's state changed during each of %d dumps", attempt + 1);
+		r = err_set(err, -EINTR, "the kernel's state changed during each of %d dumps",
+		            attempt + 1);
 	}
 	nlmsg_free(msg);
 	return r;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nl: thin, batched netlink with libnl-3's messages (and names that are not libnl's: nl_close, nl_dump, nl_send, nl_recv are).
+ * nl: thin, batched netlink with libnl-3's messages (and names that are not libnl's: nl_close,
+ * nl_dump, nl_send, nl_recv are).
  *
- * A connection belongs to the network namespace it was opened in, for ever. Requests are gathered in a batch and leave in as
- * few sendmsg() calls as fit; each carries an id of the caller's, and each gets its own verdict. Blocking: netlink answers from the kernel
- * at once. For daemons, nl_monitor gives a file descriptor for the loop.
+ * A connection belongs to the network namespace it was opened in, for ever. Requests are gathered
+ * in a batch and leave in as few sendmsg() calls as fit; each carries an id of the caller's, and
+ * each gets its own verdict. Blocking: netlink answers from the kernel at once. For daemons,
+ * nl_monitor gives a file descriptor for the loop.
  */
 #pragma once
 
@@ -24,18 +26,21 @@ void nl_conn_close(struct nl_conn *c); /* NULL is fine */
 /* ---- one request ---- */
 
 /*
- * Sends one message (taken and freed, also on failure) with NLM_F_ACK and waits for the verdict. 0 or the kernel's negative errno; *err then holds
- * what (a format for the sentence: "add route 10.0.0.1/32") and the kernel's extended acknowledgement, where it gave one.
+ * Sends one message (taken and freed, also on failure) with NLM_F_ACK and waits for the verdict. 0
+ * or the kernel's negative errno; *err then holds what (a format for the sentence: "add
+ * route 10.0.0.1/32") and the kernel's extended acknowledgement, where it gave one.
  */
 int nl_request(struct nl_conn *c, struct nl_msg *msg, struct err *err, const char *what, ...)
-	__attribute__((format(printf, 4, 5)));
+        __attribute__((format(printf, 4, 5)));
 
-/* As nl_request, for a get: on_reply sees each reply message (borrowed). on_reply returns 0 or a negative errno, which ends the reading. */
+/* As nl_request, for a get: on_reply sees each reply message (borrowed). on_reply returns 0 or a
+ * negative errno, which ends the reading. */
 typedef int nl_reply_fn(const struct nlmsghdr *h, void *arg);
 
 /*
- * Sends msg (taken) as a dump and hands every message of the answer to fn. -EINTR (the kernel changed underneath) is
- * retried three times: fn may then see things twice, so it must begin afresh when *restart, told by a call with h == NULL, happens.
+ * Sends msg (taken) as a dump and hands every message of the answer to fn. -EINTR (the kernel
+ * changed underneath) is retried three times: fn may then see things twice, so it must begin afresh
+ * when *restart, told by a call with h == NULL, happens.
  */
 int nl_dump_all(struct nl_conn *c, struct nl_msg *msg, nl_reply_fn *fn, void *arg, struct err *err);
 int nl_get(struct nl_conn *c, struct nl_msg *msg, nl_reply_fn *fn, void *arg, struct err *err);
@@ -48,7 +53,8 @@ void nl_batch_free(struct nl_batch *b);
 /* Adds msg (taken). id comes back in the verdict. */
 void nl_batch_add(struct nl_batch *b, struct nl_msg *msg, uint64_t id);
 size_t nl_batch_len(const struct nl_batch *b);
-/* Sends everything; verdict is called once per request, in order: code 0 or negative errno, text NULL or the extended acknowledgement. Empties the batch. */
+/* Sends everything; verdict is called once per request, in order: code 0 or negative errno, text
+ * NULL or the extended acknowledgement. Empties the batch. */
 typedef void nl_verdict_fn(void *arg, uint64_t id, int code, const char *text);
 int nl_batch_commit(struct nl_batch *b, nl_verdict_fn *verdict, void *arg, struct err *err);
 
@@ -59,5 +65,6 @@ struct nl_monitor;
 int nl_monitor_open(int protocol, const int *groups, struct nl_monitor **ret, struct err *err);
 void nl_monitor_close(struct nl_monitor *m);
 int nl_monitor_fd(const struct nl_monitor *m);
-/* Reads what is there, budget datagrams at most. -ENOBUFS: events were lost, read the state back. 0: drained. 1: more is waiting. */
+/* Reads what is there, budget datagrams at most. -ENOBUFS: events were lost, read the state back.
+ * 0: drained. 1: more is waiting. */
 int nl_monitor_read(struct nl_monitor *m, unsigned budget, nl_reply_fn *fn, void *arg);

@@ -17,7 +17,8 @@ static void parse_via(const struct nlattr *a, struct ip_addr *ret)
 		return;
 	at = nla_data(a);
 	memcpy(&family, at, sizeof(family));
-	if ((family == AF_INET && nla_len(a) == 2 + 4) || (family == AF_INET6 && nla_len(a) == 2 + 16))
+	if ((family == AF_INET && nla_len(a) == 2 + 4) ||
+	    (family == AF_INET6 && nla_len(a) == 2 + 16))
 		*ret = ip_addr_from_bytes(family, at + sizeof(family));
 }
 
@@ -171,10 +172,10 @@ struct name {
 };
 
 static const struct name types[] = {
-	{ RTN_LOCAL, "local " },           { RTN_BROADCAST, "broadcast " },
-	{ RTN_ANYCAST, "anycast " },       { RTN_MULTICAST, "multicast " },
-	{ RTN_BLACKHOLE, "blackhole " },   { RTN_UNREACHABLE, "unreachable " },
-	{ RTN_PROHIBIT, "prohibit " },     { RTN_THROW, "throw " },
+	{ RTN_LOCAL, "local " },         { RTN_BROADCAST, "broadcast " },
+	{ RTN_ANYCAST, "anycast " },     { RTN_MULTICAST, "multicast " },
+	{ RTN_BLACKHOLE, "blackhole " }, { RTN_UNREACHABLE, "unreachable " },
+	{ RTN_PROHIBIT, "prohibit " },   { RTN_THROW, "throw " },
 };
 static const struct name protocols[] = {
 	{ RTPROT_REDIRECT, "redirect" }, { RTPROT_KERNEL, "kernel" }, { RTPROT_BOOT, "boot" },
@@ -187,7 +188,8 @@ static const struct name scopes[] = {
 	{ RT_SCOPE_HOST, "host" },
 	{ RT_SCOPE_NOWHERE, "nowhere" },
 };
-static const struct name tables[] = { { RT_TABLE_LOCAL, "local" }, { RT_TABLE_DEFAULT, "default" } };
+static const struct name tables[] = { { RT_TABLE_LOCAL, "local" },
+	                              { RT_TABLE_DEFAULT, "default" } };
 
 static const char *name_of(const struct name *names, size_t n, unsigned number, char out[12])
 {
@@ -216,13 +218,14 @@ const char *rt_route_str(const struct rt_route *r, char *out, size_t size)
 		fputs(ip_prefix_str(&r->dst, text), f);
 	if (r->via.family)
 		fprintf(f, " via %s%s", r->via.family == r->dst.addr.family ? "" : "inet6 ",
-			ip_addr_str(&r->via, text));
+		        ip_addr_str(&r->via, text));
 	if (r->ifindex)
 		fprintf(f, " dev %d", r->ifindex);
 	if (r->table && r->table != RT_TABLE_MAIN)
 		fprintf(f, " table %s", name_of(tables, ARRAY_SIZE(tables), r->table, num));
 	if (r->protocol)
-		fprintf(f, " proto %s", name_of(protocols, ARRAY_SIZE(protocols), r->protocol, num));
+		fprintf(f, " proto %s",
+		        name_of(protocols, ARRAY_SIZE(protocols), r->protocol, num));
 	if (r->scope)
 		fprintf(f, " scope %s", name_of(scopes, ARRAY_SIZE(scopes), r->scope, num));
 	if (r->prefsrc.family)

@@ -153,9 +153,9 @@ static void both_ends_are_born_where_they_belong(void **state)
 	assert_int_equal(rt_link_get(there, 0, "cali1", &l, NULL), -ENODEV);
 }
 
-static void a_peer_can_be_born_up(void **state)
+static void the_first_end_can_be_born_up(void **state)
 {
-	struct rt_veth v = { .name = "a", .netns_fd = -1, .peer_name = "b", .peer_netns_fd = there_fd, .peer_up = true };
+	struct rt_veth v = { .name = "b", .netns_fd = there_fd, .peer_name = "a", .peer_netns_fd = -1, .up = true };
 	struct rt_link l;
 
 	(void)state;
@@ -449,7 +449,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(both_ends_are_born_where_they_belong, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_peer_can_be_born_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_first_end_can_be_born_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_second_link_of_the_name_is_refused_in_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(addresses_come_and_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(routes_of_every_sort, setup, teardown),
