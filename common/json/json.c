@@ -99,14 +99,19 @@ void json_set(struct json *object, const char *key, struct json *value)
 {
 	size_t i = find(object, key);
 
-	if (i < object->len) {
-		json_free(object->items[i]);
-	} else {
-		grow(object);
-		object->keys[i] = xstrdup(key);
-		object->len++;
+	if (i == object->len) {
+		json_add(object, key, value);
+		return;
 	}
+	json_free(object->items[i]);
 	object->items[i] = value;
+}
+
+void json_add(struct json *object, const char *key, struct json *value)
+{
+	grow(object);
+	object->keys[object->len] = xstrdup(key);
+	object->items[object->len++] = value;
 }
 
 struct json *json_get(const struct json *object, const char *key)

@@ -148,8 +148,7 @@ static int on_map_key(void *arg, const unsigned char *s, size_t len)
 		(void)snprintf(text, sizeof(text), "the key '%.64s' is there twice", key);
 		return fail_here(p, text);
 	}
-	json_append(object, NULL); /* until its value comes; json_set() would look for the key again */
-	object->keys[object->len - 1] = take_ptr(&key);
+	json_add(object, key, NULL); /* until its value comes */
 	return 1;
 }
 

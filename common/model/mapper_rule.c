@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "common/model/mapper_rule.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/err.h"
+#include "common/base/mem.h"
+#include "common/model/kind.h"
+#include "common/model/scalar.h"
+#include "proto/v3_bgp.pb-c.h"
+#include "proto/v3_endpoint.pb-c.h"
+#include "proto/v3_ippool.pb-c.h"
+#include "proto/v3_node.pb-c.h"
+#include "proto/v3_policy.pb-c.h"
+
+static const struct rule {
+	const ProtobufCMessageDescriptor *message;
+	const char *field;
+	unsigned flags;
+} rules[] = {
+	/* values, not pointers, in upstream's structs; metadata and spec of every kind are too: mapper_flags() */
+	{ &v3__node__descriptor, "status", MAPPER_ALWAYS },
+	{ &v3__rule__descriptor, "source", MAPPER_ALWAYS },
+	{ &v3__rule__descriptor, "destination", MAPPER_ALWAYS },
+
+	/* pointers to scalars */
+	{ &v3__object_meta__descriptor, "deletionGracePeriodSeconds", MAPPER_POINTER },
+	{ &v3__icmp_fields__descriptor, "type", MAPPER_POINTER },
+	{ &v3__icmp_fields__descriptor, "code", MAPPER_POINTER },
+	{ &v3__rule__descriptor, "ipVersion", MAPPER_POINTER },
+	{ &v3__network_policy_spec__descriptor, "order", MAPPER_POINTER },
+	{ &v3__global_network_policy_spec__descriptor, "order", MAPPER_POINTER },
+	{ &v3__tier_spec__descriptor, "order", MAPPER_POINTER },
+	{ &v3__tier_spec__descriptor, "defaultAction", MAPPER_POINTER },
+	{ &v3__ip_pool_spec__descriptor, "assignmentMode", MAPPER_POINTER },
+	{ &v3__bgp_configuration_spec__descriptor, "nodeToNodeMeshEnabled", MAPPER_POINTER },
+	{ &v3__cluster_information_spec__descriptor, "datastoreReady", MAPPER_POINTER },
+	{ &v3__ipam_attribute__descriptor, "handle_id", MAPPER_POINTER },
+	{ &v3__ipam_config__descriptor, "kubeVirtVMAddressPersistence", MAPPER_POINTER },
+	{ &v3__bgp_peer_spec__descriptor, "asNumber", MAPPER_PLAIN },
+
+	/* no omitempty */
+	{ &v3__workload_endpoint_port__descriptor, "name", MAPPER_ALWAYS },
+	{ &v3__workload_endpoint_port__descriptor, "port", MAPPER_ALWAYS },
+	{ &v3__workload_endpoint_port__descriptor, "hostPort", MAPPER_ALWAYS },
+	{ &v3__workload_endpoint_port__descriptor, "hostIP", MAPPER_ALWAYS },
+	{ &v3__ip_nat__descriptor, "internalIP", MAPPER_ALWAYS },
+	{ &v3__ip_nat__descriptor, "externalIP", MAPPER_ALWAYS },
+	{ &v3__ipam_block__descriptor, "cidr", MAPPER_ALWAYS },
+	{ &v3__ipam_block__descriptor, "affinity", MAPPER_ALWAYS | MAPPER_NULL | MAPPER_POINTER },
+	{ &v3__ipam_block__descriptor, "allocations", MAPPER_ALWAYS | MAPPER_NULL_NEGATIVE },
+	{ &v3__ipam_block__descriptor, "unallocated", MAPPER_ALWAYS },
+	{ &v3__ipam_block__descriptor, "attributes", MAPPER_ALWAYS | MAPPER_NULL },
+	{ &v3__ipam_block__descriptor, "sequenceNumber", MAPPER_ALWAYS },
+	{ &v3__ipam_block__descriptor, "sequenceNumberForAllocation", MAPPER_ALWAYS },
+	{ &v3__ipam_block__descriptor, "deleted", MAPPER_ALWAYS },
+	{ &v3__ipam_affinity__descriptor, "state", MAPPER_ALWAYS },
+	{ &v3__ipam_affinity__descriptor, "deleted", MAPPER_ALWAYS },
+	{ &v3__ipam_handle__descriptor, "block", MAPPER_ALWAYS },
+	{ &v3__ipam_handle__descriptor, "deleted", MAPPER_ALWAYS },
+};
+
+static const struct {
+	const ProtobufCMessageDescriptor *message;
+	const char *member;
+} opaque[] = {
+	{ &v3__object_meta__descriptor, "ownerReferences" },
+	{ &v3__object_meta__descriptor, "managedFields" },
+	{ &v3__ippool__descriptor, "status" },
+	{ &v3__tier__descriptor, "status" },
+};
+
+unsigned mapper_flags(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f)
+{
+	const struct kind_info *k;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (rules[i].message == d && strcmp(rules[i].field, f->name) == 0)
+			return rules[i].flags;
+	k = kind_by_message(d);
+	if (k && k->v3) {
+		if (strcmp(f->name, "kind") == 0 || strcmp(f->name, "apiVersion") == 0)
+			return MAPPER_KIND;
+		if (strcmp(f->name, "metadata") == 0 || strcmp(f->name, "spec") == 0)
+			return MAPPER_ALWAYS;
+	}
+	return 0;
+}
+
+bool mapper_keeps_zero(const ProtobufCFieldDescriptor *f, unsigned flags)
+{
+	if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+		return !(flags & MAPPER_PLAIN);
+	return flags & (MAPPER_POINTER | MAPPER_ALWAYS);
+}
+
+size_t mapper_value_size(ProtobufCType t)
+{
+	switch (t) {
+	case PROTOBUF_C_TYPE_STRING:
+	case PROTOBUF_C_TYPE_MESSAGE:
+		return sizeof(void *);
+	case PROTOBUF_C_TYPE_BOOL:
+		return sizeof(protobuf_c_boolean);
+	case PROTOBUF_C_TYPE_INT64:
+	case PROTOBUF_C_TYPE_SINT64:
+	case PROTOBUF_C_TYPE_UINT64:
+	case PROTOBUF_C_TYPE_DOUBLE:
+		return sizeof(uint64_t);
+	default:
+		return sizeof(uint32_t);
+	}
+}
+
+bool mapper_is_zero(const ProtobufCFieldDescriptor *f, const void *value)
+{
+	static const uint64_t zero;
+	const struct mapper_scalar *scalar;
+
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_STRING:
+		return **(char *const *)value == '\0';
+	case PROTOBUF_C_TYPE_MESSAGE:
+		scalar = mapper_scalar(f->descriptor);
+		return scalar && scalar->zero(*(ProtobufCMessage *const *)value);
+	case PROTOBUF_C_TYPE_DOUBLE:
+		return *(const double *)value == 0; /* of either sign */
+	default:
+		return memcmp(value, &zero, mapper_value_size(f->type)) == 0;
+	}
+}
+
+bool mapper_is_opaque(const ProtobufCMessageDescriptor *d, const char *member)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(opaque); i++)
+		if (opaque[i].message == d && strcmp(opaque[i].member, member) == 0)
+			return true;
+	return false;
+}
+
+/* ---- messages that are one JSON value */
+
+static int not_this(const struct json *j, const char *what, const char *limits, struct err *err)
+{
+	if (j->type == JSON_STRING || j->type == JSON_NUMBER)
+		return err_set(err, -EINVAL, "'%s' is not %s%s", j->text, what, limits);
+	return err_set(err, -EINVAL, "expected %s, got %s", what, json_type_str(j->type));
+}
+
+static struct json *number(uint32_t v)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%u", v);
+	return json_new_number(text);
+}
+
+static int read_port(const struct json *j, ProtobufCMessage *m, struct err *err)
+{
+	V3__Port *p = (V3__Port *)m;
+	uint64_t v;
+
+	if (json_str(j))
+		return port_parse(j->text, p, err);
+	if (json_u64(j, &v) < 0 || v > UINT16_MAX)
+		return not_this(j, "a port", " (1 to 65535)", err);
+	p->has_min = p->has_max = true;
+	p->min = p->max = (uint32_t)v;
+	return 0;
+}
+
+static struct json *write_port(const ProtobufCMessage *m)
+{
+	const V3__Port *p = (const V3__Port *)m;
+	CLEANUP(buf_done) struct buf text = { 0 };
+
+	if (!p->name && p->min == p->max)
+		return number(p->min);
+	port_str(p, &text);
+	return json_new_str(buf_cstr(&text));
+}
+
+static bool zero_port(const ProtobufCMessage *m)
+{
+	const V3__Port *p = (const V3__Port *)m;
+
+	return !p->name && p->max == 0;
+}
+
+static int read_protocol(const struct json *j, ProtobufCMessage *m, struct err *err)
+{
+	V3__Protocol *p = (V3__Protocol *)m;
+	const char *s = json_str(j);
+	char *end;
+	unsigned long v = 0;
+	uint64_t n;
+
+	if (s) {
+		/* Upstream reads "6" as 6, and all else as a name, in whatever case. */
+		if (*s != '\0' && strlen(s) <= 8 && s[strspn(s, "0123456789")] == '\0')
+			v = strtoul(s, &end, 10);
+		else
+			v = UINT8_MAX + 1;
+		if (v > UINT8_MAX) {
+			p->name = xstrdup(s);
+			return 0;
+		}
+		n = v;
+	} else if (json_u64(j, &n) < 0 || n > UINT8_MAX) {
+		return not_this(j, "a protocol", " (1 to 255, or a name)", err);
+	}
+	p->has_number = true;
+	p->number = (uint32_t)n;
+	return 0;
+}
+
+static struct json *write_protocol(const ProtobufCMessage *m)
+{
+	const V3__Protocol *p = (const V3__Protocol *)m;
+
+	return p->name ? json_new_str(p->name) : number(p->number);
+}
+
+static bool zero_protocol(const ProtobufCMessage *m)
+{
+	const V3__Protocol *p = (const V3__Protocol *)m;
+
+	return !p->name && p->number == 0;
+}
+
+static int read_as_number(const struct json *j, ProtobufCMessage *m, struct err *err)
+{
+	V3__AsNumber *a = (V3__AsNumber *)m;
+	uint64_t v = 0;
+
+	if (json_str(j)) {
+		if (asn_parse(j->text, &a->value) < 0)
+			return not_this(j, "an AS number", " (0 to 4294967295, or 0.0 to 65535.65535)", err);
+	} else if (json_u64(j, &v) < 0 || v > UINT32_MAX) {
+		return not_this(j, "an AS number", " (0 to 4294967295)", err);
+	} else {
+		a->value = (uint32_t)v;
+	}
+	a->has_value = true;
+	return 0;
+}
+
+static struct json *write_as_number(const ProtobufCMessage *m)
+{
+	return number(((const V3__AsNumber *)m)->value);
+}
+
+static bool zero_as_number(const ProtobufCMessage *m)
+{
+	return ((const V3__AsNumber *)m)->value == 0;
+}
+
+static const struct mapper_scalar scalars[] = {
+	{ &v3__port__descriptor, read_port, write_port, zero_port },
+	{ &v3__protocol__descriptor, read_protocol, write_protocol, zero_protocol },
+	{ &v3__as_number__descriptor, read_as_number, write_as_number, zero_as_number },
+};
+
+const struct mapper_scalar *mapper_scalar(const ProtobufCMessageDescriptor *d)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(scalars); i++)
+		if (scalars[i].message == d)
+			return &scalars[i];
+	return NULL;
+}
