@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "typhad/cache.h"
+
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "proto/typhad_sync_v1.pb-c.h"
+
+#define SLOTS_MIN 64u
+
+void cache_init(struct cache *c)
+{
+	*c = (struct cache){ 0 };
+}
+
+static void object_free(struct cache *c, struct cache_object *o)
+{
+	c->bytes -= o->frame->len;
+	ipc_frame_unref(o->frame);
+	free(o);
+}
+
+void cache_done(struct cache *c)
+{
+	hmap_for_each (o, &c->objects, struct cache_object, node)
+		object_free(c, o);
+	hmap_done(&c->objects);
+	free(c->slots);
+	free(c->dead);
+	*c = (struct cache){ 0 };
+}
+
+size_t cache_count(const struct cache *c)
+{
+	return c->objects.n - c->tombstones;
+}
+
+/* ---- identity */
+
+const char *cache_ns(const struct cache_object *o)
+{
+	return o->ns_len ? o->id : NULL;
+}
+
+const char *cache_name(const struct cache_object *o)
+{
+	return o->id + o->ns_len + 1;
+}
+
+const uint8_t *cache_body(const struct cache_object *o)
+{
+	return o->frame->data + o->frame->len - o->body_len;
+}
+
+static uint32_t id_hash(model_kind kind, const char *ns, const char *name)
+{
+	return hash_mix(hash_mix(hash_str(name), hash_str(ns ? ns : "")), (uint32_t)kind);
+}
+
+static struct cache_object *object_find(const struct cache *c, model_kind kind, const char *ns,
+					const char *name, uint32_t hash)
+{
+	hmap_find(o, &c->objects, hash, struct cache_object, node,
+		  o->kind == (uint16_t)kind && strcmp(o->id, ns ? ns : "") == 0 &&
+			  strcmp(cache_name(o), name) == 0);
+	return o;
+}
+
+const struct cache_object *cache_find(const struct cache *c, model_kind kind, const char *ns,
+				      const char *name)
+{
+	const struct cache_object *o = object_find(c, kind, ns, name, id_hash(kind, ns, name));
+
+	return o && !o->deleted ? o : NULL;
+}
+
+/* ---- the order of changes */
+
+/* Index, relative to first, of the first slot behind after. */
+static size_t slot_behind(const struct cache *c, uint64_t after)
+{
+	size_t lo = 0, hi = c->n;
+
+	if (after >= c->seq)
+		return c->n;
+	/* Readers are mostly near the end: a change or two behind. */
+	if (c->n > 8 && c->slots[c->first + c->n - 8].seq <= after)
+		lo = c->n - 8;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (c->slots[c->first + mid].seq > after)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+/* Squeezes the holes out, when they are the greater part; readers hold numbers, not places. */
+static void slots_squeeze(struct cache *c)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (c->slots[c->first + i].object)
+			c->slots[to++] = c->slots[c->first + i];
+	c->first = 0;
+	c->n = to;
+	c->holes = 0;
+}
+
+static void slot_leave(struct cache *c, const struct cache_object *o)
+{
+	size_t i = slot_behind(c, o->seq - 1);
+
+	c->slots[c->first + i].object = NULL;
+	c->holes++;
+}
+
+static void slot_append(struct cache *c, struct cache_object *o)
+{
+	if (c->first + c->n == c->cap) {
+		if (c->holes + c->first > c->cap / 2) {
+			slots_squeeze(c);
+		} else {
+			c->cap = c->cap ? c->cap * 2 : SLOTS_MIN;
+			c->slots = xrealloc(c->slots, c->cap * sizeof(*c->slots));
+		}
+	}
+	o->seq = ++c->seq;
+	c->slots[c->first + c->n++] = (struct cache_slot){ o->seq, o };
+}
+
+const struct cache_object *cache_next(const struct cache *c, uint64_t after, uint64_t kinds)
+{
+	for (size_t i = slot_behind(c, after); i < c->n; i++) {
+		const struct cache_object *o = c->slots[c->first + i].object;
+
+		if (o && (kinds & CACHE_KIND_BIT(o->kind)))
+			return o;
+	}
+	return NULL;
+}
+
+static void object_drop(struct cache *c, struct cache_object *o)
+{
+	slot_leave(c, o);
+	hmap_remove(&c->objects, &o->node);
+	c->tombstones -= o->deleted;
+	object_free(c, o);
+}
+
+static void dead_push(struct cache *c, uint64_t seq)
+{
+	if (c->dead_first + c->dead_n == c->dead_cap) {
+		if (c->dead_first > c->dead_cap / 2) {
+			memmove(c->dead, c->dead + c->dead_first, c->dead_n * sizeof(*c->dead));
+			c->dead_first = 0;
+		} else {
+			c->dead_cap = c->dead_cap ? c->dead_cap * 2 : SLOTS_MIN;
+			c->dead = xrealloc(c->dead, c->dead_cap * sizeof(*c->dead));
+		}
+	}
+	c->dead[c->dead_first + c->dead_n++] = seq;
+}
+
+/* The tombstone that died at seq; NULL when the object has come back since. */
+static struct cache_object *dead_find(const struct cache *c, uint64_t seq)
+{
+	size_t i = slot_behind(c, seq - 1);
+	struct cache_slot s;
+
+	if (i == c->n)
+		return NULL;
+	s = c->slots[c->first + i];
+	return s.seq == seq && s.object && s.object->deleted ? s.object : NULL;
+}
+
+void cache_prune(struct cache *c, uint64_t told, size_t max_tombstones)
+{
+	while (c->dead_n) {
+		uint64_t seq = c->dead[c->dead_first];
+		struct cache_object *o = dead_find(c, seq);
+
+		if (o && seq > told && c->tombstones <= max_tombstones)
+			break;
+		if (o) {
+			c->floor = seq;
+			object_drop(c, o);
+		}
+		c->dead_first++;
+		c->dead_n--;
+	}
+	if (c->dead_n == 0)
+		c->dead_first = 0;
+	/* Holes at the front cost nobody anything. */
+	while (c->n && !c->slots[c->first].object) {
+		c->first++;
+		c->n--;
+		c->holes--;
+	}
+	if (c->n == 0)
+		c->first = 0;
+}
+
+/* ---- changes */
+
+static struct ipc_frame *frame_pack(struct cache *c, const struct resource *r,
+				    const struct buf *body, bool deleted)
+{
+	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
+	Sync__V1__UpdateEvent update = SYNC__V1__UPDATE_EVENT__INIT;
+	Sync__V1__Resource resource = SYNC__V1__RESOURCE__INIT;
+
+	m.payload_case = SYNC__V1__FROM_TYPHAD__PAYLOAD_UPDATE;
+	m.update = &update;
+	update.resource = &resource;
+	resource.has_kind = 1;
+	resource.kind = r->kind;
+	resource.namespace_ = r->ns;
+	resource.name = r->name;
+	if (deleted) {
+		update.has_deleted = 1;
+		update.deleted = 1;
+	} else {
+		/* The body is the last field of the last field: cache_body() counts on it. */
+		resource.has_revision = 1;
+		resource.revision = r->revision;
+		resource.has_body = 1;
+		resource.body = (ProtobufCBinaryData){ body->len, body->data };
+	}
+	c->packed++;
+	return ipc_frame_pack(&m.base);
+}
+
+static void object_change(struct cache *c, struct cache_object *o, struct ipc_frame *frame)
+{
+	if (o->frame) {
+		c->bytes -= o->frame->len;
+		ipc_frame_unref(o->frame);
+		slot_leave(c, o);
+	}
+	o->frame = frame;
+	c->bytes += frame->len;
+	slot_append(c, o);
+}
+
+bool cache_put(struct cache *c, const struct resource *r)
+{
+	CLEANUP(buf_done) struct buf body = { 0 };
+	uint32_t hash = id_hash(r->kind, r->ns, r->name);
+	struct cache_object *o = object_find(c, r->kind, r->ns, r->name, hash);
+	size_t ns_len = r->ns ? strlen(r->ns) : 0, name_len = strlen(r->name);
+	struct ipc_frame *frame = NULL;
+
+	msg_pack(r->msg, &body);
+	if (body.len < IPC_FRAME_MAX && ns_len <= UINT8_MAX)
+		frame = frame_pack(c, r, &body, false);
+	if (!frame) {
+		c->too_large++;
+		cache_remove(c, r->kind, r->ns, r->name);
+		return false;
+	}
+	if (!o) {
+		o = xcalloc(1, sizeof(*o) + ns_len + name_len + 2);
+		o->kind = (uint16_t)r->kind;
+		o->ns_len = (uint8_t)ns_len;
+		memcpy(o->id, r->ns ? r->ns : "", ns_len);
+		memcpy(o->id + ns_len + 1, r->name, name_len);
+		hmap_insert(&c->objects, &o->node, hash);
+	}
+	c->tombstones -= o->deleted;
+	o->deleted = false;
+	o->revision = r->revision;
+	o->body_len = (uint32_t)body.len;
+	object_change(c, o, frame);
+	if (r->revision > c->revision)
+		c->revision = r->revision;
+	return true;
+}
+
+void cache_remove(struct cache *c, model_kind kind, const char *ns, const char *name)
+{
+	struct cache_object *o = object_find(c, kind, ns, name, id_hash(kind, ns, name));
+	struct resource r = { .kind = kind };
+
+	if (!o || o->deleted)
+		return;
+	r.ns = o->ns_len ? o->id : NULL;
+	r.name = o->id + o->ns_len + 1;
+	o->deleted = true;
+	o->body_len = 0;
+	o->revision = 0;
+	c->tombstones++;
+	object_change(c, o, frame_pack(c, &r, NULL, true));
+	dead_push(c, o->seq);
+}
+
+/* ---- lists */
+
+static int by_name(const void *a, const void *b)
+{
+	const struct cache_object *x = *(const struct cache_object *const *)a;
+	const struct cache_object *y = *(const struct cache_object *const *)b;
+	int r = strcmp(x->id, y->id);
+
+	return r ? r : strcmp(cache_name(x), cache_name(y));
+}
+
+size_t cache_list(const struct cache *c, model_kind kind, const char *ns, const char *prefix,
+		  const struct cache_object ***ret)
+{
+	const struct cache_object **list = NULL;
+	size_t n = 0, cap = 0, prefix_len = prefix ? strlen(prefix) : 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct cache_object *o = c->slots[c->first + i].object;
+
+		if (!o || o->deleted || o->kind != (uint16_t)kind || (ns && strcmp(o->id, ns) != 0) ||
+		    (prefix_len && strncmp(cache_name(o), prefix, prefix_len) != 0))
+			continue;
+		if (n == cap) {
+			cap = cap ? cap * 2 : 64;
+			list = xrealloc(list, cap * sizeof(*list));
+		}
+		list[n++] = o;
+	}
+	if (n)
+		qsort(list, n, sizeof(*list), by_name);
+	*ret = list;
+	return n;
+}

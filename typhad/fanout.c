@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "typhad/fanout.h"
+
+#include "common/loop/server.h"
+#include "proto/typhad_sync_v1.pb-c.h"
+
+static void on_turn(uv_idle_t *h);
+
+void fanout_init(struct fanout *f, uv_loop_t *loop, struct cache *cache)
+{
+	*f = (struct fanout){ .cache = cache };
+	list_init(&f->watchers);
+	(void)uv_idle_init(loop, &f->idle);
+	f->idle.data = f;
+	f->open = true;
+}
+
+void fanout_close(struct fanout *f, uv_close_cb cb)
+{
+	if (!f->open)
+		return;
+	f->open = false;
+	uv_close((uv_handle_t *)&f->idle, cb);
+}
+
+void fanout_changed(struct fanout *f)
+{
+	if (f->open && f->n)
+		(void)uv_idle_start(&f->idle, on_turn);
+	else if (!f->n) /* nobody to tell: nothing to remember */
+		cache_prune(f->cache, f->cache->seq, 0);
+}
+
+/* As all that sends here: an error means that the peer is closed and w is gone. */
+static int snapshot_start(struct fanout *f, struct watcher *w)
+{
+	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
+	Sync__V1__SnapshotStart start = SYNC__V1__SNAPSHOT_START__INIT;
+
+	m.payload_case = SYNC__V1__FROM_TYPHAD__PAYLOAD_SNAPSHOT_START;
+	m.snapshot_start = &start;
+	w->told = 0;
+	w->start = f->cache->seq;
+	w->in_snapshot = true;
+	w->snapshots++;
+	f->snapshots++;
+	return ipc_peer_send(w->peer, &m.base);
+}
+
+static int snapshot_end(struct fanout *f, struct watcher *w)
+{
+	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
+	Sync__V1__InSync in_sync = SYNC__V1__IN_SYNC__INIT;
+
+	m.payload_case = SYNC__V1__FROM_TYPHAD__PAYLOAD_IN_SYNC;
+	m.in_sync = &in_sync;
+	in_sync.has_header_revision = 1;
+	in_sync.header_revision = f->cache->revision;
+	w->in_snapshot = false;
+	return ipc_peer_send(w->peer, &m.base);
+}
+
+void fanout_add(struct fanout *f, struct watcher *w, uint64_t kinds)
+{
+	w->kinds = kinds;
+	list_push_back(&f->watchers, &w->node);
+	f->n++;
+	(void)snapshot_start(f, w);
+	fanout_changed(f);
+}
+
+void fanout_remove(struct fanout *f, struct watcher *w)
+{
+	if (list_empty(&w->node))
+		return;
+	list_unlink(&w->node);
+	f->n--;
+	fanout_changed(f); /* it may have been the one for whom tombstones were kept */
+}
+
+void fanout_slow(struct fanout *f, struct watcher *w)
+{
+	if (w->slow)
+		return;
+	w->slow = true;
+	w->stalls++;
+	f->stalls++;
+}
+
+void fanout_drained(struct fanout *f, struct watcher *w)
+{
+	w->slow = false;
+	fanout_changed(f);
+}
+
+/* Queues up to a slice for w. false: there is more for it, and it could take it. */
+static bool watcher_serve(struct fanout *f, struct watcher *w)
+{
+	size_t bytes = 0;
+
+	if (w->told < f->cache->floor && w->start < f->cache->floor) {
+		/* What it has been told of may have gone, and the tombstone with it. */
+		f->restarts++;
+		if (snapshot_start(f, w) < 0)
+			return true;
+	}
+	while (!w->slow && bytes < FANOUT_SLICE) {
+		const struct cache_object *o = cache_next(f->cache, w->told, w->kinds);
+
+		if (!o) {
+			w->told = f->cache->seq;
+			if (w->in_snapshot)
+				(void)snapshot_end(f, w);
+			return true;
+		}
+		w->told = o->seq;
+		if (o->deleted && w->in_snapshot && o->seq <= w->start)
+			continue; /* it has never heard of it */
+		bytes += o->frame->len;
+		w->updates++;
+		f->sent++;
+		/* A failure closes the peer, which removes w: then w is gone. */
+		if (ipc_peer_send_frame(w->peer, o->frame) < 0)
+			return true;
+	}
+	return w->slow;
+}
+
+static void tombstones_prune(struct fanout *f)
+{
+	uint64_t told = f->cache->seq;
+
+	if (!f->cache->tombstones)
+		return;
+	list_for_each (it, &f->watchers) {
+		const struct watcher *w = list_entry(it, struct watcher, node);
+
+		if (w->told < told)
+			told = w->told;
+	}
+	cache_prune(f->cache, told, FANOUT_TOMBSTONES_MAX);
+}
+
+static void on_turn(uv_idle_t *h)
+{
+	struct fanout *f = h->data;
+	uint64_t end = uv_hrtime() + FANOUT_BUDGET_NS;
+	bool more = false;
+	size_t n = f->n;
+
+	f->turns++;
+	/* Each watcher once; who was served goes to the end, so that a budget that runs out is fair. */
+	for (size_t i = 0; i < n && !list_empty(&f->watchers); i++) {
+		struct watcher *w = list_entry(f->watchers.next, struct watcher, node);
+
+		if (uv_hrtime() > end) {
+			more = true;
+			break;
+		}
+		list_unlink(&w->node);
+		list_push_back(&f->watchers, &w->node);
+		if (!w->slow && !watcher_serve(f, w))
+			more = true;
+	}
+	tombstones_prune(f);
+	if (!more)
+		(void)uv_idle_stop(h);
+}

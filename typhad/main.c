@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* typhad: one watch, many readers, one door to the datastore. */
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "typhad/typhad.h"
+
+static const struct daemon_option options[] = {
+	{ "datastore-type", "DATASTORE_TYPE", "embedded",
+	  "the datastore: embedded (one SQLite file)", false },
+	{ "datastore-path", "CALICO_DATASTORE_PATH", "/var/lib/calico/datastore.db",
+	  "the file of the embedded datastore; created when absent", false },
+	{ "listen", NULL, NULL, "path of the socket for clients (default: <run-dir>/typhad/api.sock)",
+	  false },
+	{ 0 },
+};
+
+/* ---- the datastore's side */
+
+static void on_update(void *arg, const struct resource *r)
+{
+	struct typhad *t = arg;
+
+	if (!cache_put(&t->cache, r))
+		log_error("an object is too large to be told to anyone", "name=%s", LOG_VIS(r->name));
+	fanout_changed(&t->fanout);
+}
+
+static void on_remove(void *arg, model_kind kind, const char *ns, const char *name)
+{
+	struct typhad *t = arg;
+
+	cache_remove(&t->cache, kind, ns, name);
+	fanout_changed(&t->fanout);
+}
+
+static void on_initialised(struct typhad *t)
+{
+	struct err err = { 0 };
+
+	if (api_open(t, &err) < 0) {
+		log_error("cannot listen", "why=\"%s\"", str_vis(err.text, sizeof(err.text)));
+		daemon_stop(t->daemon, 1);
+		return;
+	}
+	log_info("serving", "path=%s objects=%zu revision=%llu", LOG_VIS(t->listen_path),
+		 cache_count(&t->cache), (unsigned long long)t->cache.revision);
+	daemon_ready(t->daemon, true, "serving");
+	typhad_status(t);
+}
+
+static void on_in_sync(void *arg)
+{
+	struct typhad *t = arg;
+
+	if (t->loaded)
+		return;
+	t->loaded = true;
+	init_start(t, on_initialised);
+}
+
+static const struct store_watch_ops watch_ops = {
+	.on_update = on_update,
+	.on_remove = on_remove,
+	.on_in_sync = on_in_sync,
+};
+
+/* ---- the process */
+
+static struct typhad the_typhad;
+
+/* A connection is a file descriptor: as many as we may have. */
+static void raise_fd_limit(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
+		lim.rlim_cur = lim.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &lim);
+	}
+}
+
+static int start(struct daemon *d, struct err *err)
+{
+	struct typhad *t = &the_typhad;
+	const char *type = daemon_opt(d, "datastore-type"), *listen = daemon_opt(d, "listen");
+	int rc;
+
+	d->state = t;
+	t->daemon = d;
+	t->datastore_path = daemon_opt(d, "datastore-path");
+	list_init(&t->clients);
+	if (strcmp(type, "embedded") != 0)
+		return err_set(err, -EINVAL, "datastore type '%s' is not supported: this version has 'embedded'",
+			       type);
+	if (listen && *listen) {
+		if (strlen(listen) >= sizeof(t->listen_path))
+			return err_set(err, -ENAMETOOLONG, "--listen '%s' is too long for a socket", listen);
+		memcpy(t->listen_path, listen, strlen(listen) + 1);
+	} else {
+		daemon_sock_path(d, "typhad", "api.sock", t->listen_path);
+	}
+	raise_fd_limit();
+	rc = store_embedded_open(d->loop, t->datastore_path, &t->store, err);
+	if (rc < 0)
+		return rc;
+	cache_init(&t->cache);
+	fanout_init(&t->fanout, d->loop, &t->cache);
+	(void)uv_timer_init(d->loop, &t->hello_timer);
+	t->hello_timer.data = t;
+	daemon_ready(d, false, "reading the datastore");
+	return store_watch(t->store, NULL, 0, &watch_ops, t);
+}
+
+static void stop(struct daemon *d)
+{
+	struct typhad *t = d->state;
+	struct store *store = t->store;
+
+	if (!store) /* the start failed */
+		return;
+	t->store = NULL;
+	init_stop(t);
+	api_close(t);
+	store_free(store); /* writes under way are finished, nobody is told */
+	fanout_close(&t->fanout, NULL);
+	uv_close((uv_handle_t *)&t->hello_timer, NULL);
+	cache_done(&t->cache);
+}
+
+static const struct daemon_spec spec = {
+	.name = "typhad",
+	.summary = "keeps the datastore, and tells every daemon what changes in it",
+	.options = options,
+	.dumps = typhad_dumps,
+	.start = start,
+	.stop = stop,
+	.health = typhad_health,
+};
+
+int main(int argc, char **argv)
+{
+	return daemon_main(&spec, argc, argv);
+}

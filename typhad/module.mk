@@ -1,0 +1,4 @@
+# The datastore daemon, and the tests of common/store.
+typhad_src := $(patsubst %,typhad/%.c,main cache fanout client api init dump)
+typhad_libs := -luv -lprotobuf-c -lsqlite3 -lyajl -lcap-ng
+$(call program,typhad/typhad,$(typhad_src),$(typhad_libs))
