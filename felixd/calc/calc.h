@@ -28,6 +28,13 @@ void calc_in_sync(struct calc *c);
 int calc_local_endpoint(struct calc *c, const struct resource *wep, struct err *err);
 void calc_local_endpoint_remove(struct calc *c, const char *ns, const char *name);
 
+/* What is in force of a local endpoint. container lives until the endpoint changes. false: there is none of that name. */
+struct calc_local_info {
+	uint64_t revision;
+	const char *container;
+};
+bool calc_local_endpoint_info(const struct calc *c, const char *ns, const char *name, struct calc_local_info *ret);
+
 /* Something to flush? */
 bool calc_dirty(const struct calc *c);
 /* Before the first in_sync nothing is told (policy is unknown). */
@@ -38,5 +45,5 @@ struct calc_stats {
 };
 struct calc_stats calc_stats(const struct calc *c);
 
-/* For dumps: a JSON object per thing; fn gets the section ("endpoint", "policy", "set") and the text. */
+/* For dumps: a JSON object per thing; fn gets the section ("endpoint", "policy", "profile", "tier", "set", "pool") and the text. */
 void calc_dump(const struct calc *c, void (*fn)(void *arg, const char *section, const char *json), void *arg);
