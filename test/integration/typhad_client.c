@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A client of typhad for its integration tests: GlobalNetworkSets whose annotation "v" is a value and "pad" is ballast.
+ *
+ *     typhad_client put SOCK NAME VALUE [PAD_BYTES]     apply; prints the revision
+ *     typhad_client get SOCK NAME                       prints "value revision"
+ *     typhad_client del SOCK NAME
+ *     typhad_client list SOCK                           prints "name value revision" lines
+ *     typhad_client fill SOCK PREFIX N [PAD_BYTES]      N objects, many at once; prints how many were acknowledged
+ *     typhad_client writer SOCK ID SECONDS LOG          creates, changes and deletes; LOG has a line per answer
+ *     typhad_client watchers SOCK N VALUE               N watches; until each has seen object "end" with VALUE; prints how many digests there are, and one
+ *     typhad_client sleepy SOCK MS VALUE                a watch that reads nothing for MS, then as above; prints "digest updates snapshots"
+ *
+ * Exit code 0: done; 1: refused or failed, with a sentence; 3: a deadline passed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/hmap.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/ipc/frame.h"
+#include "common/ipc/sock.h"
+#include "common/store/store.h"
+#include "proto/typhad_sync_v1.pb-c.h"
+#include "proto/v3_policy.pb-c.h"
+
+#define KIND V3__KIND__KIND_GLOBAL_NETWORK_SET
+#define DEADLINE_MS 60000
+
+static uv_loop_t loop;
+
+/* ---- objects */
+
+static struct resource *object_new(const char *name, const char *value, size_t pad)
+{
+	V3__GlobalNetworkSet *m =
+		(V3__GlobalNetworkSet *)msg_new(&v3__global_network_set__descriptor);
+	V3__ObjectMeta *meta = model_meta(&m->base, true);
+
+	msg_set_str(&meta->name, name);
+	meta_set(&meta->n_annotations, (V3__ObjectMeta__LabelsEntry ***)&meta->annotations, "v",
+		 value);
+	if (pad) {
+		char *text = xcalloc(1, pad + 1);
+
+		memset(text, 'x', pad);
+		meta_set(&meta->n_annotations, (V3__ObjectMeta__LabelsEntry ***)&meta->annotations,
+			 "pad", text);
+		free(text);
+	}
+	return resource_new(KIND, NULL, name, 0, &m->base);
+}
+
+static const char *object_value(const struct resource *r)
+{
+	const V3__ObjectMeta *meta = r->msg ? model_meta(r->msg, false) : NULL;
+	const char *v = meta ? meta_get(meta->n_annotations,
+					(V3__ObjectMeta__LabelsEntry *const *)meta->annotations, "v")
+			     : NULL;
+
+	return v ? v : "-";
+}
+
+static struct store *open_store(const char *path)
+{
+	struct store *s;
+	struct err err;
+
+	if (store_typha_open(&loop, path, "typhad_client", "test", &s, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		exit(1);
+	}
+	return s;
+}
+
+/* ---- one thing at a time */
+
+static struct store_result *result;
+
+static void on_done(void *arg, const struct store_result *r)
+{
+	(void)arg;
+	result = store_result_copy(r);
+}
+
+static int wait_result(void)
+{
+	struct mono_ms start = mono_now();
+
+	while (!result && mono_since_ms(start) < DEADLINE_MS)
+		uv_run(&loop, UV_RUN_ONCE);
+	if (!result) {
+		fprintf(stderr, "no answer\n");
+		return 3;
+	}
+	if (result->status != STORE_OK) {
+		printf("%s: %s\n", store_status_str(result->status), result->text);
+		return 1;
+	}
+	return 0;
+}
+
+static int cmd_put(struct store *s, char **a, int n)
+{
+	struct resource *r = object_new(a[0], a[1], n > 2 ? strtoul(a[2], NULL, 10) : 0);
+	int rc;
+
+	store_apply(s, r, on_done, NULL);
+	resource_free(r);
+	rc = wait_result();
+	if (rc == 0)
+		printf("%" PRIu64 "\n", result->items[0]->revision);
+	return rc;
+}
+
+static int cmd_get(struct store *s, char **a)
+{
+	int rc;
+
+	store_get(s, KIND, NULL, a[0], on_done, NULL);
+	rc = wait_result();
+	if (rc == 0)
+		printf("%s %" PRIu64 "\n", object_value(result->items[0]), result->items[0]->revision);
+	return rc;
+}
+
+static int cmd_del(struct store *s, char **a)
+{
+	store_remove(s, KIND, NULL, a[0], 0, on_done, NULL);
+	return wait_result();
+}
+
+static int cmd_list(struct store *s)
+{
+	int rc;
+
+	store_list(s, KIND, NULL, NULL, on_done, NULL);
+	rc = wait_result();
+	for (size_t i = 0; rc == 0 && i < result->n; i++)
+		printf("%s %s %" PRIu64 "\n", result->items[i]->name, object_value(result->items[i]),
+		       result->items[i]->revision);
+	return rc;
+}
+
+/* ---- many at once */
+
+static size_t acked, failed, under_way;
+static char last_failure[512];
+
+static void on_filled(void *arg, const struct store_result *r)
+{
+	(void)arg;
+	under_way--;
+	if (r->status == STORE_OK) {
+		acked++;
+	} else {
+		failed++;
+		(void)snprintf(last_failure, sizeof(last_failure), "%s: %s",
+			       store_status_str(r->status), r->text);
+	}
+}
+
+static int cmd_fill(struct store *s, char **a, int n)
+{
+	size_t count = strtoul(a[1], NULL, 10), pad = n > 2 ? strtoul(a[2], NULL, 10) : 0;
+
+	for (size_t i = 0; i < count || under_way;) {
+		if (i < count && under_way < 64) {
+			char name[64];
+			struct resource *r;
+
+			(void)snprintf(name, sizeof(name), "%s%zu", a[0], i++);
+			r = object_new(name, name, pad);
+			under_way++;
+			store_apply(s, r, on_filled, NULL);
+			resource_free(r);
+			continue;
+		}
+		uv_run(&loop, UV_RUN_ONCE);
+	}
+	printf("%zu\n", acked);
+	if (failed)
+		printf("%s\n", last_failure);
+	return failed ? 1 : 0;
+}
+
+/* ---- a writer that keeps a record of what was promised to it */
+
+#define CHAINS 8
+
+struct chain {
+	char name[64];
+	unsigned n;
+	char asked[32]; /* the value, or "deleted" */
+	uint64_t revision; /* 0: not there, as far as known */
+	bool busy;
+	FILE *log;
+	struct store *s;
+};
+
+static bool writer_stopping;
+
+static void chain_next(struct chain *c);
+
+static void on_chain(void *arg, const struct store_result *r)
+{
+	struct chain *c = arg;
+
+	c->busy = false;
+	switch (r->status) {
+	case STORE_OK: /* promised */
+		fprintf(c->log, "%s %s\n", c->name, c->asked);
+		c->revision = strcmp(c->asked, "deleted") == 0 ? 0 : r->items[0]->revision;
+		break;
+	case STORE_UNAVAILABLE: /* perhaps */
+		fprintf(c->log, "%s ? %s\n", c->name, c->asked);
+		c->revision = 0;
+		break;
+	default: /* what "perhaps" led to */
+		c->revision = r->n ? r->items[0]->revision : 0;
+		break;
+	}
+}
+
+static void chain_next(struct chain *c)
+{
+	struct resource *r;
+
+	c->busy = true;
+	c->n++;
+	if (c->revision && c->n % 5 == 0) {
+		(void)snprintf(c->asked, sizeof(c->asked), "deleted");
+		store_remove(c->s, KIND, NULL, c->name, c->revision, on_chain, c);
+		return;
+	}
+	(void)snprintf(c->asked, sizeof(c->asked), "%u", c->n);
+	r = object_new(c->name, c->asked, 200);
+	r->revision = c->revision;
+	if (c->revision)
+		store_update(c->s, r, on_chain, c);
+	else
+		store_create(c->s, r, on_chain, c);
+	resource_free(r);
+}
+
+static void on_tick(uv_timer_t *t)
+{
+	(void)t; /* wakes the loop */
+}
+
+static int cmd_writer(struct store *s, char **a)
+{
+	int64_t ms = (int64_t)(strtod(a[1], NULL) * 1000);
+	struct mono_ms start = mono_now();
+	FILE *log = fopen(a[2], "a");
+	struct chain chains[CHAINS];
+	uv_timer_t tick;
+	bool busy = true;
+
+	if (!log) {
+		perror(a[2]);
+		return 1;
+	}
+	memset(chains, 0, sizeof(chains));
+	for (int i = 0; i < CHAINS; i++) {
+		(void)snprintf(chains[i].name, sizeof(chains[i].name), "w%s-%d", a[0], i);
+		chains[i].log = log;
+		chains[i].s = s;
+	}
+	(void)uv_timer_init(&loop, &tick);
+	(void)uv_timer_start(&tick, on_tick, 20, 20);
+	while (busy) {
+		writer_stopping = mono_since_ms(start) > ms;
+		busy = !writer_stopping;
+		for (int i = 0; i < CHAINS; i++) {
+			if (!chains[i].busy && !writer_stopping)
+				chain_next(&chains[i]);
+			busy |= chains[i].busy;
+		}
+		if (busy)
+			uv_run(&loop, UV_RUN_ONCE);
+	}
+	fclose(log);
+	return 0;
+}
+
+/* ---- what a watcher believes */
+
+struct entry {
+	struct hmap_node node;
+	uint64_t revision;
+	char *value;
+	char name[];
+};
+
+struct belief {
+	struct hmap entries;
+	const char *wanted; /* value of "end" */
+	bool done;
+	uint64_t updates, snapshots;
+};
+
+static struct entry *entry_find(struct belief *b, const char *name)
+{
+	hmap_find(e, &b->entries, hash_str(name), struct entry, node, strcmp(e->name, name) == 0);
+	return e;
+}
+
+static void believe(struct belief *b, const char *name, const char *value, uint64_t revision)
+{
+	struct entry *e = entry_find(b, name);
+
+	b->updates++;
+	if (!e) {
+		e = xcalloc(1, sizeof(*e) + strlen(name) + 1);
+		memcpy(e->name, name, strlen(name) + 1);
+		hmap_insert(&b->entries, &e->node, hash_str(name));
+	}
+	free(e->value);
+	e->value = xstrdup(value);
+	e->revision = revision;
+	if (strcmp(name, "end") == 0 && strcmp(value, b->wanted) == 0)
+		b->done = true;
+}
+
+static void disbelieve(struct belief *b, const char *name)
+{
+	struct entry *e = entry_find(b, name);
+
+	if (!e)
+		return;
+	hmap_remove(&b->entries, &e->node);
+	free(e->value);
+	free(e);
+}
+
+/* Does not depend on the order. */
+static uint64_t digest(const struct belief *b)
+{
+	uint64_t sum = 0;
+
+	hmap_for_each (e, &b->entries, struct entry, node) {
+		uint64_t h = 1469598103934665603u; /* FNV-1a: the same in every process */
+		char text[256];
+
+		(void)snprintf(text, sizeof(text), "%s|%s|%" PRIu64, e->name, e->value, e->revision);
+		for (const char *p = text; *p; p++)
+			h = (h ^ (uint8_t)*p) * 1099511628211u;
+		sum += h;
+	}
+	return sum;
+}
+
+static void on_update(void *arg, const struct resource *r)
+{
+	believe(arg, r->name, object_value(r), r->revision);
+}
+
+static void on_remove(void *arg, model_kind kind, const char *ns, const char *name)
+{
+	(void)kind;
+	(void)ns;
+	disbelieve(arg, name);
+}
+
+static void on_in_sync(void *arg)
+{
+	((struct belief *)arg)->snapshots++;
+}
+
+static const struct store_watch_ops watch_ops = {
+	.on_update = on_update,
+	.on_remove = on_remove,
+	.on_in_sync = on_in_sync,
+};
+
+static int cmd_watchers(const char *path, char **a)
+{
+	size_t n = strtoul(a[0], NULL, 10), done = 0, digests = 0;
+	struct belief *b = xcalloc(n, sizeof(*b));
+	struct mono_ms start = mono_now();
+	const model_kind kinds[] = { KIND };
+
+	for (size_t i = 0; i < n; i++) {
+		b[i].wanted = a[1];
+		(void)store_watch(open_store(path), kinds, 1, &watch_ops, &b[i]);
+	}
+	while (done < n && mono_since_ms(start) < DEADLINE_MS) {
+		uv_run(&loop, UV_RUN_ONCE);
+		done = 0;
+		for (size_t i = 0; i < n; i++)
+			done += b[i].done;
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t j = 0;
+
+		while (j < i && digest(&b[j]) != digest(&b[i]))
+			j++;
+		digests += j == i;
+	}
+	printf("%zu %016" PRIx64 " done=%zu objects=%zu\n", digests, digest(&b[0]), done,
+	       b[0].entries.n);
+	return done == n ? 0 : 3;
+}
+
+/* ---- a watcher that does not read for a while: by hand, to see what is on the wire */
+
+static void send_message(int fd, Sync__V1__ToTyphad *m)
+{
+	struct ipc_frame *f = ipc_frame_pack(&m->base);
+
+	if (write(fd, f->data, f->len) != (ssize_t)f->len)
+		exit(1);
+	ipc_frame_unref(f);
+}
+
+static void sleepy_take(struct belief *b, const Sync__V1__FromTyphad *m)
+{
+	const struct kind_info *k = kind_info(KIND);
+	struct resource r = { .kind = KIND };
+
+	if (m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_SNAPSHOT_START)
+		b->snapshots++;
+	if (m->payload_case != SYNC__V1__FROM_TYPHAD__PAYLOAD_UPDATE)
+		return;
+	if (m->update->deleted) {
+		b->updates++;
+		disbelieve(b, m->update->resource->name);
+		return;
+	}
+	r.msg = msg_unpack(k->message, m->update->resource->body.data, m->update->resource->body.len);
+	believe(b, m->update->resource->name, object_value(&r), m->update->resource->revision);
+	msg_free(r.msg);
+}
+
+static int cmd_sleepy(const char *path, char **a)
+{
+	struct belief b = { .wanted = a[1] };
+	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
+	Sync__V1__Hello hello = SYNC__V1__HELLO__INIT;
+	Sync__V1__Watch watch = SYNC__V1__WATCH__INIT;
+	V3__Kind kinds[] = { KIND };
+	struct buf in = { 0 };
+	struct err err;
+	int fd;
+
+	if (unix_connect(path, 0, &fd, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	hello.has_version = 1;
+	hello.version = 1;
+	hello.program = (char *)(uintptr_t) "sleepy";
+	m.request_id = 1;
+	m.has_request_id = 1;
+	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_HELLO;
+	m.hello = &hello;
+	send_message(fd, &m);
+	watch.n_kinds = 1;
+	watch.kinds = kinds;
+	m.request_id = 2;
+	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_WATCH;
+	m.watch = &watch;
+	send_message(fd, &m);
+	(void)poll(NULL, 0, atoi(a[0]));
+	while (!b.done) {
+		struct pollfd p = { fd, POLLIN, 0 };
+		struct cursor body;
+		size_t used;
+		ssize_t n;
+
+		if (poll(&p, 1, DEADLINE_MS) <= 0)
+			return 3;
+		n = read(fd, buf_extend(&in, 65536), 65536);
+		in.len -= 65536 - (n > 0 ? (size_t)n : 0);
+		if (n <= 0) {
+			fprintf(stderr, "typhad has closed the connection\n");
+			return 1;
+		}
+		while (ipc_frame_next(in.data, in.len, &body, &used) == 1) {
+			ProtobufCMessage *msg = ipc_unpack(&sync__v1__from_typhad__descriptor, &body);
+
+			sleepy_take(&b, (Sync__V1__FromTyphad *)msg);
+			protobuf_c_message_free_unpacked(msg, NULL);
+			buf_consume(&in, used);
+		}
+	}
+	printf("%016" PRIx64 " %" PRIu64 " %" PRIu64 "\n", digest(&b), b.updates, b.snapshots);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *cmd = argc > 2 ? argv[1] : "", *path = argc > 2 ? argv[2] : "";
+	int n = argc - 3;
+
+	log_init("typhad_client", LOG_ERROR, LOG_TEXT);
+	(void)uv_loop_init(&loop);
+	if (strcmp(cmd, "put") == 0 && n >= 2)
+		return cmd_put(open_store(path), argv + 3, n);
+	if (strcmp(cmd, "get") == 0 && n == 1)
+		return cmd_get(open_store(path), argv + 3);
+	if (strcmp(cmd, "del") == 0 && n == 1)
+		return cmd_del(open_store(path), argv + 3);
+	if (strcmp(cmd, "list") == 0)
+		return cmd_list(open_store(path));
+	if (strcmp(cmd, "fill") == 0 && n >= 2)
+		return cmd_fill(open_store(path), argv + 3, n);
+	if (strcmp(cmd, "writer") == 0 && n == 3)
+		return cmd_writer(open_store(path), argv + 3);
+	if (strcmp(cmd, "watchers") == 0 && n == 2)
+		return cmd_watchers(path, argv + 3);
+	if (strcmp(cmd, "sleepy") == 0 && n == 2)
+		return cmd_sleepy(path, argv + 3);
+	fprintf(stderr, "typhad_client: see the top of its source\n");
+	return 2;
+}
