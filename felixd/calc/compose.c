@@ -66,9 +66,19 @@ static int derived(struct buf *b, struct selector **ret, struct err *err)
 	return selector_parse_derived(buf_cstr(b), ret, err);
 }
 
+static int derived_text(struct buf *b, struct selector **ret, char **ret_text, struct err *err)
+{
+	int rc = derived(b, ret, err);
+
+	if (rc == 0)
+		*ret_text = xstrdup(buf_cstr(b));
+	return rc;
+}
+
 /* ---- policies */
 
-int compose_network_policy(const char *ns, const V3__NetworkPolicySpec *spec, struct selector **ret, struct err *err)
+int compose_network_policy(const char *ns, const V3__NetworkPolicySpec *spec, struct selector **ret, char **ret_text,
+			   struct err *err)
 {
 	CLEANUP(buf_done) struct buf b = { 0 };
 	CLEANUP(selector_unref_p) struct selector *sa = NULL;
@@ -88,7 +98,7 @@ int compose_network_policy(const char *ns, const V3__NetworkPolicySpec *spec, st
 			return err_wrap(err, rc, "spec.serviceAccountSelector");
 		and_with(&b, selector_str(sa));
 	}
-	return derived(&b, ret, err);
+	return derived_text(&b, ret, ret_text, err);
 }
 
 /* A further selector of a global policy: for objects that have the label, whatever else is asked of them. */
@@ -107,7 +117,8 @@ static int narrow(struct buf *b, const char *text, const char *prefix, const cha
 	return 0;
 }
 
-int compose_global_policy(const V3__GlobalNetworkPolicySpec *spec, struct selector **ret, struct err *err)
+int compose_global_policy(const V3__GlobalNetworkPolicySpec *spec, struct selector **ret, char **ret_text,
+			  struct err *err)
 {
 	CLEANUP(buf_done) struct buf b = { 0 };
 	int rc;
@@ -122,7 +133,7 @@ int compose_global_policy(const V3__GlobalNetworkPolicySpec *spec, struct select
 		     (rc = narrow(&b, spec->serviceaccountselector, SA_PREFIX, "has(" SA_LABEL ")",
 				  "spec.serviceAccountSelector", err)) < 0))
 		return rc;
-	return derived(&b, ret, err);
+	return derived_text(&b, ret, ret_text, err);
 }
 
 /* ---- rules */

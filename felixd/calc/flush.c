@@ -46,7 +46,7 @@ static void settle(struct calc *c)
 
 static struct calc_policy_id id_of(const struct policy *p)
 {
-	return (struct calc_policy_id){ p->kind, p->ns, p->name };
+	return (struct calc_policy_id){ .kind = p->kind, .ns = p->ns, .name = p->name, .selector = p->sel_text };
 }
 
 static void tell_policies(struct calc *c)

@@ -103,7 +103,8 @@ static void directions(const struct v3_policy *v, bool *ret_ingress, bool *ret_e
 	}
 }
 
-static int read_network_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel, struct err *err)
+static int read_network_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel, char **ret_text,
+			       struct err *err)
 {
 	const V3__NetworkPolicySpec *s = ((const V3__NetworkPolicy *)r->msg)->spec;
 
@@ -118,10 +119,11 @@ static int read_network_policy(const struct resource *r, struct v3_policy *v, st
 		v->types = s->types;
 		v->n_types = s->n_types;
 	}
-	return compose_network_policy(v->ns, s, ret_sel, err);
+	return compose_network_policy(v->ns, s, ret_sel, ret_text, err);
 }
 
-static int read_global_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel, struct err *err)
+static int read_global_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel, char **ret_text,
+			       struct err *err)
 {
 	const V3__GlobalNetworkPolicySpec *s = ((const V3__GlobalNetworkPolicy *)r->msg)->spec;
 
@@ -137,20 +139,21 @@ static int read_global_policy(const struct resource *r, struct v3_policy *v, str
 		v->n_types = s->n_types;
 		v->workloads = !s->donottrack && !s->prednat;
 	}
-	return compose_global_policy(s, ret_sel, err);
+	return compose_global_policy(s, ret_sel, ret_text, err);
 }
 
-static int read_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel, struct rules *ret_rules,
-		       struct err *err)
+static int read_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel, char **ret_text,
+		       struct rules *ret_rules, struct err *err)
 {
-	int rc = r->kind == V3__KIND__KIND_NETWORK_POLICY ? read_network_policy(r, v, ret_sel, err)
-							  : read_global_policy(r, v, ret_sel, err);
+	int rc = r->kind == V3__KIND__KIND_NETWORK_POLICY ? read_network_policy(r, v, ret_sel, ret_text, err)
+							  : read_global_policy(r, v, ret_sel, ret_text, err);
 
 	if (rc < 0)
 		return rc;
 	rc = rules_convert(v->ns, v->ingress, v->n_ingress, v->egress, v->n_egress, ret_rules, err);
 	if (rc < 0) {
 		selector_unref(*ret_sel);
+		free(*ret_text);
 		return err_wrap(err, rc, "spec");
 	}
 	return 0;
@@ -203,6 +206,7 @@ static void free_policy(struct calc *c, struct policy *p)
 	free(p->name);
 	free(p->sort_key);
 	free(p->tier);
+	free(p->sel_text);
 	free(p);
 }
 
@@ -248,14 +252,16 @@ static void touch_local(void *arg, struct index_selector *s, struct index_item *
 }
 
 /* What decides where the policy stands among an endpoint's others. */
-static void set_place(struct calc *c, struct policy *p, const struct v3_policy *v)
+static void set_place(struct calc *c, struct policy *p, const struct v3_policy *v, char *text /* taken */)
 {
 	bool ingress, egress;
 
 	directions(v, &ingress, &egress);
 	if (p->isel.present && (strcmp(p->tier, tier_or_default(v->tier)) != 0 || p->order != v->order ||
-				p->ingress != ingress || p->egress != egress))
+				p->ingress != ingress || p->egress != egress || strcmp(p->sel_text, text) != 0))
 		index_selector_scan(&c->local, &p->isel, touch_local, c);
+	free(p->sel_text);
+	p->sel_text = text;
 	free(p->tier);
 	p->tier = xstrdup(tier_or_default(v->tier));
 	p->order = v->order;
@@ -282,16 +288,18 @@ int calc_policy_update(struct calc *c, const struct resource *r, struct err *err
 {
 	struct v3_policy v;
 	struct selector *sel;
+	char *text;
 	struct rules rules;
 	struct policy *p;
 	int rc;
 
-	if ((rc = read_policy(r, &v, &sel, &rules, err)) < 0) {
+	if ((rc = read_policy(r, &v, &sel, &text, &rules, err)) < 0) {
 		calc_policy_remove(c, r->kind, r->ns, r->name);
 		return rc;
 	}
 	if (!v.workloads) { /* for host endpoints alone, of which there are none yet */
 		selector_unref(sel);
+		free(text);
 		rules_done(&rules);
 		calc_policy_remove(c, r->kind, r->ns, r->name);
 		return 0;
@@ -304,7 +312,7 @@ int calc_policy_update(struct calc *c, const struct resource *r, struct err *err
 	}
 	rules_done(&p->rules);
 	p->rules = rules;
-	set_place(c, p, &v);
+	set_place(c, p, &v, text);
 	set_selector(c, p, sel);
 	if (p->n_matches || p->told)
 		calc_touch(&c->dirty_policies, &p->dirty);

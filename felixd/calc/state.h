@@ -44,6 +44,7 @@ struct policy {
 	char *tier;
 	double order;               /* infinite when it has none */
 	struct selector *sel;
+	char *sel_text;             /* as it was put together */
 	struct rules rules;
 	unsigned n_matches;         /* local endpoints */
 	bool ingress, egress;
