@@ -102,7 +102,7 @@ void blk_set(struct blk *b, V3__IpamBlock *msg, uint64_t revision)
 		b->broken = true;
 		b->ip->count.bad_blocks++;
 		log_error("block is malformed and will not be used: look at it with calicoctl ipam check",
-			  "block=%s reason=\"%s\"", b->name, block_check(msg, &cidr, &err) ? "wrong cidr" : err.text);
+			  "block=%s reason=%s", b->name, block_check(msg, &cidr, &err) ? "wrong cidr" : err.text);
 	} else {
 		b->n_free = (uint32_t)block_free_count(msg);
 		b->empty = block_empty(msg);
@@ -193,7 +193,7 @@ static void set_pool(struct ipamd *ip, const char *name, const V3__IPPool *msg)
 		return;
 	}
 	ip->count.bad_pools++;
-	log_warn("pool cannot be used", "pool=%s reason=\"%s\"", LOG_VIS(name), LOG_VIS(err.text));
+	log_warn("pool cannot be used", "pool=%s reason=%s", LOG_VIS(name), LOG_VIS(err.text));
 	pool_set_remove(&ip->pools, name);
 }
 

@@ -359,7 +359,7 @@ static void on_settled(void *arg, enum claim_status status, const char *text)
 	struct ipamd *ip = s->ip;
 
 	if (status != CLAIM_OK && status != CLAIM_CONFLICT && !ip->stopping)
-		log_warn("a claim could not be put right", "reason=\"%s\"", text ? LOG_VIS(text) : "conflict");
+		log_warn("a claim could not be put right", "reason=%s", text ? LOG_VIS(text) : "conflict");
 	if (--ip->settling == 0 && !ip->stopping)
 		s->fn(ip);
 	free(s);
@@ -400,7 +400,7 @@ static void on_swept(void *arg, enum claim_status status, const char *text)
 {
 	(void)arg;
 	if (status == CLAIM_FAILED)
-		log_warn("an empty block could not be given back", "reason=\"%s\"", text ? LOG_VIS(text) : "");
+		log_warn("an empty block could not be given back", "reason=%s", text ? LOG_VIS(text) : "");
 }
 
 void claim_sweep(struct ipamd *ip)

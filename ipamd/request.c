@@ -143,7 +143,7 @@ void request_answer_error(struct request *q, Ipam__V1__ErrorCode code, const cha
 
 	if (q->kind == REQUEST_ASSIGN)
 		q->ip->count.assign_failed++;
-	log_debug("request failed", "handle=%s code=%d reason=\"%s\"", LOG_VIS(q->owner.handle ? q->owner.handle : ""),
+	log_debug("request failed", "handle=%s code=%d reason=%s", LOG_VIS(q->owner.handle ? q->owner.handle : ""),
 		  (int)code, LOG_VIS(text));
 	e.has_code = true;
 	e.code = code;
