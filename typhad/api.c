@@ -2,8 +2,9 @@
 /*
  * api: what clients may ask of typhad, and when.
  *
- * Reads are answered from the cache, at once. Writes go to the datastore; their change comes back by the watch, into the cache and to everyone's queue, before
- * the answer does. So whoever has the answer to a write reads it everywhere.
+ * Reads are answered from the cache, at once. Writes go to the datastore; their change comes back
+ * by the watch, into the cache and to everyone's queue, before the answer does. So whoever has the
+ * answer to a write reads it everywhere.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,7 +19,6 @@
 #define SYNC_VERSION 1
 #define CLIENTS_MAX 10000u
 #define HELLO_MS 10000 /* from connecting to Hello */
-#define NAME_MAX_BYTES 512u
 
 struct request {
 	struct client *client; /* held */
@@ -29,7 +29,7 @@ struct request {
 /* ---- replies */
 
 static void resource_fill(Sync__V1__Resource *m, const struct resource *r, bool with_body,
-			  struct buf *body)
+                          struct buf *body)
 {
 	m->has_kind = 1;
 	m->kind = r->kind;
@@ -98,9 +98,9 @@ static void on_get(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 	if (!o) {
 		CLEANUP(buf_done) struct buf text = { 0 };
 
-		object_status_text(STORE_NOT_FOUND, get->kind, ns, str_vis(get->name, NAME_MAX_BYTES),
-				   &text);
-		client_reply_error(c, id, SYNC__V1__ERROR_CODE__ERROR_NOT_FOUND, buf_cstr(&text), NULL);
+		object_status_text(STORE_NOT_FOUND, get->kind, ns, LOG_VIS(get->name), &text);
+		client_reply_error(c, id, SYNC__V1__ERROR_CODE__ERROR_NOT_FOUND, buf_cstr(&text),
+		                   NULL);
 		return;
 	}
 	resource.has_kind = resource.has_revision = resource.has_body = 1;
@@ -129,8 +129,8 @@ static void on_list(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 		return;
 	}
 	n = cache_list(&c->t->cache, list->kind,
-		       list->namespace_ && *list->namespace_ ? list->namespace_ : NULL,
-		       list->name_prefix, &objects);
+	               list->namespace_ && *list->namespace_ ? list->namespace_ : NULL,
+	               list->name_prefix, &objects);
 	client_list_start(c, id, c->t->cache.revision, objects, n);
 	free(objects);
 }
@@ -183,10 +183,11 @@ static struct request *request_new(struct client *c, uint64_t id, model_kind kin
 	return q;
 }
 
-/* Create, update and apply: what is written, as a resource; what is wrong with it is told by the store. */
+/* Create, update and apply: what is written, as a resource; what is wrong with it is told by the
+ * store. */
 static void write_resource(struct client *c, uint64_t id, const Sync__V1__Resource *m,
-			   void (*write)(struct store *s, const struct resource *r,
-					 store_done_fn *fn, void *arg))
+                           void (*write)(struct store *s, const struct resource *r,
+                                         store_done_fn *fn, void *arg))
 {
 	const struct kind_info *k = m ? kind_info(m->kind) : NULL;
 	ProtobufCMessage *msg = NULL;
@@ -201,9 +202,9 @@ static void write_resource(struct client *c, uint64_t id, const Sync__V1__Resour
 	if (k)
 		msg = msg_unpack(k->message, m->body.data, m->body.len);
 	if (k && !msg) {
-		CLEANUP(free_p) char *text =
-			xasprintf("the body of %s(%s) is not a message of that kind", k->name,
-				  str_vis(m->name, NAME_MAX_BYTES));
+		CLEANUP(free_p)
+		char *text = xasprintf("the body of %s(%s) is not a message of that kind", k->name,
+		                       LOG_VIS(m->name));
 
 		refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_INVALID, text);
 		return;
@@ -215,7 +216,7 @@ static void write_resource(struct client *c, uint64_t id, const Sync__V1__Resour
 		return;
 	}
 	r = resource_new(m->kind, m->namespace_ && *m->namespace_ ? m->namespace_ : NULL, m->name,
-			 m->revision, msg);
+	                 m->revision, msg);
 	write(c->t->store, r, on_written, q);
 	resource_free(r);
 }
@@ -247,8 +248,8 @@ static void on_delete(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m
 	q = request_new(c, id, del->kind, true);
 	if (q)
 		store_remove(c->t->store, del->kind,
-			     del->namespace_ && *del->namespace_ ? del->namespace_ : NULL, del->name,
-			     del->revision, on_written, q);
+		             del->namespace_ && *del->namespace_ ? del->namespace_ : NULL,
+		             del->name, del->revision, on_written, q);
 }
 
 /* ---- the connection */
@@ -260,9 +261,9 @@ static void on_hello(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 	Sync__V1__Hello own = SYNC__V1__HELLO__INIT;
 
 	if (hello->version != SYNC_VERSION) {
-		CLEANUP(free_p) char *text =
-			xasprintf("this typhad speaks version %d of the sync protocol, not %u",
-				  SYNC_VERSION, hello->version);
+		CLEANUP(free_p)
+		char *text = xasprintf("this typhad speaks version %d of the sync protocol, not %u",
+		                       SYNC_VERSION, hello->version);
 
 		c->t->count.bad_hello++;
 		refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_VERSION, text);
@@ -282,7 +283,7 @@ static void on_hello(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 	reply.payload_case = SYNC__V1__FROM_TYPHAD__PAYLOAD_HELLO;
 	reply.hello = &own;
 	log_debug("client", "id=%llu program=%s node=%s pid=%d", (unsigned long long)c->id,
-		  LOG_VIS(c->program), LOG_VIS(c->hostname), (int)ipc_peer_cred(c->peer).pid);
+	          LOG_VIS(c->program), LOG_VIS(c->hostname), (int)ipc_peer_cred(c->peer).pid);
 	client_reply(c, id, &reply);
 }
 
@@ -347,12 +348,13 @@ static void handle(struct client *c, const Sync__V1__ToTyphad *m)
 		c->t->count.bad_hello++;
 		refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_INVALID,
 		       c->phase == CLIENT_NEW ? "the first message must be Hello"
-					      : "Hello has been said already");
+		                              : "Hello has been said already");
 		if (c->peer && c->phase == CLIENT_NEW)
 			ipc_peer_close(c->peer);
 		return;
 	}
-	refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_INVALID, "this version does not know the request");
+	refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_INVALID,
+	       "this version does not know the request");
 }
 
 /* Who connects and says nothing takes a place that others may need. */
@@ -397,7 +399,7 @@ static void on_message(struct ipc_peer *p, ProtobufCMessage *msg)
 	if (ipc_peer_queued(p) > CLIENT_UNREAD_MAX) {
 		t->count.unread_closed++;
 		log_warn("a client asks but does not read the answers: closed", "program=%s pid=%d",
-			 LOG_VIS(c->program ? c->program : "?"), (int)ipc_peer_cred(p).pid);
+		         LOG_VIS(c->program ? c->program : "?"), (int)ipc_peer_cred(p).pid);
 		ipc_peer_close(p);
 	} else {
 		handle(c, (const Sync__V1__ToTyphad *)msg);

@@ -58,16 +58,16 @@ static uint32_t id_hash(model_kind kind, const char *ns, const char *name)
 }
 
 static struct cache_object *object_find(const struct cache *c, model_kind kind, const char *ns,
-					const char *name, uint32_t hash)
+                                        const char *name, uint32_t hash)
 {
 	hmap_find(o, &c->objects, hash, struct cache_object, node,
-		  o->kind == (uint16_t)kind && strcmp(o->id, ns ? ns : "") == 0 &&
-			  strcmp(cache_name(o), name) == 0);
+	          o->kind == (uint16_t)kind && strcmp(o->id, ns ? ns : "") == 0 &&
+	                  strcmp(cache_name(o), name) == 0);
 	return o;
 }
 
 const struct cache_object *cache_find(const struct cache *c, model_kind kind, const char *ns,
-				      const char *name)
+                                      const char *name)
 {
 	const struct cache_object *o = object_find(c, kind, ns, name, id_hash(kind, ns, name));
 
@@ -207,7 +207,7 @@ void cache_prune(struct cache *c, uint64_t told, size_t max_tombstones)
 /* ---- changes */
 
 static struct ipc_frame *frame_pack(struct cache *c, const struct resource *r,
-				    const struct buf *body, bool deleted)
+                                    const struct buf *body, bool deleted)
 {
 	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
 	Sync__V1__UpdateEvent update = SYNC__V1__UPDATE_EVENT__INIT;
@@ -309,7 +309,7 @@ static int by_name(const void *a, const void *b)
 }
 
 size_t cache_list(const struct cache *c, model_kind kind, const char *ns, const char *prefix,
-		  const struct cache_object ***ret)
+                  const struct cache_object ***ret)
 {
 	const struct cache_object **list = NULL;
 	size_t n = 0, cap = 0, prefix_len = prefix ? strlen(prefix) : 0;
@@ -317,7 +317,8 @@ size_t cache_list(const struct cache *c, model_kind kind, const char *ns, const 
 	for (size_t i = 0; i < c->n; i++) {
 		const struct cache_object *o = c->slots[c->first + i].object;
 
-		if (!o || o->deleted || o->kind != (uint16_t)kind || (ns && strcmp(o->id, ns) != 0) ||
+		if (!o || o->deleted || o->kind != (uint16_t)kind ||
+		    (ns && strcmp(o->id, ns) != 0) ||
 		    (prefix_len && strncmp(cache_name(o), prefix, prefix_len) != 0))
 			continue;
 		if (n == cap) {

@@ -2,17 +2,20 @@
 /*
  * cache: the one copy of the datastore's state, as the frames that go out.
  *
- * Each object is kept as the UpdateEvent frame that tells of it, packed once when the update arrives: the same bytes are the
- * delta for everyone who watches, the snapshot for whoever comes later, and the body for get and list.
+ * Each object is kept as the UpdateEvent frame that tells of it, packed once when the update
+ * arrives: the same bytes are the delta for everyone who watches, the snapshot for whoever comes
+ * later, and the body for get and list.
  *
  * Changes are kept in the order in which they came, each object once, at its last change:
  *
  *     seq   1    2    3    4    5    6
  *           A    .    C    .    B    A'       (. : changed again since, or forgotten)
  *
- * A reader is a number, the seq it has been told up to. cache_next() gives it what comes behind. So a snapshot is reading from 0, a reader at the
- * end gets each change as it comes, and one that lags gets each object's last state, once, however often it changed meanwhile. A
- * removed object stays as a tombstone until all readers are past it (cache_prune); one that lags further than the cache remembers starts over.
+ * A reader is a number, the seq it has been told up to. cache_next() gives it what comes behind. So
+ * a snapshot is reading from 0, a reader at the end gets each change as it comes, and one that lags
+ * gets each object's last state, once, however often it changed meanwhile. A removed object stays
+ * as a tombstone until all readers are past it (cache_prune); one that lags further than the cache
+ * remembers starts over.
  *
  * Pure: no socket, no clock.
  */
@@ -34,9 +37,9 @@ struct cache_object {
 	struct ipc_frame *frame; /* FromTyphad{update}; one reference */
 	uint32_t body_len;       /* the frame's last bytes */
 	uint16_t kind;
-	bool deleted;            /* a tombstone */
-	uint8_t ns_len;          /* 0: none */
-	char id[];               /* "namespace\0name\0" */
+	bool deleted;   /* a tombstone */
+	uint8_t ns_len; /* 0: none */
+	char id[];      /* "namespace\0name\0" */
 };
 
 struct cache_slot {
@@ -49,14 +52,14 @@ struct cache {
 	struct cache_slot *slots;
 	size_t first, n, cap; /* slots[first .. first + n) */
 	size_t holes;
-	uint64_t *dead;          /* seqs of tombstones, oldest first; stale where the object came back */
+	uint64_t *dead; /* seqs of tombstones, oldest first; stale where the object came back */
 	size_t dead_first, dead_n, dead_cap;
-	uint64_t seq;      /* of the last change */
-	uint64_t floor;    /* tombstones up to here are forgotten: who lags behind that starts over */
+	uint64_t seq;   /* of the last change */
+	uint64_t floor; /* tombstones up to here are forgotten: who lags behind that starts over */
 	uint64_t revision; /* the newest of any object */
 	size_t tombstones;
-	uint64_t packed;   /* frames packed since the beginning: one per update */
-	uint64_t bytes;    /* of the frames held */
+	uint64_t packed; /* frames packed since the beginning: one per update */
+	uint64_t bytes;  /* of the frames held */
 	uint64_t too_large;
 };
 
@@ -70,20 +73,22 @@ void cache_remove(struct cache *c, model_kind kind, const char *ns, const char *
 
 /* NULL when it is not there. */
 const struct cache_object *cache_find(const struct cache *c, model_kind kind, const char *ns,
-				      const char *name);
+                                      const char *name);
 const char *cache_ns(const struct cache_object *o); /* NULL: none */
 const char *cache_name(const struct cache_object *o);
 const uint8_t *cache_body(const struct cache_object *o);
 
 /*
- * All objects of a kind, sorted by namespace and name. ns NULL: all; prefix NULL: all. The array is the caller's; its elements live until the next change:
- * take references of their frames to keep them. Returns how many.
+ * All objects of a kind, sorted by namespace and name. ns NULL: all; prefix NULL: all. The array is
+ * the caller's; its elements live until the next change: take references of their frames to keep
+ * them. Returns how many.
  */
 size_t cache_list(const struct cache *c, model_kind kind, const char *ns, const char *prefix,
-		  const struct cache_object ***ret);
+                  const struct cache_object ***ret);
 
 /* The first change behind after of the kinds (bits). NULL: there is none. */
 const struct cache_object *cache_next(const struct cache *c, uint64_t after, uint64_t kinds);
 
-/* Forgets the tombstones that everyone has been told of (up to told), and beyond max_tombstones also the oldest of the others. */
+/* Forgets the tombstones that everyone has been told of (up to told), and beyond max_tombstones
+ * also the oldest of the others. */
 void cache_prune(struct cache *c, uint64_t told, size_t max_tombstones);

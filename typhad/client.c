@@ -78,7 +78,7 @@ void client_reply(struct client *c, uint64_t id, Sync__V1__FromTyphad *m)
 }
 
 void client_reply_error(struct client *c, uint64_t id, Sync__V1__ErrorCode code, const char *text,
-			Sync__V1__Resource *current)
+                        Sync__V1__Resource *current)
 {
 	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
 	Sync__V1__Error e = SYNC__V1__ERROR__INIT;
@@ -109,7 +109,7 @@ static void list_send_part(struct client *c, struct client_list *l)
 	for (; l->at < end; l->at++) {
 		struct ipc_frame *f = l->frames[l->at];
 		Sync__V1__FromTyphad *u = sync__v1__from_typhad__unpack(
-			NULL, f->len - IPC_FRAME_HEADER, f->data + IPC_FRAME_HEADER);
+		        NULL, f->len - IPC_FRAME_HEADER, f->data + IPC_FRAME_HEADER);
 
 		if (u) {
 			updates[n] = u;
@@ -151,7 +151,7 @@ void client_lists_continue(struct client *c)
 }
 
 void client_list_start(struct client *c, uint64_t id, uint64_t revision,
-		       const struct cache_object **objects, size_t n)
+                       const struct cache_object **objects, size_t n)
 {
 	struct client_list *l = xcalloc(1, sizeof(*l) + n * sizeof(struct ipc_frame *));
 

@@ -2,8 +2,8 @@
 /*
  * client: one connection to api.sock: who it is, what it watches, what it still has to be sent.
  *
- * A long list goes out in parts, as the socket takes them: the frames that it consists of are held by reference, so it shows the
- * datastore as it was when it was asked for.
+ * A long list goes out in parts, as the socket takes them: the frames that it consists of are held
+ * by reference, so it shows the datastore as it was when it was asked for.
  */
 #pragma once
 
@@ -18,13 +18,13 @@
 
 struct typhad;
 
-#define CLIENT_IN_FLIGHT_MAX 1024u        /* writes */
-#define CLIENT_LISTS_MAX 16u              /* lists not yet sent whole */
-#define CLIENT_UNREAD_MAX (16u << 20)     /* bytes of replies that it does not read */
-#define CLIENT_LIST_PART (128u << 10)     /* bytes of one part of a list */
+#define CLIENT_IN_FLIGHT_MAX 1024u    /* writes */
+#define CLIENT_LISTS_MAX 16u          /* lists not yet sent whole */
+#define CLIENT_UNREAD_MAX (16u << 20) /* bytes of replies that it does not read */
+#define CLIENT_LIST_PART (128u << 10) /* bytes of one part of a list */
 
 enum client_phase {
-	CLIENT_NEW = 1,  /* has not said Hello */
+	CLIENT_NEW = 1, /* has not said Hello */
 	CLIENT_OPEN = 2,
 };
 
@@ -36,7 +36,7 @@ struct client {
 	uint64_t id;
 	enum client_phase phase;
 	unsigned in_flight;
-	struct list lists;     /* struct client_list */
+	struct list lists; /* struct client_list */
 	unsigned n_lists;
 	struct mono_ms since;
 	uint64_t requests;
@@ -53,9 +53,9 @@ void client_release(struct client *c);
 /* Each sends one message under the request's id; nothing when the peer is gone. */
 void client_reply(struct client *c, uint64_t id, Sync__V1__FromTyphad *m);
 void client_reply_error(struct client *c, uint64_t id, Sync__V1__ErrorCode code, const char *text,
-			Sync__V1__Resource *current);
+                        Sync__V1__Resource *current);
 
 /* Sends the list, now and as the socket drains. frames are borrowed; references are taken. */
 void client_list_start(struct client *c, uint64_t id, uint64_t revision,
-		       const struct cache_object **objects, size_t n);
+                       const struct cache_object **objects, size_t n);
 void client_lists_continue(struct client *c);

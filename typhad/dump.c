@@ -165,7 +165,8 @@ void typhad_status(struct typhad *t)
 	t->store_failing = s.last_error != NULL;
 	/* Still ready: reads and watches are as good as before. */
 	if (s.last_error)
-		(void)snprintf(status, sizeof(status), "serving reads; writes fail: %s", s.last_error);
+		(void)snprintf(status, sizeof(status), "serving reads; writes fail: %s",
+		               s.last_error);
 	else
 		(void)snprintf(status, sizeof(status), "serving");
 	daemon_ready(t->daemon, true, status);

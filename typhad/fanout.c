@@ -149,7 +149,8 @@ static void on_turn(uv_idle_t *h)
 	size_t n = f->n;
 
 	f->turns++;
-	/* Each watcher once; who was served goes to the end, so that a budget that runs out is fair. */
+	/* Each watcher once; who was served goes to the end, so that a budget that runs out is
+	 * fair. */
 	for (size_t i = 0; i < n && !list_empty(&f->watchers); i++) {
 		struct watcher *w = list_entry(f->watchers.next, struct watcher, node);
 

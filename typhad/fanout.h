@@ -2,9 +2,11 @@
 /*
  * fanout: carries the cache's changes to those who watch.
  *
- * Each watcher is a place in the cache's order of changes. Once per turn of the loop, those that can take more are given the frames behind their
- * place: references, not copies. A watcher whose socket does not take them stays where it is, and its queue stays as short as SLOW_HIGH; it goes
- * on from there with what the objects are by then. So nobody waits for a slow one, and it costs no memory.
+ * Each watcher is a place in the cache's order of changes. Once per turn of the loop, those that
+ * can take more are given the frames behind their place: references, not copies. A watcher whose
+ * socket does not take them stays where it is, and its queue stays as short as SLOW_HIGH; it goes
+ * on from there with what the objects are by then. So nobody waits for a slow one, and it costs no
+ * memory.
  *
  * A turn has a budget; what is left goes on in the next turn, in between requests are served.
  */
@@ -19,9 +21,9 @@
 
 #define FANOUT_SEND_HIGH (256u << 10) /* bytes queued for a watcher before it counts as slow */
 #define FANOUT_SEND_LOW (64u << 10)
-#define FANOUT_SLICE (128u << 10)     /* bytes for one watcher in one go */
-#define FANOUT_BUDGET_NS 5000000u     /* of one turn */
-#define FANOUT_TOMBSTONES_MAX 8192u   /* kept for watchers that lag */
+#define FANOUT_SLICE (128u << 10)   /* bytes for one watcher in one go */
+#define FANOUT_BUDGET_NS 5000000u   /* of one turn */
+#define FANOUT_TOMBSTONES_MAX 8192u /* kept for watchers that lag */
 
 struct ipc_peer;
 
@@ -29,10 +31,10 @@ struct watcher {
 	struct list node;      /* in fanout->watchers; points to itself when not watching */
 	struct ipc_peer *peer; /* borrowed */
 	uint64_t kinds;
-	uint64_t told;         /* all changes up to here have been queued */
-	uint64_t start;        /* the cache's seq when the snapshot began */
-	bool in_snapshot;      /* InSync is still to come */
-	bool slow;             /* the queue is full: waits for fanout_drained() */
+	uint64_t told;                       /* all changes up to here have been queued */
+	uint64_t start;                      /* the cache's seq when the snapshot began */
+	bool in_snapshot;                    /* InSync is still to come */
+	bool slow;                           /* the queue is full: waits for fanout_drained() */
 	uint64_t updates, snapshots, stalls; /* sent; begun; how often it was slow */
 };
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * init: upstream's EnsureInitialized. ClusterInformation "default" says what cluster this is and is made with a random
- * identity; the tiers that everything else refers to are made when they are missing. What is there is not touched but for what upstream
- * touches: the version, an identity or a readiness that is not set. A datastoreReady that is false stays: somebody has locked the datastore.
+ * init: upstream's EnsureInitialized. ClusterInformation "default" says what cluster this is and is
+ * made with a random identity; the tiers that everything else refers to are made when they are
+ * missing. What is there is not touched but for what upstream touches: the version, an identity or
+ * a readiness that is not set. A datastoreReady that is false stays: somebody has locked the
+ * datastore.
  */
 #include <errno.h>
 #include <string.h>
@@ -51,8 +53,8 @@ static void on_written(void *arg, const struct store_result *r)
 	/* Somebody else made it, or changed it: that is looked at again. */
 	if (r->status != STORE_OK && r->status != STORE_ALREADY_EXISTS) {
 		if (!t->init.failed)
-			log_error("the datastore cannot be initialised; trying again", "why=\"%s\"",
-				  str_vis(r->text, 512));
+			log_error("the datastore cannot be initialised; trying again", "why=%s",
+			          LOG_VIS(r->text));
 		t->init.failed = true;
 	}
 	if (--t->init.under_way)
@@ -72,7 +74,7 @@ static void guid_new(char out[33])
 	uint8_t b[16];
 
 	if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
-		abort(); /* 16 bytes are never cut short */
+		abort();                        /* 16 bytes are never cut short */
 	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* a UUID of version 4, without its dashes */
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
 	for (size_t i = 0; i < sizeof(b); i++)
@@ -103,7 +105,7 @@ static bool cluster_info_complete(V3__ClusterInformation *ci)
 
 	if (!ci->spec)
 		ci->spec = (V3__ClusterInformationSpec *)msg_new(
-			&v3__cluster_information_spec__descriptor);
+		        &v3__cluster_information_spec__descriptor);
 	spec = ci->spec;
 	if (!spec->clusterguid || !*spec->clusterguid) {
 		guid_new(guid);
@@ -116,8 +118,8 @@ static bool cluster_info_complete(V3__ClusterInformation *ci)
 	}
 	if (!has_item(spec->clustertype, CLUSTER_TYPE)) {
 		char *types = spec->clustertype && *spec->clustertype
-				      ? xasprintf("%s," CLUSTER_TYPE, spec->clustertype)
-				      : xstrdup(CLUSTER_TYPE);
+		                      ? xasprintf("%s," CLUSTER_TYPE, spec->clustertype)
+		                      : xstrdup(CLUSTER_TYPE);
 
 		msg_set_str(&spec->clustertype, types);
 		free(types);
@@ -143,11 +145,11 @@ static void cluster_info_ensure(struct typhad *t)
 {
 	const model_kind kind = V3__KIND__KIND_CLUSTER_INFORMATION;
 	const struct cache_object *o = cache_find(&t->cache, kind, NULL, "default");
-	ProtobufCMessage *msg = o ? msg_unpack(&v3__cluster_information__descriptor, cache_body(o),
-					       o->body_len)
-				  : NULL;
+	ProtobufCMessage *msg =
+	        o ? msg_unpack(&v3__cluster_information__descriptor, cache_body(o), o->body_len)
+	          : NULL;
 	struct resource *r = msg ? resource_new(kind, NULL, "default", o->revision, msg)
-				 : resource_named(kind, "default");
+	                         : resource_named(kind, "default");
 
 	if (cluster_info_complete((V3__ClusterInformation *)r->msg)) {
 		t->init.under_way++;

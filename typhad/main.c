@@ -14,8 +14,8 @@ static const struct daemon_option options[] = {
 	  "the datastore: embedded (one SQLite file)", false },
 	{ "datastore-path", "CALICO_DATASTORE_PATH", "/var/lib/calico/datastore.db",
 	  "the file of the embedded datastore; created when absent", false },
-	{ "listen", NULL, NULL, "path of the socket for clients (default: <run-dir>/typhad/api.sock)",
-	  false },
+	{ "listen", NULL, NULL,
+	  "path of the socket for clients (default: <run-dir>/typhad/api.sock)", false },
 	{ 0 },
 };
 
@@ -26,7 +26,8 @@ static void on_update(void *arg, const struct resource *r)
 	struct typhad *t = arg;
 
 	if (!cache_put(&t->cache, r))
-		log_error("an object is too large to be told to anyone", "name=%s", LOG_VIS(r->name));
+		log_error("an object is too large to be told to anyone", "name=%s",
+		          LOG_VIS(r->name));
 	fanout_changed(&t->fanout);
 }
 
@@ -43,12 +44,12 @@ static void on_initialised(struct typhad *t)
 	struct err err = { 0 };
 
 	if (api_open(t, &err) < 0) {
-		log_error("cannot listen", "why=\"%s\"", str_vis(err.text, sizeof(err.text)));
+		log_error("cannot listen", "why=%s", LOG_VIS(err.text));
 		daemon_stop(t->daemon, 1);
 		return;
 	}
 	log_info("serving", "path=%s objects=%zu revision=%llu", LOG_VIS(t->listen_path),
-		 cache_count(&t->cache), (unsigned long long)t->cache.revision);
+	         cache_count(&t->cache), (unsigned long long)t->cache.revision);
 	daemon_ready(t->daemon, true, "serving");
 	typhad_status(t);
 }
@@ -95,11 +96,13 @@ static int start(struct daemon *d, struct err *err)
 	t->datastore_path = daemon_opt(d, "datastore-path");
 	list_init(&t->clients);
 	if (strcmp(type, "embedded") != 0)
-		return err_set(err, -EINVAL, "datastore type '%s' is not supported: this version has 'embedded'",
-			       type);
+		return err_set(err, -EINVAL,
+		               "datastore type '%s' is not supported: this version has 'embedded'",
+		               type);
 	if (listen && *listen) {
 		if (strlen(listen) >= sizeof(t->listen_path))
-			return err_set(err, -ENAMETOOLONG, "--listen '%s' is too long for a socket", listen);
+			return err_set(err, -ENAMETOOLONG, "--listen '%s' is too long for a socket",
+			               listen);
 		memcpy(t->listen_path, listen, strlen(listen) + 1);
 	} else {
 		daemon_sock_path(d, "typhad", "api.sock", t->listen_path);

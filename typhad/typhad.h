@@ -15,21 +15,21 @@ struct typhad {
 	struct daemon *daemon;
 	const char *datastore_path;
 	char listen_path[SOCK_PATH_MAX];
-	struct store *store;      /* the datastore */
+	struct store *store; /* the datastore */
 	struct cache cache;
 	struct fanout fanout;
-	struct ipc_server *api;   /* NULL until the cache is complete */
-	struct list clients;      /* struct client, in the order in which they came */
+	struct ipc_server *api; /* NULL until the cache is complete */
+	struct list clients;    /* struct client, in the order in which they came */
 	uint64_t next_client;
-	uv_timer_t hello_timer;   /* of clients that have not said Hello */
-	bool loaded;              /* the cache is complete */
+	uv_timer_t hello_timer; /* of clients that have not said Hello */
+	bool loaded;            /* the cache is complete */
 	struct {
 		unsigned under_way; /* writes */
 		bool failed, told;
 		uv_timer_t retry;
 		void (*done)(struct typhad *t);
 	} init;
-	bool store_failing;       /* as last told to the supervisor */
+	bool store_failing; /* as last told to the supervisor */
 	struct {
 		uint64_t requests, refused, gets, lists, writes, write_errors, datastore_errors;
 		uint64_t unread_closed, bad_hello;
@@ -42,8 +42,8 @@ void api_close(struct typhad *t);
 void api_dump_clients(struct typhad *t, void *ctx);
 
 /*
- * init: what must be in every datastore: ClusterInformation and the built-in tiers. done is called once, when it is there or has failed for
- * the first time; it is tried again until it is there.
+ * init: what must be in every datastore: ClusterInformation and the built-in tiers. done is called
+ * once, when it is there or has failed for the first time; it is tried again until it is there.
  */
 void init_start(struct typhad *t, void (*done)(struct typhad *t));
 void init_stop(struct typhad *t);

@@ -2,14 +2,17 @@
 /*
  * The embedded driver's half that lives on the loop.
  *
- * Calls are queued. While a batch is with the worker (libuv's thread pool), the queue grows; what has gathered when it returns is the next batch.
- * So a lone write goes out at once, and under load one fsync carries many. Order is kept: operations are answered in the order in which they
- * were asked for, and the watch hears of a write before the write is answered.
+ * Calls are queued. While a batch is with the worker (libuv's thread pool), the queue grows; what
+ * has gathered when it returns is the next batch. So a lone write goes out at once, and under load
+ * one fsync carries many. Order is kept: operations are answered in the order in which they were
+ * asked for, and the watch hears of a write before the write is answered.
  *
- *     store_create() --> queue --> batch --> job_run() on the worker --> deliver(): changes to the watch, answers to callers
+ *     store_create() --> queue --> batch --> job_run() on the worker --> deliver(): changes to the
+ * watch, answers to callers
  *
- * Another process (calicoctl on the same file) may write, too: SQLite appends that to the -wal file, inotify tells, and the log is read from where
- * we left off. Our own writes wake the same watch; a pause collects these wake-ups.
+ * Another process (calicoctl on the same file) may write, too: SQLite appends that to the -wal
+ * file, inotify tells, and the log is read from where we left off. Our own writes wake the same
+ * watch; a pause collects these wake-ups.
  */
 #include <errno.h>
 #include <string.h>
@@ -25,8 +28,9 @@
 
 #define BATCH_MAX 256u       /* operations in one transaction */
 #define FOREIGN_PAUSE_MS 20u /* from a wake-up to looking for what others wrote */
-#define SECOND_LOOK_MS 1000u /* inotify tells of the write; the commit shows only after the writer's fsync */
-#define RETRY_MS 1000u       /* after a failure to read changes */
+#define SECOND_LOOK_MS                                                                             \
+	1000u /* inotify tells of the write; the commit shows only after the writer's fsync */
+#define RETRY_MS 1000u /* after a failure to read changes */
 
 struct bad_value {
 	struct hmap_node node;
@@ -39,8 +43,8 @@ struct embedded {
 	struct job job;
 	struct list queue;
 	uv_work_t work;
-	bool busy;  /* the worker has job.ops, or they are being delivered */
-	bool freed; /* store_free() was called: nobody is told anything any more */
+	bool busy;        /* the worker has job.ops, or they are being delivered */
+	bool freed;       /* store_free() was called: nobody is told anything any more */
 	bool second_look; /* the timer runs for the second time since the last wake-up */
 	bool catching_up; /* OP_LOAD or OP_CATCH_UP is queued or under way */
 	unsigned open_handles;
@@ -111,7 +115,7 @@ static void op_call(struct op *op)
 static void abandon(struct list *ops)
 {
 	struct store_result closed = { .status = STORE_UNAVAILABLE,
-				       .text = "the datastore is being closed" };
+		                       .text = "the datastore is being closed" };
 
 	list_for_each (it, ops) {
 		struct op *op = list_entry(it, struct op, node);
@@ -165,8 +169,8 @@ static void bad_remember(struct embedded *e, const char *key, const char *why)
 	memcpy(b->key, key, len);
 	b->why = xstrdup(why);
 	hmap_insert(&e->bad, &b->node, hash_str(key));
-	log_warn("a value of the datastore cannot be read and is skipped", "key=\"%s\" why=\"%s\"",
-		 str_vis(key, 512), str_vis(why, 512));
+	log_warn("a value of the datastore cannot be read and is skipped", "key=%s why=%s",
+	         LOG_VIS(key), LOG_VIS(why));
 }
 
 static void on_gone(void *arg, model_kind kind, const char *ns, const char *name)
@@ -224,8 +228,7 @@ static void stats_take(struct embedded *e)
 	e->stats.reads += j->reads;
 	e->stats.foreign_changes += j->foreign;
 	if (j->write_err.code && (!e->last_error || strcmp(e->last_error, j->write_err.text) != 0))
-		log_error("the datastore refuses writes", "why=\"%s\"",
-			  str_vis(j->write_err.text, sizeof(j->write_err.text)));
+		log_error("the datastore refuses writes", "why=%s", LOG_VIS(j->write_err.text));
 	else if (!j->write_err.code && e->last_error)
 		log_info("the datastore takes writes again", "path=%s", LOG_VIS(j->path));
 	free(e->last_error);
@@ -252,8 +255,8 @@ static void deliver(struct embedded *e)
 		if (op->type == OP_LOAD || op->type == OP_CATCH_UP) {
 			e->catching_up = false;
 			if (op->text && !e->freed) {
-				log_error("the datastore cannot be read", "why=\"%s\"",
-					  str_vis(op->text, 512));
+				log_error("the datastore cannot be read", "why=%s",
+				          LOG_VIS(op->text));
 				(void)uv_timer_start(&e->timer, on_timer, RETRY_MS, 0);
 			} else if (op->type == OP_LOAD && !j->live) {
 				j->reload = true; /* the next page */
@@ -342,7 +345,7 @@ static void on_wal_event(uv_fs_event_t *h, const char *file, int events, int sta
 /* ---- the interface */
 
 static struct op *op_new(enum op_type type, model_kind kind, const char *ns, const char *name,
-			 store_done_fn *fn, void *arg)
+                         store_done_fn *fn, void *arg)
 {
 	struct op *op = xcalloc(1, sizeof(*op));
 
@@ -371,8 +374,8 @@ static void op_needs_key(struct op *op)
 	else if (!op->name)
 		err_set(&err, -EINVAL, "an object of kind %s has no name", k->name);
 	else if (k->namespaced != (op->ns != NULL))
-		err_set(&err, -EINVAL, "%s(%s) %s", k->name, str_vis(op->name, 253),
-			k->namespaced ? "has no namespace" : "cannot have a namespace");
+		err_set(&err, -EINVAL, "%s(%s) %s", k->name, LOG_VIS(op->name),
+		        k->namespaced ? "has no namespace" : "cannot have a namespace");
 	else
 		op->key = key_of(op->kind, op->ns, op->name, &err);
 	if (!op->key)
@@ -383,9 +386,9 @@ static void op_needs_key(struct op *op)
 static void op_on_static(struct op *op)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
-	enum store_status status = op->type == OP_GET	    ? STORE_OK
-				   : op->type == OP_CREATE ? STORE_ALREADY_EXISTS
-							    : STORE_INVALID;
+	enum store_status status = op->type == OP_GET      ? STORE_OK
+	                           : op->type == OP_CREATE ? STORE_ALREADY_EXISTS
+	                                                   : STORE_INVALID;
 
 	if (op->answered || !object_is_static(op->kind, op->name))
 		return;
@@ -400,7 +403,7 @@ static void op_on_static(struct op *op)
 }
 
 static void embedded_get(struct store *s, model_kind kind, const char *ns, const char *name,
-			 store_done_fn *fn, void *arg)
+                         store_done_fn *fn, void *arg)
 {
 	struct op *op = op_new(OP_GET, kind, ns, name, fn, arg);
 
@@ -410,7 +413,7 @@ static void embedded_get(struct store *s, model_kind kind, const char *ns, const
 }
 
 static void embedded_list(struct store *s, model_kind kind, const char *ns, const char *name_prefix,
-			  store_done_fn *fn, void *arg)
+                          store_done_fn *fn, void *arg)
 {
 	struct op *op = op_new(OP_LIST, kind, ns, name_prefix, fn, arg);
 	const struct kind_info *k = kind_info(kind);
@@ -423,7 +426,7 @@ static void embedded_list(struct store *s, model_kind kind, const char *ns, cons
 }
 
 static void embedded_write(struct store *s, enum op_type type, const struct resource *r,
-			   store_done_fn *fn, void *arg)
+                           store_done_fn *fn, void *arg)
 {
 	struct op *op = op_new(type, r->kind, r->ns, r->name, fn, arg);
 	struct err err = { 0 };
@@ -456,7 +459,7 @@ static void embedded_apply(struct store *s, const struct resource *r, store_done
 }
 
 static void embedded_remove(struct store *s, model_kind kind, const char *ns, const char *name,
-			    uint64_t revision, store_done_fn *fn, void *arg)
+                            uint64_t revision, store_done_fn *fn, void *arg)
 {
 	struct op *op = op_new(OP_REMOVE, kind, ns, name, fn, arg);
 
@@ -467,7 +470,7 @@ static void embedded_remove(struct store *s, model_kind kind, const char *ns, co
 }
 
 static int embedded_watch(struct store *s, const model_kind *kinds, size_t n,
-			  const struct store_watch_ops *ops, void *arg)
+                          const struct store_watch_ops *ops, void *arg)
 {
 	struct embedded *e = embedded_of(s);
 	uint64_t mask = n ? 0 : ~(uint64_t)0;
@@ -482,7 +485,7 @@ static int embedded_watch(struct store *s, const model_kind *kinds, size_t n,
 	rc = uv_fs_event_start(&e->wal, on_wal_event, wal, 0);
 	if (rc < 0)
 		log_warn("writes of other processes to the datastore will go unnoticed",
-			 "path=%s why=\"%s\"", LOG_VIS(wal), uv_strerror(rc));
+		         "path=%s why=%s", LOG_VIS(wal), uv_strerror(rc));
 	e->ops = ops;
 	e->arg = arg;
 	e->seen = seen_new();
@@ -537,7 +540,7 @@ void store_embedded_stats(const struct store *s, struct store_embedded_stats *re
 }
 
 void store_embedded_bad_values(const struct store *s,
-			       void (*fn)(void *arg, const char *key, const char *why), void *arg)
+                               void (*fn)(void *arg, const char *key, const char *why), void *arg)
 {
 	const struct embedded *e = embedded_of(s);
 

@@ -112,7 +112,8 @@ void job_clear(struct job *j)
 	j->writes = j->commits = j->commits_failed = j->conflicts = j->reads = j->foreign = 0;
 }
 
-/* A change for what stands under key: item NULL means that it is gone. Keys that are not ours to read are passed over. */
+/* A change for what stands under key: item NULL means that it is gone. Keys that are not ours to
+ * read are passed over. */
 static void change_from_item(struct job *j, const char *key, const struct kv_item *item)
 {
 	CLEANUP(free_p) char *ns = NULL;
@@ -125,7 +126,8 @@ static void change_from_item(struct job *j, const char *key, const struct kv_ite
 	if (key_parse(key, &kind, &ns, &name) < 0 || !(j->kinds & JOB_KIND_BIT(kind)) ||
 	    object_is_static(kind, name))
 		return;
-	if (item && object_decode(kind, ns, name, item->modified, item->value, item->len, &r, &err) < 0)
+	if (item &&
+	    object_decode(kind, ns, name, item->modified, item->value, item->len, &r, &err) < 0)
 		r = NULL;
 	c = change_add(j, kind, ns, name);
 	c->r = r;
@@ -166,7 +168,8 @@ static int catch_up(struct job *j, uint64_t revision, struct err *err)
 
 	if (!j->live || j->delivered == revision)
 		return 0;
-	rc = j->delivered > revision ? -ESTALE : kv_changes(j->kv, j->delivered, on_log_entry, &cu, err);
+	rc = j->delivered > revision ? -ESTALE
+	                             : kv_changes(j->kv, j->delivered, on_log_entry, &cu, err);
 	if (rc == -ESTALE) { /* compacted, or the file went back in time */
 		changes_truncate(j, before);
 		j->live = false;
@@ -191,8 +194,8 @@ static void write_conflict(struct op *op, enum store_status status, const struct
 {
 	struct resource *now = NULL;
 
-	if (item && object_decode(op->kind, op->ns, op->name, item->modified, item->value, item->len,
-				  &now, NULL) < 0)
+	if (item && object_decode(op->kind, op->ns, op->name, item->modified, item->value,
+	                          item->len, &now, NULL) < 0)
 		now = NULL;
 	op_status(op, status);
 	op_item(op, now, true);
@@ -218,8 +221,8 @@ static int write_one(struct job *j, struct op *op, uint64_t now_sec, struct err 
 		write_conflict(op, verdict, found ? &item : NULL);
 		return 0;
 	}
-	if (found && object_decode(op->kind, op->ns, op->name, item.modified, item.value, item.len, &old,
-				   NULL) < 0)
+	if (found && object_decode(op->kind, op->ns, op->name, item.modified, item.value, item.len,
+	                           &old, NULL) < 0)
 		old = NULL; /* what cannot be read may be overwritten or deleted */
 	if (write == OBJECT_REMOVE) {
 		if (!old)
@@ -305,7 +308,8 @@ static void run_writes(struct job *j, struct op **ops, size_t n)
 	j->write_err = err;
 	for (size_t i = 0; i < n; i++)
 		op_unavailable(ops[i], &err);
-	if (rc == -EIO) { /* a fresh connection has no doubtful state; the file itself is as the last commit left it */
+	if (rc == -EIO) { /* a fresh connection has no doubtful state; the file itself is as the
+		             last commit left it */
 		struct kv *fresh;
 
 		if (kv_open(j->path, &fresh, NULL) == 0) {
@@ -330,9 +334,10 @@ static void run_get(struct job *j, struct op *op, struct err *err)
 		op_status(op, STORE_NOT_FOUND);
 		return;
 	}
-	if (object_decode(op->kind, op->ns, op->name, item.modified, item.value, item.len, &r, &why) < 0) {
-		CLEANUP(free_p) char *text =
-			xasprintf("the value of '%s' cannot be read: %s", op->key, why.text);
+	if (object_decode(op->kind, op->ns, op->name, item.modified, item.value, item.len, &r,
+	                  &why) < 0) {
+		CLEANUP(free_p)
+		char *text = xasprintf("the value of '%s' cannot be read: %s", op->key, why.text);
 
 		op_answer(op, STORE_NOT_FOUND, text);
 		return;
@@ -358,7 +363,8 @@ static void on_list_item(void *arg, const struct kv_item *item)
 	if (object_decode(kind, ns, name, item->modified, item->value, item->len, &r, NULL) < 0)
 		return;
 	if ((op->n & (op->n - 1)) == 0) /* room grows in powers of two */
-		op->items = xrealloc(op->items, (op->n ? op->n * 2 : 1) * sizeof(struct resource *));
+		op->items =
+		        xrealloc(op->items, (op->n ? op->n * 2 : 1) * sizeof(struct resource *));
 	op->items[op->n++] = r;
 }
 
@@ -373,7 +379,8 @@ static int by_name(const void *a, const void *b)
 static void run_list(struct job *j, struct op *op, struct err *err)
 {
 	const struct kind_info *k = kind_info(op->kind);
-	CLEANUP(free_p) char *prefix = k->v3 ? key_prefix(op->kind, op->ns) : xstrdup("/calico/ipam/v2/");
+	CLEANUP(free_p)
+	char *prefix = k->v3 ? key_prefix(op->kind, op->ns) : xstrdup("/calico/ipam/v2/");
 
 	op_clear_items(op);
 	op->items_own = true;
@@ -419,7 +426,8 @@ static void run_load(struct job *j, uint64_t revision, struct err *err)
 		j->load_began = true;
 		j->live = false;
 		j->delivered = revision;
-		r = j->kinds & JOB_KIND_BIT(V3__KIND__KIND_PROFILE) ? object_static_profile() : NULL;
+		r = j->kinds & JOB_KIND_BIT(V3__KIND__KIND_PROFILE) ? object_static_profile()
+		                                                    : NULL;
 		if (r) {
 			struct change *c = change_add(j, r->kind, NULL, r->name);
 
@@ -491,7 +499,8 @@ void job_run(struct job *j)
 			continue;
 		}
 		if (n)
-			run_writes(j, writes, n); /* a read sees the writes that were asked for before it */
+			run_writes(j, writes,
+			           n); /* a read sees the writes that were asked for before it */
 		n = 0;
 		run_read(j, op);
 	}

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * embedded_job: the embedded driver's half that blocks: a batch of operations goes in, answers and changes come out.
+ * embedded_job: the embedded driver's half that blocks: a batch of operations goes in, answers and
+ * changes come out.
  *
- * Runs on a worker thread while the loop waits for it, never two at a time. Writes that are in one batch share one transaction, that is one fsync
- * (group commit); each has its own verdict. When the disk is full, the writes of a batch are tried again one by one, so that a large one
- * does not take the small ones with it.
+ * Runs on a worker thread while the loop waits for it, never two at a time. Writes that are in one
+ * batch share one transaction, that is one fsync (group commit); each has its own verdict. When the
+ * disk is full, the writes of a batch are tried again one by one, so that a large one does not take
+ * the small ones with it.
  *
- * Changes always come out of the log: those that other processes made before a write of ours are found when the transaction begins, ours are
- * added as they are made. Reading everything (OP_LOAD) goes page by page, with writes in between; what changed meanwhile is read from the log at its end.
+ * Changes always come out of the log: those that other processes made before a write of ours are
+ * found when the transaction begins, ours are added as they are made. Reading everything (OP_LOAD)
+ * goes page by page, with writes in between; what changed meanwhile is read from the log at its
+ * end.
  */
 #pragma once
 
@@ -34,20 +38,20 @@ struct op {
 	struct list node;
 	enum op_type type;
 	model_kind kind;
-	char *ns, *name;       /* of a list: name is the prefix; each may be NULL */
-	char *key;             /* not of lists */
-	uint64_t expected;     /* revision; of OP_LOAD: the kinds to watch, when a watch begins */
-	struct resource *r;    /* to be written; becomes what was stored */
-	store_done_fn *fn;     /* NULL: nobody waits */
+	char *ns, *name;    /* of a list: name is the prefix; each may be NULL */
+	char *key;          /* not of lists */
+	uint64_t expected;  /* revision; of OP_LOAD: the kinds to watch, when a watch begins */
+	struct resource *r; /* to be written; becomes what was stored */
+	store_done_fn *fn;  /* NULL: nobody waits */
 	void *arg;
 	/* the answer */
-	bool answered;         /* before the worker saw it: the request makes no sense */
+	bool answered; /* before the worker saw it: the request makes no sense */
 	enum store_status status;
 	char *text;
 	uint64_t header;
 	struct resource **items;
 	size_t n;
-	bool items_own;        /* false: items[0] is r */
+	bool items_own; /* false: items[0] is r */
 };
 
 void op_free(struct op *op);
@@ -57,31 +61,31 @@ void op_answer(struct op *op, enum store_status status, const char *text); /* co
 struct change {
 	model_kind kind;
 	char *ns, *name;
-	struct resource *r;    /* NULL: gone, or why is set */
-	bool r_own;            /* false: r belongs to an op of the same batch */
-	char *key, *why;       /* of a value that cannot be read */
+	struct resource *r; /* NULL: gone, or why is set */
+	bool r_own;         /* false: r belongs to an op of the same batch */
+	char *key, *why;    /* of a value that cannot be read */
 };
 
 struct job {
 	/* set by the loop while no batch runs */
 	char *path;
 	struct kv *kv;
-	struct list ops;       /* the batch */
+	struct list ops; /* the batch */
 
 	/* of the watch: the worker's own */
-	uint64_t kinds;        /* by bit; 0: no watch */
-	bool live;             /* delivered is true: changes come from the log */
-	uint64_t delivered;    /* the changes up to here have been given out */
-	char *load_after;      /* where the next page begins; NULL: at the beginning */
+	uint64_t kinds;     /* by bit; 0: no watch */
+	bool live;          /* delivered is true: changes come from the log */
+	uint64_t delivered; /* the changes up to here have been given out */
+	char *load_after;   /* where the next page begins; NULL: at the beginning */
 
 	/* results of the batch */
 	struct change *changes;
 	size_t n_changes, cap_changes;
 	bool load_began, load_done;
-	bool reload;           /* the log does not reach back far enough: OP_LOAD is wanted */
-	uint64_t revision;     /* of the datastore */
+	bool reload;       /* the log does not reach back far enough: OP_LOAD is wanted */
+	uint64_t revision; /* of the datastore */
 	uint64_t writes, commits, commits_failed, conflicts, reads, foreign;
-	struct err write_err;  /* of the last transaction; code 0: fine */
+	struct err write_err; /* of the last transaction; code 0: fine */
 };
 
 #define JOB_KIND_BIT(kind) ((unsigned)(kind) < 64 ? (uint64_t)1 << (unsigned)(kind) : 0)

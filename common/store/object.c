@@ -55,13 +55,12 @@ int object_check(const struct resource *r, struct err *err)
 	if (!r->name || !*r->name)
 		return err_set(err, -EINVAL, "an object of kind %s has no name", k->name);
 	if (k->namespaced && (!r->ns || !*r->ns))
-		return err_set(err, -EINVAL, "%s(%s) has no namespace", k->name,
-		               str_vis(r->name, 253));
+		return err_set(err, -EINVAL, "%s(%s) has no namespace", k->name, LOG_VIS(r->name));
 	if (!k->namespaced && r->ns)
 		return err_set(err, -EINVAL, "%s(%s): the kind has no namespaces", k->name,
-		               str_vis(r->name, 253));
+		               LOG_VIS(r->name));
 	if (!r->msg || r->msg->descriptor != k->message)
-		return err_set(err, -EINVAL, "%s(%s) has no body", k->name, str_vis(r->name, 253));
+		return err_set(err, -EINVAL, "%s(%s) has no body", k->name, LOG_VIS(r->name));
 	key = key_of(r->kind, r->ns, r->name, err);
 	if (!key)
 		return err ? err->code : -EINVAL;
@@ -69,14 +68,13 @@ int object_check(const struct resource *r, struct err *err)
 		return 0;
 	meta = model_meta(r->msg, false);
 	if (!meta || !meta->name || strcmp(meta->name, r->name) != 0)
-		return err_set(err, -EINVAL, "%s(%s): its metadata names it '%s'", k->name,
-		               str_vis(r->name, 253),
-		               str_vis(meta && meta->name ? meta->name : "", 253));
+		return err_set(err, -EINVAL, "%s(%s): its metadata names it %s", k->name,
+		               LOG_VIS(r->name), LOG_VIS(meta && meta->name ? meta->name : ""));
 	if (strcmp(meta->namespace_ ? meta->namespace_ : "", r->ns ? r->ns : "") != 0)
-		return err_set(err, -EINVAL, "%s(%s): its metadata has namespace '%s', not '%s'",
-		               k->name, str_vis(r->name, 253),
-		               str_vis(meta->namespace_ ? meta->namespace_ : "", 253),
-		               str_vis(r->ns ? r->ns : "", 253));
+		return err_set(err, -EINVAL, "%s(%s): its metadata has namespace %s, not %s",
+		               k->name, LOG_VIS(r->name),
+		               LOG_VIS(meta->namespace_ ? meta->namespace_ : ""),
+		               LOG_VIS(r->ns ? r->ns : ""));
 	return 0;
 }
 

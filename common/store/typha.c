@@ -5,11 +5,13 @@
  *     connect --> Hello --> (Watch) --> ready: requests go out at once
  *        ^------------- lost ---------------'
  *
- * A request made while the connection is away is held for a moment (HOLD_MS), so that a restart of typhad shows to nobody; longer than that, or when
- * typhad has never answered yet and an attempt fails, it is answered STORE_UNAVAILABLE. What had been sent when the connection broke is
- * answered so, too: it may or may not have happened.
+ * A request made while the connection is away is held for a moment (HOLD_MS), so that a restart of
+ * typhad shows to nobody; longer than that, or when typhad has never answered yet and an attempt
+ * fails, it is answered STORE_UNAVAILABLE. What had been sent when the connection broke is answered
+ * so, too: it may or may not have happened.
  *
- * Each connection's watch begins with a snapshot; the watcher hears of what differs from what it knew.
+ * Each connection's watch begins with a snapshot; the watcher hears of what differs from what it
+ * knew.
  */
 #include <errno.h>
 #include <string.h>
@@ -43,7 +45,7 @@ struct call {
 	store_done_fn *fn;
 	void *arg;
 	uint64_t id;
-	struct mono_ms expires; /* while held, or while more is to come */
+	struct mono_ms expires;    /* while held, or while more is to come */
 	enum store_status refused; /* STORE_OK: not; else the answer when it expires, with text */
 	char *text;
 	struct resource **items;
@@ -136,8 +138,8 @@ static struct resource *resource_read(const Sync__V1__Resource *m, bool body_wan
 		msg = msg_unpack(k->message, m->body.data, m->body.len);
 	if (!msg && body_wanted)
 		return NULL;
-	return resource_new(m->kind, m->namespace_ && *m->namespace_ ? m->namespace_ : NULL, m->name,
-			    m->revision, msg);
+	return resource_new(m->kind, m->namespace_ && *m->namespace_ ? m->namespace_ : NULL,
+	                    m->name, m->revision, msg);
 }
 
 static enum store_status status_of(Sync__V1__ErrorCode code)
@@ -160,8 +162,8 @@ static enum store_status status_of(Sync__V1__ErrorCode code)
 static void call_take_result(struct call *c, const Sync__V1__Result *m)
 {
 	bool write = c->what == SYNC__V1__TO_TYPHAD__PAYLOAD_CREATE ||
-		     c->what == SYNC__V1__TO_TYPHAD__PAYLOAD_UPDATE ||
-		     c->what == SYNC__V1__TO_TYPHAD__PAYLOAD_APPLY;
+	             c->what == SYNC__V1__TO_TYPHAD__PAYLOAD_UPDATE ||
+	             c->what == SYNC__V1__TO_TYPHAD__PAYLOAD_APPLY;
 
 	if (write && m->resource && !m->resource->has_body) { /* stored as it was sent */
 		resource_set_revision(c->r, m->resource->revision);
@@ -169,7 +171,8 @@ static void call_take_result(struct call *c, const Sync__V1__Result *m)
 	} else if (m->resource) {
 		call_add(c, resource_read(m->resource, write));
 		if (c->n == 0) {
-			call_unavailable(c, "cannot read the answer of", "it is no object known here");
+			call_unavailable(c, "cannot read the answer of",
+			                 "it is no object known here");
 			return;
 		}
 	}
@@ -197,7 +200,7 @@ static void call_take(struct call *c, const Sync__V1__FromTyphad *m)
 	case SYNC__V1__FROM_TYPHAD__PAYLOAD_ERROR:
 		call_add(c, resource_read(m->error->current, false));
 		call_answer(c, status_of(m->error->code), 0,
-			    m->error->text ? m->error->text : "typhad gave no reason");
+		            m->error->text ? m->error->text : "typhad gave no reason");
 		return;
 	default:
 		call_unavailable(c, "cannot understand", "its reply is of an unknown type");
@@ -211,8 +214,9 @@ static void on_reply(void *arg, int status, ProtobufCMessage *reply)
 	if (status == -ETIMEDOUT)
 		call_unavailable(c, "no answer from", "the deadline of 10 seconds has passed");
 	else if (status < 0)
-		call_unavailable(c, "lost", status == -ECANCELED ? "the connection is being closed"
-								 : "the connection broke");
+		call_unavailable(c, "lost",
+		                 status == -ECANCELED ? "the connection is being closed"
+		                                      : "the connection broke");
 	else
 		call_take(c, (const Sync__V1__FromTyphad *)reply);
 }
@@ -284,13 +288,14 @@ static void call_send(struct call *c)
 		return;
 	}
 	c->refused = STORE_INVALID;
-	c->text = xasprintf("the object is too large: %zu bytes do not fit into a message", body.len);
+	c->text =
+	        xasprintf("the object is too large: %zu bytes do not fit into a message", body.len);
 	call_hold(c, 0);
 }
 
 static void call_new(struct store *s, Sync__V1__ToTyphad__PayloadCase what, model_kind kind,
-		     const char *ns, const char *name, uint64_t revision, const struct resource *r,
-		     store_done_fn *fn, void *arg)
+                     const char *ns, const char *name, uint64_t revision, const struct resource *r,
+                     store_done_fn *fn, void *arg)
 {
 	struct typha *t = typha_of(s);
 	struct call *c = xcalloc(1, sizeof(*c));
@@ -343,8 +348,8 @@ static void on_timer(uv_timer_t *h)
 					call_answer(c, c->refused, 0, c->text);
 				else
 					call_unavailable(c, "no connection to",
-							 t->down_why ? t->down_why
-								     : "it does not answer");
+					                 t->down_why ? t->down_why
+					                             : "it does not answer");
 				again = true; /* the callback may have changed the list */
 				break;
 			}
@@ -395,7 +400,7 @@ static void on_update(struct typha *t, const Sync__V1__UpdateEvent *u)
 	if (!r) {
 		if (log_limit_pass(&t->log_bad, &held))
 			log_warn("typhad sent an object that cannot be read",
-				 "kind=%s name=%s suppressed=%u", k->name, LOG_VIS(m->name), held);
+			         "kind=%s name=%s suppressed=%u", k->name, LOG_VIS(m->name), held);
 		return;
 	}
 	if (seen_update(t->seen, m->kind, ns, m->name, m->revision))
@@ -436,8 +441,8 @@ static void on_message(void *arg, ProtobufCMessage *msg)
 			t->ops->on_in_sync(t->arg);
 		return;
 	case SYNC__V1__FROM_TYPHAD__PAYLOAD_ERROR:
-		log_warn("typhad complains", "text=\"%s\"",
-			 str_vis(m->error->text ? m->error->text : "", 512));
+		log_warn("typhad complains", "text=%s",
+		         LOG_VIS(m->error->text ? m->error->text : ""));
 		return;
 	default:
 		return;
@@ -469,7 +474,7 @@ static void on_ping_due(uv_timer_t *h)
 
 /* Hello and Watch, answered by what makes no sense or by nothing: begin again. */
 static bool handshake_ok(struct typha *t, int status, ProtobufCMessage *reply, const char *what,
-			 int wanted)
+                         int wanted)
 {
 	const Sync__V1__FromTyphad *m = (const Sync__V1__FromTyphad *)reply;
 	CLEANUP(free_p) char *why = NULL;
@@ -480,10 +485,11 @@ static bool handshake_ok(struct typha *t, int status, ProtobufCMessage *reply, c
 		return true;
 	if (status == 0 && m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_ERROR)
 		why = xasprintf("it refuses our %s: %s", what,
-				str_vis(m->error->text ? m->error->text : "without a reason", 300));
+		                LOG_VIS(m->error->text ? m->error->text : "without a reason"));
 	else
-		why = xasprintf("%s to our %s", status < 0 ? "it gives no answer" : "it gives a wrong answer",
-				what);
+		why = xasprintf("%s to our %s",
+		                status < 0 ? "it gives no answer" : "it gives a wrong answer",
+		                what);
 	ipc_client_reset(t->client, why);
 	return false;
 }
@@ -560,7 +566,7 @@ static void on_down(void *arg, const char *why)
 	struct typha *t = arg;
 
 	if (t->ready)
-		log_warn("typhad is away", "path=%s why=\"%s\"", LOG_VIS(t->path), str_vis(why, 300));
+		log_warn("typhad is away", "path=%s why=%s", LOG_VIS(t->path), LOG_VIS(why));
 	t->ready = t->watching = false;
 	free(t->down_why);
 	t->down_why = xstrdup(why);
@@ -586,13 +592,13 @@ static const struct ipc_client_ops client_ops = {
 /* ---- the interface */
 
 static void typha_get(struct store *s, model_kind kind, const char *ns, const char *name,
-		      store_done_fn *fn, void *arg)
+                      store_done_fn *fn, void *arg)
 {
 	call_new(s, SYNC__V1__TO_TYPHAD__PAYLOAD_GET, kind, ns, name, 0, NULL, fn, arg);
 }
 
 static void typha_list(struct store *s, model_kind kind, const char *ns, const char *name_prefix,
-		       store_done_fn *fn, void *arg)
+                       store_done_fn *fn, void *arg)
 {
 	call_new(s, SYNC__V1__TO_TYPHAD__PAYLOAD_LIST, kind, ns, name_prefix, 0, NULL, fn, arg);
 }
@@ -604,8 +610,8 @@ static void typha_create(struct store *s, const struct resource *r, store_done_f
 
 static void typha_update(struct store *s, const struct resource *r, store_done_fn *fn, void *arg)
 {
-	call_new(s, SYNC__V1__TO_TYPHAD__PAYLOAD_UPDATE, r->kind, r->ns, r->name, r->revision, r, fn,
-		 arg);
+	call_new(s, SYNC__V1__TO_TYPHAD__PAYLOAD_UPDATE, r->kind, r->ns, r->name, r->revision, r,
+	         fn, arg);
 }
 
 static void typha_apply(struct store *s, const struct resource *r, store_done_fn *fn, void *arg)
@@ -614,13 +620,13 @@ static void typha_apply(struct store *s, const struct resource *r, store_done_fn
 }
 
 static void typha_remove(struct store *s, model_kind kind, const char *ns, const char *name,
-			 uint64_t revision, store_done_fn *fn, void *arg)
+                         uint64_t revision, store_done_fn *fn, void *arg)
 {
 	call_new(s, SYNC__V1__TO_TYPHAD__PAYLOAD_DELETE, kind, ns, name, revision, NULL, fn, arg);
 }
 
 static int typha_watch(struct store *s, const model_kind *kinds, size_t n,
-		       const struct store_watch_ops *ops, void *arg)
+                       const struct store_watch_ops *ops, void *arg)
 {
 	struct typha *t = typha_of(s);
 
@@ -662,7 +668,7 @@ static void typha_free(struct store *s)
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		while (!list_empty(lists[i]))
 			call_unavailable(list_entry(lists[i]->next, struct call, node), "closing",
-					 "the request was not answered yet");
+			                 "the request was not answered yet");
 	uv_close((uv_handle_t *)&t->timer, on_handle_closed);
 	uv_close((uv_handle_t *)&t->ping, on_handle_closed);
 }
@@ -679,7 +685,7 @@ static const struct store_ops typha_ops = {
 };
 
 int store_typha_open(uv_loop_t *loop, const char *path, const char *program, const char *node,
-		     struct store **ret, struct err *err)
+                     struct store **ret, struct err *err)
 {
 	struct typha *t;
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A client of typhad for its integration tests: GlobalNetworkSets whose annotation "v" is a value and "pad" is ballast.
+ * A client of typhad for its integration tests: GlobalNetworkSets whose annotation "v" is a value
+ * and "pad" is ballast.
  *
  *     typhad_client put SOCK NAME VALUE [PAD_BYTES]     apply; prints the revision
  *     typhad_client get SOCK NAME                       prints "value revision"
  *     typhad_client del SOCK NAME
  *     typhad_client list SOCK                           prints "name value revision" lines
- *     typhad_client fill SOCK PREFIX N [PAD_BYTES]      N objects, many at once; prints how many were acknowledged
- *     typhad_client writer SOCK ID SECONDS LOG          creates, changes and deletes; LOG has a line per answer
- *     typhad_client watchers SOCK N VALUE               N watches; until each has seen object "end" with VALUE; prints how many digests there are, and one
- *     typhad_client sleepy SOCK MS VALUE                a watch that reads nothing for MS, then as above; prints "digest updates snapshots"
+ *     typhad_client fill SOCK PREFIX N [PAD_BYTES]      N objects, many at once; prints how many
+ * were acknowledged typhad_client writer SOCK ID SECONDS LOG          creates, changes and deletes;
+ * LOG has a line per answer typhad_client watchers SOCK N VALUE               N watches; until each
+ * has seen object "end" with VALUE; prints how many digests there are, and one typhad_client sleepy
+ * SOCK MS VALUE                a watch that reads nothing for MS, then as above; prints "digest
+ * updates snapshots"
  *
  * Exit code 0: done; 1: refused or failed, with a sentence; 3: a deadline passed.
  */
@@ -43,18 +46,18 @@ static uv_loop_t loop;
 static struct resource *object_new(const char *name, const char *value, size_t pad)
 {
 	V3__GlobalNetworkSet *m =
-		(V3__GlobalNetworkSet *)msg_new(&v3__global_network_set__descriptor);
+	        (V3__GlobalNetworkSet *)msg_new(&v3__global_network_set__descriptor);
 	V3__ObjectMeta *meta = model_meta(&m->base, true);
 
 	msg_set_str(&meta->name, name);
 	meta_set(&meta->n_annotations, (V3__ObjectMeta__LabelsEntry ***)&meta->annotations, "v",
-		 value);
+	         value);
 	if (pad) {
 		char *text = xcalloc(1, pad + 1);
 
 		memset(text, 'x', pad);
 		meta_set(&meta->n_annotations, (V3__ObjectMeta__LabelsEntry ***)&meta->annotations,
-			 "pad", text);
+		         "pad", text);
 		free(text);
 	}
 	return resource_new(KIND, NULL, name, 0, &m->base);
@@ -63,9 +66,10 @@ static struct resource *object_new(const char *name, const char *value, size_t p
 static const char *object_value(const struct resource *r)
 {
 	const V3__ObjectMeta *meta = r->msg ? model_meta(r->msg, false) : NULL;
-	const char *v = meta ? meta_get(meta->n_annotations,
-					(V3__ObjectMeta__LabelsEntry *const *)meta->annotations, "v")
-			     : NULL;
+	const char *v =
+	        meta ? meta_get(meta->n_annotations,
+	                        (V3__ObjectMeta__LabelsEntry *const *)meta->annotations, "v")
+	             : NULL;
 
 	return v ? v : "-";
 }
@@ -129,7 +133,8 @@ static int cmd_get(struct store *s, char **a)
 	store_get(s, KIND, NULL, a[0], on_done, NULL);
 	rc = wait_result();
 	if (rc == 0)
-		printf("%s %" PRIu64 "\n", object_value(result->items[0]), result->items[0]->revision);
+		printf("%s %" PRIu64 "\n", object_value(result->items[0]),
+		       result->items[0]->revision);
 	return rc;
 }
 
@@ -146,8 +151,8 @@ static int cmd_list(struct store *s)
 	store_list(s, KIND, NULL, NULL, on_done, NULL);
 	rc = wait_result();
 	for (size_t i = 0; rc == 0 && i < result->n; i++)
-		printf("%s %s %" PRIu64 "\n", result->items[i]->name, object_value(result->items[i]),
-		       result->items[i]->revision);
+		printf("%s %s %" PRIu64 "\n", result->items[i]->name,
+		       object_value(result->items[i]), result->items[i]->revision);
 	return rc;
 }
 
@@ -165,7 +170,7 @@ static void on_filled(void *arg, const struct store_result *r)
 	} else {
 		failed++;
 		(void)snprintf(last_failure, sizeof(last_failure), "%s: %s",
-			       store_status_str(r->status), r->text);
+		               store_status_str(r->status), r->text);
 	}
 }
 
@@ -200,7 +205,7 @@ static int cmd_fill(struct store *s, char **a, int n)
 struct chain {
 	char name[64];
 	unsigned n;
-	char asked[32]; /* the value, or "deleted" */
+	char asked[32];    /* the value, or "deleted" */
 	uint64_t revision; /* 0: not there, as far as known */
 	bool busy;
 	FILE *log;
@@ -352,7 +357,8 @@ static uint64_t digest(const struct belief *b)
 		uint64_t h = 1469598103934665603u; /* FNV-1a: the same in every process */
 		char text[256];
 
-		(void)snprintf(text, sizeof(text), "%s|%s|%" PRIu64, e->name, e->value, e->revision);
+		(void)snprintf(text, sizeof(text), "%s|%s|%" PRIu64, e->name, e->value,
+		               e->revision);
 		for (const char *p = text; *p; p++)
 			h = (h ^ (uint8_t)*p) * 1099511628211u;
 		sum += h;
@@ -437,7 +443,8 @@ static void sleepy_take(struct belief *b, const Sync__V1__FromTyphad *m)
 		disbelieve(b, m->update->resource->name);
 		return;
 	}
-	r.msg = msg_unpack(k->message, m->update->resource->body.data, m->update->resource->body.len);
+	r.msg = msg_unpack(k->message, m->update->resource->body.data,
+	                   m->update->resource->body.len);
 	believe(b, m->update->resource->name, object_value(&r), m->update->resource->revision);
 	msg_free(r.msg);
 }
@@ -487,7 +494,8 @@ static int cmd_sleepy(const char *path, char **a)
 			return 1;
 		}
 		while (ipc_frame_next(in.data, in.len, &body, &used) == 1) {
-			ProtobufCMessage *msg = ipc_unpack(&sync__v1__from_typhad__descriptor, &body);
+			ProtobufCMessage *msg =
+			        ipc_unpack(&sync__v1__from_typhad__descriptor, &body);
 
 			sleepy_take(&b, (Sync__V1__FromTyphad *)msg);
 			protobuf_c_message_free_unpacked(msg, NULL);
