@@ -3,3 +3,6 @@ typhad_src := $(patsubst %,typhad/%.c,main cache fanout client api init dump)
 typhad_libs := -luv -lprotobuf-c -lsqlite3 -lyajl -lcap-ng
 $(call program,typhad/typhad,$(typhad_src),$(typhad_libs))
 $(call program,test/integration/typhad_client,test/integration/typhad_client.c,-luv -lprotobuf-c)
+store_libs := -luv -lprotobuf-c -lsqlite3 -lyajl
+$(call unit_test,store_seen,,-lprotobuf-c)
+$(call unit_test,store_kv,,-lsqlite3 -lprotobuf-c)

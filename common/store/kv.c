@@ -85,6 +85,8 @@ static const char *const stmt_sql[KV_STMT_N] = {
 struct kv {
 	sqlite3 *db;
 	char *path;
+	dev_t dev; /* what we opened: the path may come to mean another file */
+	ino_t ino;
 	uint64_t revision; /* within a write transaction: of the last change so far */
 	sqlite3_stmt *stmts[KV_STMT_N];
 };
@@ -292,6 +294,7 @@ int kv_open(const char *path, struct kv **ret, struct err *err)
 {
 	enum header_verdict header = HEADER_ABSENT;
 	struct kv *kv;
+	struct stat st;
 	uint64_t revision;
 	int rc = header_check(path, &header, err);
 
@@ -306,6 +309,10 @@ int kv_open(const char *path, struct kv **ret, struct err *err)
 	rc = db_open(path, &kv->db, err);
 	if (rc == 0)
 		rc = kv_prepare(kv, err);
+	if (rc == 0 && stat(path, &st) == 0) {
+		kv->dev = st.st_dev;
+		kv->ino = st.st_ino;
+	}
 	if (rc == 0)
 		rc = kv_revision(kv, &revision,
 		                 err); /* reads a page of each kind: damage shows now */
@@ -364,9 +371,26 @@ static int stmt_number(struct kv *kv, enum kv_stmt which, uint64_t *ret, struct 
 	return 0;
 }
 
+/* What is written to a file without a name is lost with the process: rather no write than that. */
+static int still_there(struct kv *kv, struct err *err)
+{
+	struct stat st;
+
+	if (stat(kv->path, &st) == 0 && st.st_dev == kv->dev && st.st_ino == kv->ino)
+		return 0;
+	return err_set(err, -ESTALE,
+	               "the datastore '%s' was removed or replaced while it was in use; put it back, or "
+	               "restart the daemon to use what is there now",
+	               kv->path);
+}
+
 int kv_begin(struct kv *kv, bool write, struct err *err)
 {
-	int rc = stmt_run(kv, stmt_of(kv, write ? KV_STMT_BEGIN_WRITE : KV_STMT_BEGIN_READ),
+	int rc = write ? still_there(kv, err) : 0;
+
+	if (rc < 0)
+		return rc;
+	rc = stmt_run(kv, stmt_of(kv, write ? KV_STMT_BEGIN_WRITE : KV_STMT_BEGIN_READ),
 	                  write ? "write" : "read", err);
 
 	if (rc == 0 && write)
