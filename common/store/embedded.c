@@ -489,6 +489,8 @@ static int embedded_watch(struct store *s, const model_kind *kinds, size_t n,
 	e->ops = ops;
 	e->arg = arg;
 	e->seen = seen_new();
+	uv_ref((uv_handle_t *)&e->wal);
+	uv_ref((uv_handle_t *)&e->timer);
 	catch_up_push(e, OP_LOAD, mask);
 	return 0;
 }
@@ -523,7 +525,7 @@ int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, s
 		abort(); /* neither can fail on Linux */
 	e->open_handles = 2;
 	e->wal.data = e->timer.data = e;
-	/* A program that waits for nothing else may end. */
+	/* A program that watches nothing and waits for nothing may end. */
 	uv_unref((uv_handle_t *)&e->wal);
 	uv_unref((uv_handle_t *)&e->timer);
 	*ret = &e->base;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Keys and values in SQLite: revisions, the log, what files are taken and what files are left alone. */
+/* Keys and values in SQLite: revisions, the log, what files are taken and what files are left
+ * alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

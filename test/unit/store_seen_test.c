@@ -86,7 +86,8 @@ static void what_a_snapshot_does_not_name_is_gone(void **state)
 	seen_free(s);
 }
 
-/* A server with 20 objects changes them at random; its stream breaks at random; what the watcher was told must be what there is. */
+/* A server with 20 objects changes them at random; its stream breaks at random; what the watcher
+ * was told must be what there is. */
 static uint64_t there[20], told[20];
 
 static void forget(void *arg, model_kind kind, const char *ns, const char *name)
