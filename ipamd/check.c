@@ -17,8 +17,8 @@ struct suspect {
 
 struct check {
 	struct ipamd *ip;
-	bool second; /* the look after the grace period */
-	struct suspect *first;
+	bool listing; /* an answer of the datastore's is awaited */
+	struct suspect *first; /* what the last look found */
 	size_t n_first;
 	struct hmap truth; /* this node's blocks: struct held, by handle and block */
 };
@@ -107,17 +107,12 @@ static void on_repaired(void *arg, enum store_status status, const char *text)
 	ip->count.handles_repaired++;
 }
 
-/* One difference: noted at the first look, repaired at the second if it is still the same. */
+/* One difference: repaired if it was there at the last look, noted for the next one if not. */
 static void differs(struct check *k, struct suspect **list, size_t *n, const char *id, const char *block,
 		    const struct resource *handle, int64_t truth)
 {
 	uint64_t revision = handle ? handle->revision : 0;
 
-	if (!k->second) {
-		*list = xrealloc(*list, (*n + 1) * sizeof(**list));
-		(*list)[(*n)++] = (struct suspect){ xstrdup(id), xstrdup(block), revision, truth };
-		return;
-	}
 	for (size_t i = 0; i < k->n_first; i++) {
 		const struct suspect *s = &k->first[i];
 
@@ -128,9 +123,10 @@ static void differs(struct check *k, struct suspect **list, size_t *n, const cha
 			 (long long)truth);
 		handle_repair(k->ip, id, handle ? (const V3__IpamHandle *)handle->msg : NULL, revision, block, truth,
 			      on_repaired, k->ip);
-		(*n)++;
 		return;
 	}
+	*list = xrealloc(*list, (*n + 1) * sizeof(**list));
+	(*list)[(*n)++] = (struct suspect){ xstrdup(id), xstrdup(block), revision, truth };
 }
 
 static void on_handles(void *arg, const struct store_result *r)
@@ -178,10 +174,11 @@ static void on_handles(void *arg, const struct store_result *r)
 	ip->count.handles_checked += r->n;
 	ip->handles_suspect = n;
 	forget_truth(k);
-	if (!k->second && n) {
+	forget_first(k);
+	k->listing = false;
+	if (n) {
 		k->first = found;
 		k->n_first = n;
-		k->second = true;
 		(void)uv_timer_start(&ip->check_timer, ip->check_timer.timer_cb, ip->check_grace_sec * 1000u, 0);
 		return;
 	}
@@ -197,9 +194,10 @@ void check_start(struct ipamd *ip)
 	if (!ip->check) {
 		ip->check = xcalloc(1, sizeof(*ip->check));
 		ip->check->ip = ip;
-	} else if (!ip->check->second || uv_is_active((uv_handle_t *)&ip->check_timer)) {
+	} else if (ip->check->listing) {
 		return;
 	}
+	ip->check->listing = true;
 	store_list(ip->store, V3__KIND__KIND_IPAM_HANDLE, NULL, NULL, on_handles, ip->check);
 }
 
