@@ -11,6 +11,7 @@ $(call unit_test,model_scalar,,-lprotobuf-c)
 $(call unit_test,model_resource,,-lprotobuf-c)
 $(call unit_test,json_json,,-lyajl)
 $(call unit_test,model_mapper,,-lyajl -lprotobuf-c)
+$(call unit_test,model_validate,,-lyajl -lprotobuf-c)
 
 # ---- nl
 $(call unit_test,nl_rt,,-lnl-3)

@@ -7,30 +7,13 @@
 #include "common/base/mem.h"
 #include "common/model/mapper.h"
 #include "common/model/mapper_rule.h"
+#include "common/model/path.h"
 #include "common/model/resource.h"
-
-/* Where we are, for errors: a list on the stack, from the leaf to the root. */
-struct path {
-	const struct path *up;
-	const char *name; /* NULL: an element of a list */
-	size_t index;
-};
 
 struct reader {
 	enum mapper_unknown unknown;
 	struct err *err;
 };
-
-static void path_str(const struct path *p, struct buf *out)
-{
-	if (!p)
-		return;
-	path_str(p->up, out);
-	if (!p->name)
-		buf_printf(out, "[%zu]", p->index);
-	else
-		buf_printf(out, "%s%s", out->len > 0 ? "." : "", p->name);
-}
 
 static int fail(struct reader *r, const struct path *p, int code, const char *text)
 {
