@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <string.h>
+
+#include "bgpd/bgpd.h"
+#include "bgpd/session.h"
+#include "common/base/err.h"
+#include "common/base/mem.h"
+
+#define BACKLOG 1024 /* a mesh of a thousand nodes comes up at once */
+
+struct socket_of {
+	uv_tcp_t tcp;
+	struct bgpd *b;
+	struct ip_addr addr;
+	uint16_t port;
+};
+
+struct listener {
+	struct socket_of *sockets[BGP_FAMILIES];
+};
+
+static void on_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+static void close_socket(struct socket_of **s)
+{
+	if (*s)
+		uv_close((uv_handle_t *)&(*s)->tcp, on_closed);
+	*s = NULL;
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+	struct socket_of *s = stream->data;
+
+	if (status < 0) {
+		log_warn("accept", "error=\"%s\"", uv_strerror(status));
+		return;
+	}
+	session_accept(s->b, stream);
+}
+
+static int open_socket(struct bgpd *b, const struct ip_addr *a, uint16_t port, struct socket_of **ret, struct err *err)
+{
+	struct socket_of *s = xcalloc(1, sizeof(*s));
+	struct sockaddr_storage ss;
+	char text[IP_ADDR_STR_MAX];
+	int r;
+
+	s->b = b;
+	s->addr = *a;
+	s->port = port;
+	r = uv_tcp_init_ex(b->loop, &s->tcp, a->family);
+	if (r < 0) {
+		free(s);
+		return err_set(err, r, "socket: %s", uv_strerror(r));
+	}
+	s->tcp.data = s;
+	(void)ip_addr_to_sockaddr(a, port, &ss);
+	r = uv_tcp_bind(&s->tcp, (struct sockaddr *)&ss, a->family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
+	if (r == 0)
+		r = uv_listen((uv_stream_t *)&s->tcp, BACKLOG, on_connection);
+	if (r < 0) {
+		close_socket(&s);
+		return err_set(err, r, "listen on %s port %u: %s", ip_addr_str(a, text), port, uv_strerror(r));
+	}
+	*ret = s;
+	return 0;
+}
+
+/* family 0: none */
+static struct ip_addr wanted(const struct config *c, enum bgp_family f)
+{
+	struct ip_addr any = { .family = (uint8_t)bgp_family_af(f) };
+
+	if (!c->listen_on)
+		return (struct ip_addr){ 0 };
+	if (c->listen_given)
+		return c->listen[f];
+	if (f == BGP_IPV4)
+		return any;
+	for (unsigned i = 0; i < c->n_peers; i++)
+		if (c->peers[i]->address.family == AF_INET6)
+			return any;
+	return (struct ip_addr){ 0 };
+}
+
+int listener_apply(struct bgpd *b, const struct config *c, struct err *err)
+{
+	struct socket_of *fresh[BGP_FAMILIES] = { NULL };
+	bool keep[BGP_FAMILIES] = { false };
+	int r = 0;
+
+	if (!b->listener)
+		b->listener = xcalloc(1, sizeof(*b->listener));
+	for (unsigned f = 0; r == 0 && f < BGP_FAMILIES; f++) {
+		const struct socket_of *now = b->listener->sockets[f];
+		struct ip_addr a = wanted(c, f);
+
+		keep[f] = now && a.family && ip_addr_eq(&now->addr, &a) && now->port == c->port;
+		if (a.family && !keep[f])
+			r = open_socket(b, &a, c->port, &fresh[f], err);
+	}
+	for (unsigned f = 0; f < BGP_FAMILIES; f++) {
+		if (r < 0) {
+			close_socket(&fresh[f]);
+		} else if (!keep[f]) {
+			close_socket(&b->listener->sockets[f]);
+			b->listener->sockets[f] = fresh[f];
+		}
+	}
+	return r;
+}
+
+void listener_stop(struct bgpd *b)
+{
+	for (unsigned f = 0; b->listener && f < BGP_FAMILIES; f++)
+		close_socket(&b->listener->sockets[f]);
+	free(b->listener);
+	b->listener = NULL;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bgpd/bgpd.h"
+#include "common/base/err.h"
+
+#define CONFIG_PATH "/etc/calico/confd/config/bgpd.conf"
+
+static struct bgpd bgpd;
+
+static int load(struct daemon *d, struct err *err)
+{
+	struct config *c;
+	unsigned line;
+	int r = config_load(daemon_opt(d, "config"), &c, &line, err);
+
+	return r < 0 ? r : speaker_load(d->state, c, err);
+}
+
+static int start(struct daemon *d, struct err *err)
+{
+	struct bgpd *b = &bgpd;
+	int r;
+
+	d->state = b;
+	b->d = d;
+	b->loop = d->loop;
+	r = speaker_start(b, err);
+	if (r == 0)
+		r = api_start(b, err);
+	if (r < 0)
+		return r;
+	r = load(d, err);
+	if (r == -ENOENT) {
+		/* confd has not written it yet, and will ask us to load it then. */
+		static const int until_listening[] = { CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, -1 };
+
+		log_info("no configuration yet", "path=%s", LOG_VIS(daemon_opt(d, "config")));
+		speaker_status(b);
+		return daemon_drop_privileges(until_listening, err);
+	}
+	return r;
+}
+
+static int reload(struct daemon *d, struct err *err)
+{
+	return load(d, err);
+}
+
+static void stop(struct daemon *d)
+{
+	struct bgpd *b = d->state;
+
+	if (!b)
+		return;
+	api_stop(b);
+	speaker_stop(b);
+}
+
+/* bgpd --check FILE: beside a running bgpd, so without any of its sockets. */
+static int check(const char *path)
+{
+	struct config *c = NULL;
+	struct err err = { 0 };
+	unsigned line;
+
+	if (config_load(path, &c, &line, &err) < 0) {
+		(void)fprintf(stderr, "bgpd: %s\n", err.text);
+		return 1;
+	}
+	config_free(c);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct daemon_option options[] = {
+		{ "config", "BGPD_CONFIG", CONFIG_PATH, "the configuration file, bgpd.conf(5)", false },
+		{ NULL, NULL, NULL, NULL, false },
+	};
+	static const struct daemon_spec spec = {
+		.name = "bgpd",
+		.summary = "speaks BGP-4: announces this node's networks and programs the routes that it learns",
+		.options = options,
+		.dumps = ctl_dumps,
+		.start = start,
+		.stop = stop,
+		.reload = reload,
+		.health = ctl_health,
+	};
+
+	if (argc == 3 && strcmp(argv[1], "--check") == 0)
+		return check(argv[2]);
+	return daemon_main(&spec, argc, argv);
+}
