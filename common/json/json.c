@@ -129,7 +129,8 @@ const char *json_str(const struct json *j)
 	return j && j->type == JSON_STRING ? j->text : NULL;
 }
 
-/* An integer is digits, perhaps behind a '-': neither a point nor an exponent, whatever its value. */
+/* An integer is digits, perhaps behind a '-': neither a point nor an exponent, whatever its value.
+ */
 static bool is_integer(const struct json *j)
 {
 	const char *s;
@@ -218,7 +219,8 @@ static bool equal_objects(const struct json *a, const struct json *b)
 {
 	for (size_t i = 0; i < a->len; i++) {
 		/* mostly the order is the same too */
-		const struct json *other = strcmp(a->keys[i], b->keys[i]) == 0 ? b->items[i] : json_get(b, a->keys[i]);
+		const struct json *other =
+		        strcmp(a->keys[i], b->keys[i]) == 0 ? b->items[i] : json_get(b, a->keys[i]);
 
 		if (!other || !json_equal(a->items[i], other))
 			return false;
@@ -310,7 +312,7 @@ void json_write(const struct json *j, unsigned indent, struct buf *out)
 const char *json_type_str(enum json_type t)
 {
 	static const char *const names[] = {
-		[JSON_NULL] = "null",	  [JSON_BOOL] = "a boolean", [JSON_NUMBER] = "a number",
+		[JSON_NULL] = "null",       [JSON_BOOL] = "a boolean", [JSON_NUMBER] = "a number",
 		[JSON_STRING] = "a string", [JSON_ARRAY] = "an array", [JSON_OBJECT] = "an object",
 	};
 

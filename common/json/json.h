@@ -60,9 +60,11 @@ struct json *json_new_bool(bool v);
 void json_append(struct json *array, struct json *item);
 void json_set(struct json *object, const char *key,
               struct json *value); /* replaces an existing one */
-void json_add(struct json *object, const char *key, struct json *value); /* the key is known to be new */
+void json_add(struct json *object, const char *key,
+              struct json *value); /* the key is known to be new */
 struct json *json_copy(const struct json *j);
-bool json_equal(const struct json *a, const struct json *b); /* object order does not matter; numbers are their text */
+bool json_equal(const struct json *a,
+                const struct json *b); /* object order does not matter; numbers are their text */
 
 /* indent 0: on one line; else pretty, with so many spaces. */
 void json_write(const struct json *j, unsigned indent, struct buf *out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The parser of json.h: yajl's events become a tree. What yajl is lax about is refused here: repeated keys, depth, malformed UTF-8 that
- * its own check lets through, and halves of surrogate pairs, which it would turn into question marks.
+ * The parser of json.h: yajl's events become a tree. What yajl is lax about is refused here:
+ * repeated keys, depth, malformed UTF-8 that its own check lets through, and halves of surrogate
+ * pairs, which it would turn into question marks.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 #include "common/base/utf8.h"
 #include "common/json/json.h"
 
-/* Up to so many keys, each is compared with all before it, and the error stands at the key; beyond, the object is sorted at its end. */
+/* Up to so many keys, each is compared with all before it, and the error stands at the key; beyond,
+ * the object is sorted at its end. */
 #define LINEAR_KEYS 32
 
 struct parse {
@@ -170,8 +172,9 @@ static int on_end_map(void *arg)
 	qsort(sorted, object->len, sizeof(*sorted), compare_strings);
 	for (size_t i = 1; i < object->len; i++)
 		if (strcmp(sorted[i - 1], sorted[i]) == 0) {
-			(void)snprintf(text, sizeof(text), "the key '%.64s' is twice in the object that ends here",
-				       sorted[i]);
+			(void)snprintf(text, sizeof(text),
+			               "the key '%.64s' is twice in the object that ends here",
+			               sorted[i]);
 			return fail_here(p, text);
 		}
 	return 1;
@@ -247,8 +250,8 @@ static int check_surrogates(struct parse *p)
 		if (at[1] != 'u' || !hex4(s, end, &high) || high < 0xd800 || high > 0xdfff)
 			continue;
 		s += 4;
-		if (high >= 0xdc00 || end - s < 6 || s[0] != '\\' || s[1] != 'u' || !hex4(s + 2, end, &low) ||
-		    low < 0xdc00 || low > 0xdfff)
+		if (high >= 0xdc00 || end - s < 6 || s[0] != '\\' || s[1] != 'u' ||
+		    !hex4(s + 2, end, &low) || low < 0xdc00 || low > 0xdfff)
 			return fail_at(p, (size_t)(at - p->text), "half of a surrogate pair");
 		s += 6;
 	}
@@ -263,7 +266,8 @@ static int fail_from_yajl(struct parse *p, bool at_end)
 	if (p->failed)
 		return -EINVAL;
 	if (at_end)
-		return fail_at(p, offset, p->len > 0 ? "the text ends too early" : "there is no text");
+		return fail_at(p, offset,
+		               p->len > 0 ? "the text ends too early" : "there is no text");
 	text = yajl_get_error(p->yajl, 0, (const unsigned char *)p->text, p->len);
 	text[strcspn((char *)text, "\n")] = '\0';
 	(void)fail_at(p, offset > 0 ? offset - 1 : 0, (char *)text);
@@ -278,7 +282,8 @@ int json_parse(const char *text, size_t len, struct json **ret, struct err *err)
 	int r = 0;
 
 	if (len > JSON_TEXT_MAX)
-		return err_set(err, -EINVAL, "%zu bytes are more than the %u that may be", len, JSON_TEXT_MAX);
+		return err_set(err, -EINVAL, "%zu bytes are more than the %u that may be", len,
+		               JSON_TEXT_MAX);
 	if (check_surrogates(&p) < 0)
 		return -EINVAL;
 	p.yajl = yajl_alloc(&callbacks, &afs, &p);

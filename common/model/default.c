@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is filled in where an object is silent, as upstream's client and its schema do on every write. */
+/* What is filled in where an object is silent, as upstream's client and its schema do on every
+ * write. */
 #include <string.h>
 
 #include "common/base/mem.h"
@@ -81,7 +82,8 @@ static void default_pool(V3__IpPoolSpec *s)
 	default_str(&s->assignmentmode, "Automatic");
 	if (s->n_alloweduses == 0)
 		set_list(&s->n_alloweduses, &s->alloweduses, "Workload", "Tunnel");
-	if ((!s->has_blocksize || s->blocksize == 0) && s->cidr && ip_prefix_parse(s->cidr, &p) == 0) {
+	if ((!s->has_blocksize || s->blocksize == 0) && s->cidr &&
+	    ip_prefix_parse(s->cidr, &p) == 0) {
 		s->has_blocksize = true;
 		s->blocksize = p.addr.family == AF_INET ? 26 : 122;
 	}
@@ -113,7 +115,8 @@ static void default_tier(V3__TierSpec *s)
 
 static void *member(ProtobufCMessage *m, const char *name)
 {
-	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(m->descriptor, name);
+	const ProtobufCFieldDescriptor *f =
+	        protobuf_c_message_descriptor_get_field_by_name(m->descriptor, name);
 
 	return f ? (char *)m + f->offset : NULL;
 }
@@ -130,7 +133,8 @@ void model_default(model_kind kind, ProtobufCMessage *msg)
 	(void)model_meta(msg, true);
 	spec = member(msg, "spec");
 	if (!*spec)
-		*spec = msg_new(protobuf_c_message_descriptor_get_field_by_name(k->message, "spec")->descriptor);
+		*spec = msg_new(protobuf_c_message_descriptor_get_field_by_name(k->message, "spec")
+		                        ->descriptor);
 	switch (kind) {
 	case V3__KIND__KIND_NETWORK_POLICY:
 		default_network_policy((V3__NetworkPolicy *)msg);

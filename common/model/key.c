@@ -21,15 +21,17 @@
 #define VIRTUAL_PREFIX "virtual:"
 
 /*
- * Upstream writes names into keys as they are, but reads %2f and %25 as '/' and '%': a name with one of the two would not come
- * back as it went in. No valid name has them.
+ * Upstream writes names into keys as they are, but reads %2f and %25 as '/' and '%': a name with
+ * one of the two would not come back as it went in. No valid name has them.
  */
-static int check_segment(const struct kind_info *k, const char *what, const char *s, size_t len, struct err *err)
+static int check_segment(const struct kind_info *k, const char *what, const char *s, size_t len,
+                         struct err *err)
 {
 	if (len == 0)
 		return err_set(err, -EINVAL, "%s: the %s is empty", k->name, what);
 	if (memchr(s, '/', len) || memchr(s, '%', len))
-		return err_set(err, -EINVAL, "%s: the %s '%.*s' has a '/' or '%%' in it", k->name, what, (int)len, s);
+		return err_set(err, -EINVAL, "%s: the %s '%.*s' has a '/' or '%%' in it", k->name,
+		               what, (int)len, s);
 	return 0;
 }
 
@@ -38,14 +40,16 @@ static int block_path(const struct kind_info *k, const char *cidr, struct buf *o
 	char text[IP_PREFIX_STR_MAX];
 	struct ip_prefix p;
 
-	if (ip_prefix_parse(cidr, &p) < 0 || strcmp(ip_prefix_str(&p, text), cidr) != 0 || !ip_prefix_is_network(&p))
+	if (ip_prefix_parse(cidr, &p) < 0 || strcmp(ip_prefix_str(&p, text), cidr) != 0 ||
+	    !ip_prefix_is_network(&p))
 		return err_set(err, -EINVAL, "%s: '%s' is not a block's CIDR", k->name, cidr);
 	*strchr(text, '/') = '-';
 	buf_printf(out, "%s/block/%s", p.addr.family == AF_INET ? "ipv4" : "ipv6", text);
 	return 0;
 }
 
-static int affinity_key(const struct kind_info *k, const char *name, struct buf *out, struct err *err)
+static int affinity_key(const struct kind_info *k, const char *name, struct buf *out,
+                        struct err *err)
 {
 	const char *host = name;
 	const char *root = IPAM_HOST;
@@ -53,7 +57,8 @@ static int affinity_key(const struct kind_info *k, const char *name, struct buf 
 	int r;
 
 	if (!slash)
-		return err_set(err, -EINVAL, "%s: '%s' is not a node's name, '/' and a CIDR", k->name, name);
+		return err_set(err, -EINVAL, "%s: '%s' is not a node's name, '/' and a CIDR",
+		               k->name, name);
 	if (strncmp(name, VIRTUAL_PREFIX, strlen(VIRTUAL_PREFIX)) == 0) {
 		root = IPAM_VIRTUAL;
 		host += strlen(VIRTUAL_PREFIX);
@@ -66,7 +71,8 @@ static int affinity_key(const struct kind_info *k, const char *name, struct buf 
 	return block_path(k, slash + 1, out, err);
 }
 
-static int v3_key(const struct kind_info *k, const char *ns, const char *name, struct buf *out, struct err *err)
+static int v3_key(const struct kind_info *k, const char *ns, const char *name, struct buf *out,
+                  struct err *err)
 {
 	int r = check_segment(k, "name", name, strlen(name), err);
 
@@ -107,8 +113,9 @@ char *key_of(model_kind kind, const char *ns, const char *name, struct err *err)
 		break;
 	case V3__KIND__KIND_IPAM_CONFIG:
 		if (strcmp(name, IPAM_CONFIG_NAME) != 0)
-			r = err_set(err, -EINVAL, "%s: the only name is '" IPAM_CONFIG_NAME "', not '%s'", k->name,
-				    name);
+			r = err_set(err, -EINVAL,
+			            "%s: the only name is '" IPAM_CONFIG_NAME "', not '%s'",
+			            k->name, name);
 		buf_str(&out, IPAM_CONFIG);
 		break;
 	default:
@@ -133,8 +140,8 @@ char *key_prefix(model_kind kind, const char *ns)
 	default:
 		if (!k)
 			return NULL;
-		return ns && k->namespaced ? xasprintf(V3_ROOT "%s/%s/", k->plural, ns) :
-					     xasprintf(V3_ROOT "%s/", k->plural);
+		return ns && k->namespaced ? xasprintf(V3_ROOT "%s/%s/", k->plural, ns)
+		                           : xasprintf(V3_ROOT "%s/", k->plural);
 	}
 }
 
@@ -156,7 +163,8 @@ static char *unescape(const char *s, size_t len)
 	size_t n = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		if (len - i >= 3 && s[i] == '%' && s[i + 1] == '2' && (s[i + 2] == 'f' || s[i + 2] == '5')) {
+		if (len - i >= 3 && s[i] == '%' && s[i + 1] == '2' &&
+		    (s[i + 2] == 'f' || s[i + 2] == '5')) {
 			out[n++] = s[i + 2] == 'f' ? '/' : '%';
 			i += 2;
 		} else {

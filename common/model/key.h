@@ -5,10 +5,10 @@
  *     IPPool pool1            /calico/resources/v3/projectcalico.org/ippools/pool1
  *     NetworkPolicy ns1/web   /calico/resources/v3/projectcalico.org/networkpolicies/ns1/web
  *     block 10.0.0.0/26       /calico/ipam/v2/assignment/ipv4/block/10.0.0.0-26
- *     affinity n1 of it       /calico/ipam/v2/host/n1/ipv4/block/10.0.0.0-26       (name "n1/10.0.0.0/26")
- *     virtual affinity lb     /calico/ipam/v2/virtual/lb/ipv4/block/10.0.0.0-26    (name "virtual:lb/10.0.0.0/26")
- *     handle                  /calico/ipam/v2/handle/<id>
- *     config                  /calico/ipam/v2/config                               (name "default")
+ *     affinity n1 of it       /calico/ipam/v2/host/n1/ipv4/block/10.0.0.0-26       (name
+ * "n1/10.0.0.0/26") virtual affinity lb     /calico/ipam/v2/virtual/lb/ipv4/block/10.0.0.0-26 (name
+ * "virtual:lb/10.0.0.0/26") handle                  /calico/ipam/v2/handle/<id> config
+ * /calico/ipam/v2/config                               (name "default")
  */
 #pragma once
 
@@ -18,14 +18,16 @@
 
 struct err;
 
-/* The key, the caller's. NULL with *err when the name cannot be in a key (IPAM: not a canonical CIDR; '/' or '%' in another name). */
+/* The key, the caller's. NULL with *err when the name cannot be in a key (IPAM: not a canonical
+ * CIDR; '/' or '%' in another name). */
 char *key_of(model_kind kind, const char *ns, const char *name, struct err *err);
 
 /*
- * The prefix under which a kind lives: all of it (ns NULL) or one namespace. The caller's. IPAM's kinds share theirs with other keys: what is found below it has
- * to be sorted out by key_parse().
+ * The prefix under which a kind lives: all of it (ns NULL) or one namespace. The caller's. IPAM's
+ * kinds share theirs with other keys: what is found below it has to be sorted out by key_parse().
  */
 char *key_prefix(model_kind kind, const char *ns);
 
-/* The inverse of key_of. *ret_ns is NULL where the kind has none. -ENOENT: not a key that the suite knows. */
+/* The inverse of key_of. *ret_ns is NULL where the kind has none. -ENOENT: not a key that the suite
+ * knows. */
 int key_parse(const char *key, model_kind *ret_kind, char **ret_ns, char **ret_name);

@@ -4,9 +4,10 @@
  * small table of exceptions (scalars that are messages: Port, Protocol, AsNumber; fields that
  * upstream always writes, or writes as null).
  *
- * Absent, null and zero are the same for what upstream's structs hold by value (a boolean that is not a pointer, a string, a list), as they are for its
- * decoder: they are read as absent and not written. What it always writes (metadata, spec, a rule's source, a block's fields ...) is there after reading.
- * read(write(x)) is x, therefore, for every x that was read.
+ * Absent, null and zero are the same for what upstream's structs hold by value (a boolean that is
+ * not a pointer, a string, a list), as they are for its decoder: they are read as absent and not
+ * written. What it always writes (metadata, spec, a rule's source, a block's fields ...) is there
+ * after reading. read(write(x)) is x, therefore, for every x that was read.
  *
  * Errors name the field by its JSON path: "spec.ingress[2].source.ports[0]: '70000' is not a port
  * (1 to 65535)".

@@ -23,7 +23,8 @@ static int fail(struct reader *r, const struct path *p, int code, const char *te
 	return err_set(r->err, code, "%s%s%s", buf_cstr(&at), at.len > 0 ? ": " : "", text);
 }
 
-static int fail_type(struct reader *r, const struct path *p, const char *expected, const struct json *j)
+static int fail_type(struct reader *r, const struct path *p, const char *expected,
+                     const struct json *j)
 {
 	char text[128];
 
@@ -32,8 +33,8 @@ static int fail_type(struct reader *r, const struct path *p, const char *expecte
 }
 
 /* An integer in [min, max]; max may be beyond INT64_MAX, then min must be 0. */
-static int read_signed(struct reader *r, const struct json *j, const struct path *p, int64_t min, int64_t max,
-		       int64_t *ret)
+static int read_signed(struct reader *r, const struct json *j, const struct path *p, int64_t min,
+                       int64_t max, int64_t *ret)
 {
 	int code = json_i64(j, ret);
 	char text[192];
@@ -45,12 +46,13 @@ static int read_signed(struct reader *r, const struct json *j, const struct path
 	if (code == -EINVAL)
 		(void)snprintf(text, sizeof(text), "%.40s is not an integer", j->text);
 	else
-		(void)snprintf(text, sizeof(text), "%.40s is not in the range of %lld to %lld", j->text, (long long)min,
-			       (long long)max);
+		(void)snprintf(text, sizeof(text), "%.40s is not in the range of %lld to %lld",
+		               j->text, (long long)min, (long long)max);
 	return fail(r, p, -EINVAL, text);
 }
 
-static int read_unsigned(struct reader *r, const struct json *j, const struct path *p, uint64_t max, uint64_t *ret)
+static int read_unsigned(struct reader *r, const struct json *j, const struct path *p, uint64_t max,
+                         uint64_t *ret)
 {
 	int code = json_u64(j, ret);
 	char text[192];
@@ -62,8 +64,8 @@ static int read_unsigned(struct reader *r, const struct json *j, const struct pa
 	if (code == -EINVAL)
 		(void)snprintf(text, sizeof(text), "%.40s is not an integer", j->text);
 	else
-		(void)snprintf(text, sizeof(text), "%.40s is not in the range of 0 to %llu", j->text,
-			       (unsigned long long)max);
+		(void)snprintf(text, sizeof(text), "%.40s is not in the range of 0 to %llu",
+		               j->text, (unsigned long long)max);
 	return fail(r, p, -EINVAL, text);
 }
 
@@ -78,10 +80,10 @@ static int read_string(struct reader *r, const struct json *j, const struct path
 }
 
 static int read_message(struct reader *r, const ProtobufCMessageDescriptor *d, const struct json *j,
-			const struct path *p, ProtobufCMessage **ret);
+                        const struct path *p, ProtobufCMessage **ret);
 
-static int read_scalar_message(struct reader *r, const struct mapper_scalar *scalar, const struct json *j,
-			       const struct path *p, ProtobufCMessage **ret)
+static int read_scalar_message(struct reader *r, const struct mapper_scalar *scalar,
+                               const struct json *j, const struct path *p, ProtobufCMessage **ret)
 {
 	ProtobufCMessage *m = msg_new(scalar->message);
 	struct err why = { 0 };
@@ -96,8 +98,8 @@ static int read_scalar_message(struct reader *r, const struct mapper_scalar *sca
 }
 
 /* One value of f's type into *out; nothing of it is allocated when this fails. */
-static int read_value(struct reader *r, const ProtobufCFieldDescriptor *f, const struct json *j, const struct path *p,
-		      void *out)
+static int read_value(struct reader *r, const ProtobufCFieldDescriptor *f, const struct json *j,
+                      const struct path *p, void *out)
 {
 	const struct mapper_scalar *scalar;
 	uint64_t u = 0;
@@ -134,7 +136,8 @@ static int read_value(struct reader *r, const ProtobufCFieldDescriptor *f, const
 		return read_string(r, j, p, out);
 	case PROTOBUF_C_TYPE_MESSAGE:
 		scalar = mapper_scalar(f->descriptor);
-		return scalar ? read_scalar_message(r, scalar, j, p, out) : read_message(r, f->descriptor, j, p, out);
+		return scalar ? read_scalar_message(r, scalar, j, p, out)
+		              : read_message(r, f->descriptor, j, p, out);
 	default:
 		return fail(r, p, -ENOTSUP, "the mapper does not know the type of this field");
 	}
@@ -159,8 +162,8 @@ static void set_present(const ProtobufCFieldDescriptor *f, ProtobufCMessage *m, 
 	}
 }
 
-static int read_one(struct reader *r, const ProtobufCFieldDescriptor *f, unsigned flags, const struct json *j,
-		    const struct path *p, ProtobufCMessage *m)
+static int read_one(struct reader *r, const ProtobufCFieldDescriptor *f, unsigned flags,
+                    const struct json *j, const struct path *p, ProtobufCMessage *m)
 {
 	void *value = (char *)m + f->offset;
 	int code = read_value(r, f, j, p, value);
@@ -170,8 +173,8 @@ static int read_one(struct reader *r, const ProtobufCFieldDescriptor *f, unsigne
 	return code;
 }
 
-static int read_list(struct reader *r, const ProtobufCFieldDescriptor *f, unsigned flags, const struct json *j,
-		     const struct path *p, ProtobufCMessage *m)
+static int read_list(struct reader *r, const ProtobufCFieldDescriptor *f, unsigned flags,
+                     const struct json *j, const struct path *p, ProtobufCMessage *m)
 {
 	size_t size = mapper_value_size(f->type);
 	size_t *n = (size_t *)((char *)m + f->quantifier_offset);
@@ -208,8 +211,8 @@ static int compare_entries(const void *a, const void *b)
 }
 
 /* Entries are sorted by key, so that equal maps are packed into equal bytes. */
-static int read_map(struct reader *r, const ProtobufCFieldDescriptor *f, const struct json *j, const struct path *p,
-		    ProtobufCMessage *m)
+static int read_map(struct reader *r, const ProtobufCFieldDescriptor *f, const struct json *j,
+                    const struct path *p, ProtobufCMessage *m)
 {
 	const ProtobufCMessageDescriptor *d = f->descriptor;
 	const ProtobufCFieldDescriptor *key = &d->fields[0], *value = &d->fields[1];
@@ -230,7 +233,8 @@ static int read_map(struct reader *r, const ProtobufCFieldDescriptor *f, const s
 		*n = i + 1;
 		*(char **)((char *)entries[i] + key->offset) = xstrdup(j->keys[i]);
 		if (j->items[i]->type != JSON_NULL)
-			code = read_value(r, value, j->items[i], &here, (char *)entries[i] + value->offset);
+			code = read_value(r, value, j->items[i], &here,
+			                  (char *)entries[i] + value->offset);
 		else if (value->type == PROTOBUF_C_TYPE_STRING)
 			*(char **)((char *)entries[i] + value->offset) = xstrdup("");
 		if (code < 0)
@@ -241,8 +245,8 @@ static int read_map(struct reader *r, const ProtobufCFieldDescriptor *f, const s
 	return 0;
 }
 
-static int read_field(struct reader *r, const ProtobufCFieldDescriptor *f, const struct json *j, const struct path *p,
-		      ProtobufCMessage *m)
+static int read_field(struct reader *r, const ProtobufCFieldDescriptor *f, const struct json *j,
+                      const struct path *p, ProtobufCMessage *m)
 {
 	unsigned flags = mapper_flags(m->descriptor, f);
 
@@ -255,7 +259,8 @@ static int read_field(struct reader *r, const ProtobufCFieldDescriptor *f, const
 	return read_list(r, f, flags, j, p, m);
 }
 
-/* Keeps "name":value as the content of a length-delimited unknown field: a varint of its length, and the text. */
+/* Keeps "name":value as the content of a length-delimited unknown field: a varint of its length,
+ * and the text. */
 static void keep_unknown(const char *name, const struct json *value, ProtobufCMessage *m)
 {
 	CLEANUP(buf_done) struct buf text = { 0 }, field = { 0 };
@@ -275,13 +280,13 @@ static void keep_unknown(const char *name, const struct json *value, ProtobufCMe
 	m->unknown_fields = xrealloc(m->unknown_fields, (m->n_unknown_fields + 1) * sizeof(*u));
 	u = &m->unknown_fields[m->n_unknown_fields++];
 	*u = (ProtobufCMessageUnknownField){ .tag = MODEL_UNKNOWN_TAG,
-					     .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
-					     .len = field.len,
-					     .data = xmemdup(field.data, field.len) };
+		                             .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
+		                             .len = field.len,
+		                             .data = xmemdup(field.data, field.len) };
 }
 
-static int read_unknown(struct reader *r, const char *name, const struct json *value, const struct path *p,
-			ProtobufCMessage *m)
+static int read_unknown(struct reader *r, const char *name, const struct json *value,
+                        const struct path *p, ProtobufCMessage *m)
 {
 	CLEANUP(buf_done) struct buf at = { 0 };
 
@@ -290,8 +295,9 @@ static int read_unknown(struct reader *r, const char *name, const struct json *v
 		return 0;
 	}
 	path_str(p, &at);
-	return err_set(r->err, -EINVAL, "field in document is not recognized or is in the wrong location: %s",
-		       buf_cstr(&at));
+	return err_set(r->err, -EINVAL,
+	               "field in document is not recognized or is in the wrong location: %s",
+	               buf_cstr(&at));
 }
 
 /* What is always written is always there: as Go's zero values. */
@@ -305,8 +311,9 @@ static void complete(ProtobufCMessage *m)
 		void *value = (char *)m + f->offset;
 
 		if ((flags & MAPPER_KIND) && !*(char **)value) {
-			*(char **)value = xstrdup(strcmp(f->name, "kind") == 0 ? kind_by_message(d)->name :
-										 MODEL_API_VERSION);
+			*(char **)value =
+			        xstrdup(strcmp(f->name, "kind") == 0 ? kind_by_message(d)->name
+			                                             : MODEL_API_VERSION);
 		} else if (!(flags & MAPPER_ALWAYS) || (flags & MAPPER_NULL)) {
 			continue;
 		} else if (f->type == PROTOBUF_C_TYPE_STRING) {
@@ -324,7 +331,7 @@ static void complete(ProtobufCMessage *m)
 }
 
 static int read_message(struct reader *r, const ProtobufCMessageDescriptor *d, const struct json *j,
-			const struct path *p, ProtobufCMessage **ret)
+                        const struct path *p, ProtobufCMessage **ret)
 {
 	ProtobufCMessage *m;
 
@@ -332,10 +339,11 @@ static int read_message(struct reader *r, const ProtobufCMessageDescriptor *d, c
 		return fail_type(r, p, "an object", j);
 	m = msg_new(d);
 	for (size_t i = 0; i < j->len; i++) {
-		const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(d, j->keys[i]);
+		const ProtobufCFieldDescriptor *f =
+		        protobuf_c_message_descriptor_get_field_by_name(d, j->keys[i]);
 		struct path here = { p, j->keys[i], 0 };
-		int code = f ? read_field(r, f, j->items[i], &here, m) :
-			       read_unknown(r, j->keys[i], j->items[i], &here, m);
+		int code = f ? read_field(r, f, j->items[i], &here, m)
+		             : read_unknown(r, j->keys[i], j->items[i], &here, m);
 
 		if (code < 0) {
 			msg_free(m);
@@ -347,16 +355,16 @@ static int read_message(struct reader *r, const ProtobufCMessageDescriptor *d, c
 	return 0;
 }
 
-int mapper_read(const ProtobufCMessageDescriptor *d, const struct json *j, enum mapper_unknown unknown,
-		ProtobufCMessage **ret, struct err *err)
+int mapper_read(const ProtobufCMessageDescriptor *d, const struct json *j,
+                enum mapper_unknown unknown, ProtobufCMessage **ret, struct err *err)
 {
 	struct reader r = { unknown, err };
 
 	return read_message(&r, d, j, NULL, ret);
 }
 
-int mapper_read_text(const ProtobufCMessageDescriptor *d, const char *text, size_t len, enum mapper_unknown unknown,
-		     ProtobufCMessage **ret, struct err *err)
+int mapper_read_text(const ProtobufCMessageDescriptor *d, const char *text, size_t len,
+                     enum mapper_unknown unknown, ProtobufCMessage **ret, struct err *err)
 {
 	struct json *j;
 	int code = json_parse(text, len, &j, err);

@@ -19,7 +19,8 @@ static const struct rule {
 	const char *field;
 	unsigned flags;
 } rules[] = {
-	/* values, not pointers, in upstream's structs; metadata and spec of every kind are too: mapper_flags() */
+	/* values, not pointers, in upstream's structs; metadata and spec of every kind are too:
+	   mapper_flags() */
 	{ &v3__node__descriptor, "status", MAPPER_ALWAYS },
 	{ &v3__rule__descriptor, "source", MAPPER_ALWAYS },
 	{ &v3__rule__descriptor, "destination", MAPPER_ALWAYS },
@@ -236,7 +237,8 @@ static int read_as_number(const struct json *j, ProtobufCMessage *m, struct err 
 
 	if (json_str(j)) {
 		if (asn_parse(j->text, &a->value) < 0)
-			return not_this(j, "an AS number", " (0 to 4294967295, or 0.0 to 65535.65535)", err);
+			return not_this(j, "an AS number",
+			                " (0 to 4294967295, or 0.0 to 65535.65535)", err);
 	} else if (json_u64(j, &v) < 0 || v > UINT32_MAX) {
 		return not_this(j, "an AS number", " (0 to 4294967295)", err);
 	} else {

@@ -12,7 +12,8 @@
 #define NUMBER_MAX 64
 
 /*
- * The shortest text that reads back as v, in the form that Go's encoder chooses: digits with a point, or with an exponent below 1e-6 and from 1e21 on.
+ * The shortest text that reads back as v, in the form that Go's encoder chooses: digits with a
+ * point, or with an exponent below 1e-6 and from 1e21 on.
  */
 static struct json *write_double(double v)
 {
@@ -30,15 +31,18 @@ static struct json *write_double(double v)
 			digits[n++] = *s;
 	digits[n] = '\0';
 	if (v != 0 && (v < 1e-6 || v >= 1e21))
-		(void)snprintf(text, sizeof(text), "%s%.1s%s%.20se%c%d", sign, digits, n > 1 ? "." : "", digits + 1,
-			       exponent < 0 ? '-' : '+', abs(exponent));
+		(void)snprintf(text, sizeof(text), "%s%.1s%s%.20se%c%d", sign, digits,
+		               n > 1 ? "." : "", digits + 1, exponent < 0 ? '-' : '+',
+		               abs(exponent));
 	else if (exponent < 0)
-		(void)snprintf(text, sizeof(text), "%s0.%.*s%.20s", sign, -exponent - 1, "00000000", digits);
+		(void)snprintf(text, sizeof(text), "%s0.%.*s%.20s", sign, -exponent - 1, "00000000",
+		               digits);
 	else if (n <= exponent + 1)
 		(void)snprintf(text, sizeof(text), "%s%.20s%.*s", sign, digits, exponent + 1 - n,
-			       "000000000000000000000000");
+		               "000000000000000000000000");
 	else
-		(void)snprintf(text, sizeof(text), "%s%.*s.%.20s", sign, exponent + 1, digits, digits + exponent + 1);
+		(void)snprintf(text, sizeof(text), "%s%.*s.%.20s", sign, exponent + 1, digits,
+		               digits + exponent + 1);
 	return json_new_number(text);
 }
 
@@ -76,7 +80,8 @@ static struct json *write_value(const ProtobufCFieldDescriptor *f, const void *v
 	case PROTOBUF_C_TYPE_UINT64:
 		return write_unsigned(*(const uint64_t *)value);
 	case PROTOBUF_C_TYPE_DOUBLE:
-		return isfinite(*(const double *)value) ? write_double(*(const double *)value) : NULL;
+		return isfinite(*(const double *)value) ? write_double(*(const double *)value)
+		                                        : NULL;
 	case PROTOBUF_C_TYPE_BOOL:
 		return json_new_bool(*(const protobuf_c_boolean *)value != 0);
 	case PROTOBUF_C_TYPE_STRING:
@@ -91,20 +96,24 @@ static struct json *write_value(const ProtobufCFieldDescriptor *f, const void *v
 }
 
 /* What is written for a field that is not there but has to be. */
-static struct json *write_absent(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f, unsigned flags)
+static struct json *write_absent(const ProtobufCMessageDescriptor *d,
+                                 const ProtobufCFieldDescriptor *f, unsigned flags)
 {
 	ProtobufCMessage *empty;
 	struct json *j;
 
 	if (flags & MAPPER_KIND)
-		return json_new_str(strcmp(f->name, "kind") == 0 ? kind_by_message(d)->name : MODEL_API_VERSION);
+		return json_new_str(strcmp(f->name, "kind") == 0 ? kind_by_message(d)->name
+		                                                 : MODEL_API_VERSION);
 	if (!(flags & MAPPER_ALWAYS))
 		return NULL;
 	if (flags & MAPPER_NULL)
 		return json_new(JSON_NULL);
 	if (f->label == PROTOBUF_C_LABEL_REPEATED)
-		return json_new(f->type == PROTOBUF_C_TYPE_MESSAGE && msg_is_map_entry(f->descriptor) ? JSON_OBJECT :
-												       JSON_ARRAY);
+		return json_new(f->type == PROTOBUF_C_TYPE_MESSAGE &&
+		                                msg_is_map_entry(f->descriptor)
+		                        ? JSON_OBJECT
+		                        : JSON_ARRAY);
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_STRING:
 		return json_new_str("");
@@ -120,20 +129,22 @@ static struct json *write_absent(const ProtobufCMessageDescriptor *d, const Prot
 	}
 }
 
-static struct json *write_one(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, unsigned flags)
+static struct json *write_one(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+                              unsigned flags)
 {
 	const void *value = (const char *)m + f->offset;
 	bool pointer = f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE;
 
-	if (pointer ? *(void *const *)value == NULL :
-		      !*(const protobuf_c_boolean *)((const char *)m + f->quantifier_offset))
+	if (pointer ? *(void *const *)value == NULL
+	            : !*(const protobuf_c_boolean *)((const char *)m + f->quantifier_offset))
 		return write_absent(m->descriptor, f, flags);
 	if (!mapper_keeps_zero(f, flags) && mapper_is_zero(f, value))
 		return write_absent(m->descriptor, f, flags);
 	return write_value(f, value);
 }
 
-static struct json *write_list(const char *values, size_t n, const ProtobufCFieldDescriptor *f, unsigned flags)
+static struct json *write_list(const char *values, size_t n, const ProtobufCFieldDescriptor *f,
+                               unsigned flags)
 {
 	struct json *list = json_new(JSON_ARRAY);
 
@@ -165,8 +176,10 @@ static int compare_entries(const void *a, const void *b)
 	return c ? c : (x->index > y->index) - (x->index < y->index);
 }
 
-/* Keys in byte order. Of a key that is there twice (a stranger packed it), the last counts, as protobuf wants it. */
-static struct json *write_map(const ProtobufCMessage *const *values, size_t n, const ProtobufCFieldDescriptor *f)
+/* Keys in byte order. Of a key that is there twice (a stranger packed it), the last counts, as
+ * protobuf wants it. */
+static struct json *write_map(const ProtobufCMessage *const *values, size_t n,
+                              const ProtobufCFieldDescriptor *f)
 {
 	const ProtobufCMessageDescriptor *d = f->descriptor;
 	const ProtobufCFieldDescriptor *key = &d->fields[0], *value = &d->fields[1];
@@ -184,7 +197,8 @@ static struct json *write_map(const ProtobufCMessage *const *values, size_t n, c
 		bool absent = value->type == PROTOBUF_C_TYPE_STRING && !*(char *const *)at;
 
 		if (i + 1 == n || strcmp(entries[i].key, entries[i + 1].key) != 0)
-			json_add(object, entries[i].key, absent ? json_new_str("") : write_value(value, at));
+			json_add(object, entries[i].key,
+			         absent ? json_new_str("") : write_value(value, at));
 	}
 	return object;
 }
@@ -215,9 +229,10 @@ static int compare_offsets(const void *a, const void *b)
 	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-/* Brings back what the reader kept. It may have come over a socket: what is not JSON, or would stand beside a member of the same name, is dropped. */
-static void write_unknown(const ProtobufCMessageUnknownField *u, const ProtobufCMessageDescriptor *d,
-			  struct json *object)
+/* Brings back what the reader kept. It may have come over a socket: what is not JSON, or would
+ * stand beside a member of the same name, is dropped. */
+static void write_unknown(const ProtobufCMessageUnknownField *u,
+                          const ProtobufCMessageDescriptor *d, struct json *object)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct json *members;
@@ -244,7 +259,8 @@ static void write_unknown(const ProtobufCMessageUnknownField *u, const ProtobufC
 struct json *mapper_write(const ProtobufCMessage *m)
 {
 	const ProtobufCMessageDescriptor *d = m->descriptor;
-	CLEANUP(free_p) const ProtobufCFieldDescriptor **order = xcalloc(d->n_fields, sizeof(*order));
+	CLEANUP(free_p)
+	const ProtobufCFieldDescriptor **order = xcalloc(d->n_fields, sizeof(*order));
 	struct json *object = json_new(JSON_OBJECT);
 
 	for (unsigned i = 0; i < d->n_fields; i++)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The generic walkers of resource.h: what protobuf-c's library leaves out. A message is a struct whose fields lie where its descriptor says:
+ * The generic walkers of resource.h: what protobuf-c's library leaves out. A message is a struct
+ * whose fields lie where its descriptor says:
  *
- *     required, optional    the value at field->offset; present when its bool at quantifier_offset says so, or (strings, messages) when not NULL
- *     repeated              a pointer to the values at field->offset, their number (size_t) at quantifier_offset
- *     one of a oneof        the value at field->offset (shared), the number of the field in use (uint32_t) at quantifier_offset
+ *     required, optional    the value at field->offset; present when its bool at quantifier_offset
+ * says so, or (strings, messages) when not NULL repeated              a pointer to the values at
+ * field->offset, their number (size_t) at quantifier_offset one of a oneof        the value at
+ * field->offset (shared), the number of the field in use (uint32_t) at quantifier_offset
  */
 #include "common/model/resource.h"
 
@@ -64,7 +66,8 @@ static size_t repeated_n(const ProtobufCMessage *m, const ProtobufCFieldDescript
 	return *(const size_t *)at(m, f->quantifier_offset);
 }
 
-static const char *repeated_at(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, size_t i)
+static const char *repeated_at(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+                               size_t i)
 {
 	return *(const char *const *)at(m, f->offset) + i * type_size(f->type);
 }
@@ -103,8 +106,9 @@ bool msg_is_map_entry(const ProtobufCMessageDescriptor *d)
 	static const char suffix[] = "Entry";
 	size_t n = strlen(d->short_name);
 
-	return d->n_fields == 2 && strcmp(d->fields[0].name, "key") == 0 && strcmp(d->fields[1].name, "value") == 0 &&
-	       d->fields[0].id == 1 && d->fields[1].id == 2 && n > strlen(suffix) &&
+	return d->n_fields == 2 && strcmp(d->fields[0].name, "key") == 0 &&
+	       strcmp(d->fields[1].name, "value") == 0 && d->fields[0].id == 1 &&
+	       d->fields[1].id == 2 && n > strlen(suffix) &&
 	       strcmp(d->short_name + n - strlen(suffix), suffix) == 0;
 }
 
@@ -122,13 +126,14 @@ static void copy_value(const ProtobufCFieldDescriptor *f, const void *from, void
 		const ProtobufCBinaryData *b = from;
 
 		*(ProtobufCBinaryData *)to =
-			(ProtobufCBinaryData){ b->len, b->data ? xmemdup(b->data, b->len) : NULL };
+		        (ProtobufCBinaryData){ b->len, b->data ? xmemdup(b->data, b->len) : NULL };
 	} else {
 		memcpy(to, from, type_size(f->type));
 	}
 }
 
-static void copy_field(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *from, ProtobufCMessage *to)
+static void copy_field(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *from,
+                       ProtobufCMessage *to)
 {
 	size_t size = type_size(f->type);
 
@@ -162,7 +167,8 @@ ProtobufCMessage *msg_copy(const ProtobufCMessage *m)
 		copy->n_unknown_fields = m->n_unknown_fields;
 		for (unsigned i = 0; i < m->n_unknown_fields; i++) {
 			copy->unknown_fields[i] = m->unknown_fields[i];
-			copy->unknown_fields[i].data = xmemdup(m->unknown_fields[i].data, m->unknown_fields[i].len);
+			copy->unknown_fields[i].data =
+			        xmemdup(m->unknown_fields[i].data, m->unknown_fields[i].len);
 		}
 	}
 	return copy;
@@ -170,8 +176,10 @@ ProtobufCMessage *msg_copy(const ProtobufCMessage *m)
 
 /* ---- equality */
 
-/* By d, not by the messages' own descriptors: the entries of two maps of strings are the same thing under two names. */
-static bool equal_as(const ProtobufCMessageDescriptor *d, const ProtobufCMessage *a, const ProtobufCMessage *b);
+/* By d, not by the messages' own descriptors: the entries of two maps of strings are the same thing
+ * under two names. */
+static bool equal_as(const ProtobufCMessageDescriptor *d, const ProtobufCMessage *a,
+                     const ProtobufCMessage *b);
 
 static bool equal_value(const ProtobufCFieldDescriptor *f, const void *a, const void *b)
 {
@@ -181,7 +189,8 @@ static bool equal_value(const ProtobufCFieldDescriptor *f, const void *a, const 
 		return x && y ? strcmp(x, y) == 0 : x == y;
 	}
 	if (f->type == PROTOBUF_C_TYPE_MESSAGE) {
-		const ProtobufCMessage *x = *(ProtobufCMessage *const *)a, *y = *(ProtobufCMessage *const *)b;
+		const ProtobufCMessage *x = *(ProtobufCMessage *const *)a,
+		                       *y = *(ProtobufCMessage *const *)b;
 
 		return x && y ? equal_as(f->descriptor, x, y) : x == y;
 	}
@@ -195,14 +204,16 @@ static bool equal_value(const ProtobufCFieldDescriptor *f, const void *a, const 
 	return memcmp(a, b, type_size(f->type)) == 0;
 }
 
-/* The n values of a and b are equal up to their order. The orders mostly agree, so that the search starts where the last one ended. */
-static bool equal_unordered(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *a, const ProtobufCMessage *b,
-			    size_t n)
+/* The n values of a and b are equal up to their order. The orders mostly agree, so that the search
+ * starts where the last one ended. */
+static bool equal_unordered(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *a,
+                            const ProtobufCMessage *b, size_t n)
 {
 	for (size_t i = 0, next = 0; i < n; i++) {
 		size_t tried = 0;
 
-		while (tried < n && !equal_value(f, repeated_at(a, f, i), repeated_at(b, f, (next + tried) % n)))
+		while (tried < n &&
+		       !equal_value(f, repeated_at(a, f, i), repeated_at(b, f, (next + tried) % n)))
 			tried++;
 		if (tried == n)
 			return false;
@@ -211,7 +222,8 @@ static bool equal_unordered(const ProtobufCFieldDescriptor *f, const ProtobufCMe
 	return true;
 }
 
-static bool equal_field(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *a, const ProtobufCMessage *b)
+static bool equal_field(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *a,
+                        const ProtobufCMessage *b)
 {
 	size_t n;
 
@@ -231,7 +243,8 @@ static bool equal_field(const ProtobufCFieldDescriptor *f, const ProtobufCMessag
 	return true;
 }
 
-static bool equal_as(const ProtobufCMessageDescriptor *d, const ProtobufCMessage *a, const ProtobufCMessage *b)
+static bool equal_as(const ProtobufCMessageDescriptor *d, const ProtobufCMessage *a,
+                     const ProtobufCMessage *b)
 {
 	for (unsigned i = 0; i < d->n_fields; i++)
 		if (!equal_field(&d->fields[i], a, b))
@@ -239,7 +252,8 @@ static bool equal_as(const ProtobufCMessageDescriptor *d, const ProtobufCMessage
 	if (a->n_unknown_fields != b->n_unknown_fields)
 		return false;
 	for (unsigned i = 0; i < a->n_unknown_fields; i++) {
-		const ProtobufCMessageUnknownField *x = &a->unknown_fields[i], *y = &b->unknown_fields[i];
+		const ProtobufCMessageUnknownField *x = &a->unknown_fields[i],
+		                                   *y = &b->unknown_fields[i];
 
 		if (x->tag != y->tag || x->len != y->len || memcmp(x->data, y->data, x->len) != 0)
 			return false;
@@ -278,7 +292,8 @@ static void complete_entry(ProtobufCMessage *entry)
 	}
 }
 
-/* An entry may leave out a key or value that is empty. No message of ours contains itself, so this ends. */
+/* An entry may leave out a key or value that is empty. No message of ours contains itself, so this
+ * ends. */
 static void complete_entries(ProtobufCMessage *m)
 {
 	if (msg_is_map_entry(m->descriptor))

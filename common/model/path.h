@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* path: where in a document something stands, "spec.ingress[2].source"; a list on the stack, from the leaf to the root. */
+/* path: where in a document something stands, "spec.ingress[2].source"; a list on the stack, from
+ * the leaf to the root. */
 #pragma once
 
 #include <stddef.h>

@@ -9,7 +9,7 @@
 #include "proto/v3_endpoint.pb-c.h"
 
 struct resource *resource_new(model_kind kind, const char *ns, const char *name, uint64_t revision,
-			      ProtobufCMessage *msg)
+                              ProtobufCMessage *msg)
 {
 	struct resource *r = xcalloc(1, sizeof(*r));
 
@@ -38,10 +38,12 @@ void resource_free(struct resource *r)
 
 V3__ObjectMeta *model_meta(ProtobufCMessage *msg, bool create)
 {
-	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "metadata");
+	const ProtobufCFieldDescriptor *f =
+	        protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "metadata");
 	V3__ObjectMeta **at;
 
-	if (!f || f->type != PROTOBUF_C_TYPE_MESSAGE || f->descriptor != &v3__object_meta__descriptor)
+	if (!f || f->type != PROTOBUF_C_TYPE_MESSAGE ||
+	    f->descriptor != &v3__object_meta__descriptor)
 		return NULL;
 	at = (V3__ObjectMeta **)((char *)msg + f->offset);
 	if (!*at && create)
@@ -74,8 +76,10 @@ int resource_from_msg(ProtobufCMessage *msg, struct resource **ret, struct err *
 	if (!meta || !meta->name || *meta->name == '\0')
 		return err_set(err, -EINVAL, "metadata.name: %s without a name", k->name);
 	if (parse_revision(meta->resourceversion, &revision) < 0)
-		return err_set(err, -EINVAL, "metadata.resourceVersion: '%s' is not a revision", meta->resourceversion);
-	*ret = resource_new(k->kind, k->namespaced ? meta->namespace_ : NULL, meta->name, revision, msg);
+		return err_set(err, -EINVAL, "metadata.resourceVersion: '%s' is not a revision",
+		               meta->resourceversion);
+	*ret = resource_new(k->kind, k->namespaced ? meta->namespace_ : NULL, meta->name, revision,
+	                    msg);
 	return 0;
 }
 
@@ -124,8 +128,8 @@ void meta_set(size_t *n, V3__ObjectMeta__LabelsEntry ***entries, const char *key
 	}
 	if (i == *n) {
 		*entries = xrealloc(*entries, (*n + 1) * sizeof(**entries));
-		(*entries)[i] =
-			(V3__ObjectMeta__LabelsEntry *)msg_new(&v3__object_meta__labels_entry__descriptor);
+		(*entries)[i] = (V3__ObjectMeta__LabelsEntry *)msg_new(
+		        &v3__object_meta__labels_entry__descriptor);
 		(*entries)[i]->key = xstrdup(key);
 		++*n;
 	}
@@ -140,7 +144,8 @@ static int add_segment(const char *what, const char *s, struct buf *out, struct 
 	if (!s || *s == '\0')
 		return err_set(err, -EINVAL, "WorkloadEndpoint: no name without %s", what);
 	if (s[0] == '-' || s[strlen(s) - 1] == '-')
-		return err_set(err, -EINVAL, "WorkloadEndpoint: %s '%s' begins or ends with '-'", what, s);
+		return err_set(err, -EINVAL, "WorkloadEndpoint: %s '%s' begins or ends with '-'",
+		               what, s);
 	if (out->len > 0)
 		buf_byte(out, '-');
 	for (; *s != '\0'; s++)
@@ -157,8 +162,8 @@ static const char *third_segment(const char *orchestrator)
 	return "workload";
 }
 
-int wep_name(const char *node, const char *orchestrator, const char *workload_or_pod_or_container, const char *endpoint,
-	     char **ret, struct err *err)
+int wep_name(const char *node, const char *orchestrator, const char *workload_or_pod_or_container,
+             const char *endpoint, char **ret, struct err *err)
 {
 	CLEANUP(buf_done) struct buf out = { 0 };
 	int r = add_segment("node", node, &out, err);
@@ -168,7 +173,8 @@ int wep_name(const char *node, const char *orchestrator, const char *workload_or
 	if (r == 0 && strcmp(orchestrator, "libnetwork") == 0)
 		r = add_segment("orchestrator", orchestrator, &out, err);
 	else if (r == 0)
-		r = add_segment(third_segment(orchestrator), workload_or_pod_or_container, &out, err);
+		r = add_segment(third_segment(orchestrator), workload_or_pod_or_container, &out,
+		                err);
 	if (r == 0)
 		r = add_segment("endpoint", endpoint, &out, err);
 	if (r == 0)

@@ -47,16 +47,19 @@ int port_parse(const char *s, V3__Port *ret, struct err *err)
 			return err_set(err, -EINVAL, "'%s' is not a port (1 to 65535)", s);
 		max = min;
 		if (colon && !parse_decimal(colon + 1, strlen(colon + 1), UINT16_MAX, &max))
-			return err_set(err, -EINVAL, "'%s' is not a range of ports (1 to 65535)", s);
+			return err_set(err, -EINVAL, "'%s' is not a range of ports (1 to 65535)",
+			               s);
 		if (min > max)
-			return err_set(err, -EINVAL, "'%s' is not a range of ports: it ends before it starts", s);
+			return err_set(err, -EINVAL,
+			               "'%s' is not a range of ports: it ends before it starts", s);
 		ret->has_min = ret->has_max = true;
 		ret->min = (uint32_t)min;
 		ret->max = (uint32_t)max;
 		return 0;
 	}
 	if (*s == '\0' || strlen(s) > PORT_NAME_MAX || !all_of(s, PORT_NAME_CHARS))
-		return err_set(err, -EINVAL, "'%s' is not a port, a range of ports, or a port's name", s);
+		return err_set(err, -EINVAL,
+		               "'%s' is not a port, a range of ports, or a port's name", s);
 	ret->name = xstrdup(s);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The walk over an object that applies the rules of validate_rule.c and validate_message.c where they belong. */
+/* The walk over an object that applies the rules of validate_rule.c and validate_message.c where
+ * they belong. */
 #include "common/model/validate.h"
 
 #include <stdarg.h>
@@ -69,7 +70,8 @@ static bool is_word(const struct field_rule *rule, const char *s)
 	return false;
 }
 
-static void check_words(const struct field_rule *rule, const char *s, const struct path *p, struct violations *v)
+static void check_words(const struct field_rule *rule, const char *s, const struct path *p,
+                        struct violations *v)
 {
 	CLEANUP(buf_done) struct buf words = { 0 };
 
@@ -80,7 +82,8 @@ static void check_words(const struct field_rule *rule, const char *s, const stru
 	violate(v, p, s, "must be %s", buf_cstr(&words));
 }
 
-static void check_string(const struct field_rule *rule, const char *s, const struct path *p, struct violations *v)
+static void check_string(const struct field_rule *rule, const char *s, const struct path *p,
+                         struct violations *v)
 {
 	struct why why;
 	const char *wrong;
@@ -96,14 +99,16 @@ static void check_string(const struct field_rule *rule, const char *s, const str
 		violate(v, p, s, "%s", wrong);
 }
 
-static void check_integer(const struct field_rule *rule, int64_t i, const struct path *p, struct violations *v)
+static void check_integer(const struct field_rule *rule, int64_t i, const struct path *p,
+                          struct violations *v)
 {
 	char text[32];
 
 	if ((rule->min == 0 && rule->max == 0) || (i >= rule->min && i <= rule->max))
 		return;
 	(void)snprintf(text, sizeof(text), "%lld", (long long)i);
-	violate(v, p, text, "must be between %lld and %lld", (long long)rule->min, (long long)rule->max);
+	violate(v, p, text, "must be between %lld and %lld", (long long)rule->min,
+	        (long long)rule->max);
 }
 
 static void check_port(const V3__Port *port, const struct path *p, struct violations *v)
@@ -117,7 +122,8 @@ static void check_port(const V3__Port *port, const struct path *p, struct violat
 	if (wrong)
 		violate(v, p, buf_cstr(&text), "%s", wrong);
 	else if (!port->name && (port->min < 1 || port->max > UINT16_MAX || port->min > port->max))
-		violate(v, p, buf_cstr(&text), "port range invalid, port number must be between 1 and 65535");
+		violate(v, p, buf_cstr(&text),
+		        "port range invalid, port number must be between 1 and 65535");
 }
 
 /* Names are compared as they are: "tcp" is none. */
@@ -127,9 +133,11 @@ static void check_protocol(const V3__Protocol *protocol, const struct path *p, s
 	char text[16];
 
 	if (protocol->name) {
-		if (n >= 0 && !protocol->has_number && strcmp(protocol_name_of_number(n), protocol->name) == 0)
+		if (n >= 0 && !protocol->has_number &&
+		    strcmp(protocol_name_of_number(n), protocol->name) == 0)
 			return;
-		violate(v, p, protocol->name, "must be TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255");
+		violate(v, p, protocol->name,
+		        "must be TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255");
 	} else if (n < 1) {
 		(void)snprintf(text, sizeof(text), "%u", protocol->number);
 		violate(v, p, text, "must be a number from 1 to 255, or a protocol's name");
@@ -139,8 +147,8 @@ static void check_protocol(const V3__Protocol *protocol, const struct path *p, s
 static void check_message(const ProtobufCMessage *m, const struct path *p, struct violations *v);
 
 /* One value of a field, of a list or alone; value points to it. */
-static void check_value(const ProtobufCFieldDescriptor *f, const struct field_rule *rule, const void *value,
-			const struct path *p, struct violations *v)
+static void check_value(const ProtobufCFieldDescriptor *f, const struct field_rule *rule,
+                        const void *value, const struct path *p, struct violations *v)
 {
 	const ProtobufCMessage *m;
 
@@ -176,7 +184,8 @@ static int compare_strings(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void check_duplicates(char *const *values, size_t n, const struct path *p, struct violations *v)
+static void check_duplicates(char *const *values, size_t n, const struct path *p,
+                             struct violations *v)
 {
 	CLEANUP(free_p) char **sorted = xmemdup(values, n * sizeof(*sorted));
 
@@ -190,11 +199,13 @@ static void check_duplicates(char *const *values, size_t n, const struct path *p
 
 static size_t stride(const ProtobufCFieldDescriptor *f)
 {
-	return f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE ? sizeof(void *) : sizeof(int32_t);
+	return f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE
+	               ? sizeof(void *)
+	               : sizeof(int32_t);
 }
 
-static void check_list(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, const struct field_rule *rule,
-		       const struct path *p, struct violations *v)
+static void check_list(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+                       const struct field_rule *rule, const struct path *p, struct violations *v)
 {
 	size_t n = *(const size_t *)(const void *)((const char *)m + f->quantifier_offset);
 	const char *values = *(char *const *)(const void *)((const char *)m + f->offset);
@@ -217,8 +228,8 @@ static void check_list(const ProtobufCMessage *m, const ProtobufCFieldDescriptor
 	}
 }
 
-static void check_one(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, const struct field_rule *rule,
-		      const struct path *p, struct violations *v)
+static void check_one(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+                      const struct field_rule *rule, const struct path *p, struct violations *v)
 {
 	const void *value = (const char *)m + f->offset;
 	bool there;
@@ -228,7 +239,8 @@ static void check_one(const ProtobufCMessage *m, const ProtobufCFieldDescriptor 
 	else if (f->type == PROTOBUF_C_TYPE_MESSAGE)
 		there = *(void *const *)value != NULL;
 	else
-		there = *(const protobuf_c_boolean *)(const void *)((const char *)m + f->quantifier_offset);
+		there = *(const protobuf_c_boolean *)(const void *)((const char *)m +
+		                                                    f->quantifier_offset);
 	if (there)
 		check_value(f, rule, value, p, v);
 	else if (rule && (rule->flags & FIELD_REQUIRED))

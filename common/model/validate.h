@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * validate: is this v3 object allowed, and what is filled in where it is silent. One table of rules, by message and field, and a few checks that see several fields.
+ * validate: is this v3 object allowed, and what is filled in where it is silent. One table of
+ * rules, by message and field, and a few checks that see several fields.
  */
 #pragma once
 
@@ -22,12 +23,15 @@ struct violations {
 	size_t n;
 };
 
-/* Fills defaults as upstream's client does on a write (types of a policy, tier and its label, pool's modes and block size, canonical CIDR ...). */
+/* Fills defaults as upstream's client does on a write (types of a policy, tier and its label,
+ * pool's modes and block size, canonical CIDR ...). */
 void model_default(model_kind kind, ProtobufCMessage *msg);
 
-/* All that is wrong with the object, after model_default(). Returns how many. The list is freed with violations_done(). */
+/* All that is wrong with the object, after model_default(). Returns how many. The list is freed
+ * with violations_done(). */
 size_t model_validate(model_kind kind, const ProtobufCMessage *msg, struct violations *ret);
 void violations_done(struct violations *v);
 
-/* "error with field spec.cidr = '10.0.0.0/33' (invalid CIDR)", or "error with the following fields:\n-  ..." as upstream words it. */
+/* "error with field spec.cidr = '10.0.0.0/33' (invalid CIDR)", or "error with the following
+ * fields:\n-  ..." as upstream words it. */
 void violations_str(const struct violations *v, struct buf *out);

@@ -46,23 +46,26 @@ static void check_icmp(const ProtobufCMessage *m, const struct path *p, struct v
 		violate(v, &here, NULL, "ICMP code specified without an ICMP type");
 }
 
-static void check_entity_ports(V3__Port *const *ports, size_t n, const V3__Protocol *protocol, const struct path *p,
-			       struct violations *v)
+static void check_entity_ports(V3__Port *const *ports, size_t n, const V3__Protocol *protocol,
+                               const struct path *p, struct violations *v)
 {
 	for (size_t i = 0; i < n; i++) {
 		CLEANUP(buf_done) struct buf text = { 0 };
 		struct path here = { p, NULL, i };
 
-		if (protocol ? protocol_has_ports(protocol_number(protocol)) : ports[i]->name != NULL)
+		if (protocol ? protocol_has_ports(protocol_number(protocol))
+		             : ports[i]->name != NULL)
 			continue;
 		port_str(ports[i], &text);
-		violate(v, &here, buf_cstr(&text), "rules that specify ports must set protocol to TCP or UDP or SCTP");
+		violate(v, &here, buf_cstr(&text),
+		        "rules that specify ports must set protocol to TCP or UDP or SCTP");
 		return; /* once says it */
 	}
 }
 
 /* Its family is that of the first net of the rule, which *ret_family keeps. */
-static void check_family(char *const *nets, size_t n, int *ret_family, const struct path *p, struct violations *v)
+static void check_family(char *const *nets, size_t n, int *ret_family, const struct path *p,
+                         struct violations *v)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct path here = { p, NULL, i };
@@ -73,28 +76,33 @@ static void check_family(char *const *nets, size_t n, int *ret_family, const str
 		if (*ret_family == 0) {
 			*ret_family = net.addr.family;
 		} else if (net.addr.family != *ret_family) {
-			violate(v, &here, nets[i], "rule contains both IPv4 and IPv6 CIDRs, or does not fit its ipVersion");
+			violate(v, &here, nets[i],
+			        "rule contains both IPv4 and IPv6 CIDRs, or does not fit its "
+			        "ipVersion");
 			return;
 		}
 	}
 }
 
-static void check_services(const V3__EntityRule *e, bool destination, const struct path *p, struct violations *v)
+static void check_services(const V3__EntityRule *e, bool destination, const struct path *p,
+                           struct violations *v)
 {
 	struct path here = { p, "services", 0 };
 
 	if (!e->services)
 		return;
-	if (set(e->selector) || set(e->notselector) || set(e->namespaceselector) || e->serviceaccounts)
-		violate(v, &here, e->services->name, "cannot specify selectors or service accounts together with services");
+	if (set(e->selector) || set(e->notselector) || set(e->namespaceselector) ||
+	    e->serviceaccounts)
+		violate(v, &here, e->services->name,
+		        "cannot specify selectors or service accounts together with services");
 	if (e->n_nets > 0 || e->n_notnets > 0)
 		violate(v, &here, e->services->name, "cannot specify nets together with services");
 	if (destination && (e->n_ports > 0 || e->n_notports > 0))
 		violate(v, &here, e->services->name, "cannot specify ports together with services");
 }
 
-static void check_entity(const V3__Rule *rule, const V3__EntityRule *e, bool destination, int *family,
-			 const struct path *p, struct violations *v)
+static void check_entity(const V3__Rule *rule, const V3__EntityRule *e, bool destination,
+                         int *family, const struct path *p, struct violations *v)
 {
 	struct path nets = { p, "nets", 0 }, not_nets = { p, "notNets", 0 };
 	struct path ports = { p, "ports", 0 }, not_ports = { p, "notPorts", 0 };
@@ -108,8 +116,8 @@ static void check_entity(const V3__Rule *rule, const V3__EntityRule *e, bool des
 	check_services(e, destination, p, v);
 }
 
-static void check_protocol_family(const V3__Rule *rule, const V3__Protocol *protocol, const struct path *p,
-				  struct violations *v)
+static void check_protocol_family(const V3__Rule *rule, const V3__Protocol *protocol,
+                                  const struct path *p, struct violations *v)
 {
 	int n = protocol_number(protocol);
 
@@ -132,16 +140,18 @@ static void check_rule(const ProtobufCMessage *m, const struct path *p, struct v
 	else if (rule->has_ipversion)
 		family = rule->ipversion == 4 ? AF_INET : AF_INET6;
 	if (rule->icmp && n != PROTO_ICMP && n != PROTO_ICMPV6)
-		violate(v, &icmp, NULL, "rules that specify ICMP fields must set protocol to ICMP or ICMPv6");
+		violate(v, &icmp, NULL,
+		        "rules that specify ICMP fields must set protocol to ICMP or ICMPv6");
 	check_protocol_family(rule, rule->protocol, &protocol, v);
 	check_protocol_family(rule, rule->notprotocol, &not_protocol, v);
 	check_entity(rule, rule->source, false, &family, &source, v);
 	check_entity(rule, rule->destination, true, &family, &destination, v);
 }
 
-/* Services may stand in the source of ingress and the destination of egress; a policy without namespace has to say whose. */
-static void check_direction(V3__Rule *const *rules, size_t n, bool ingress, bool global, const struct path *p,
-			    struct violations *v)
+/* Services may stand in the source of ingress and the destination of egress; a policy without
+ * namespace has to say whose. */
+static void check_direction(V3__Rule *const *rules, size_t n, bool ingress, bool global,
+                            const struct path *p, struct violations *v)
 {
 	for (size_t i = 0; i < n; i++) {
 		const V3__EntityRule *right = ingress ? rules[i]->source : rules[i]->destination;
@@ -149,18 +159,21 @@ static void check_direction(V3__Rule *const *rules, size_t n, bool ingress, bool
 		struct path rule = { p, NULL, i };
 		struct path right_at = { &rule, ingress ? "source" : "destination", 0 };
 		struct path wrong_at = { &rule, ingress ? "destination" : "source", 0 };
-		struct path right_services = { &right_at, "services", 0 }, wrong_services = { &wrong_at, "services", 0 };
+		struct path right_services = { &right_at, "services", 0 },
+		            wrong_services = { &wrong_at, "services", 0 };
 
 		if (wrong && wrong->services)
 			violate(v, &wrong_services, wrong->services->name,
-				"services can only be used in the source of ingress and the destination of egress rules");
+			        "services can only be used in the source of ingress and the "
+			        "destination of egress rules");
 		if (global && right && right->services && !set(right->services->namespace_))
 			violate(v, &right_services, right->services->name,
-				"a service in a GlobalNetworkPolicy needs its namespace");
+			        "a service in a GlobalNetworkPolicy needs its namespace");
 	}
 }
 
-static void check_network_policy(const ProtobufCMessage *m, const struct path *p, struct violations *v)
+static void check_network_policy(const ProtobufCMessage *m, const struct path *p,
+                                 struct violations *v)
 {
 	const V3__NetworkPolicySpec *s = (const V3__NetworkPolicySpec *)m;
 	struct path ingress = { p, "ingress", 0 }, egress = { p, "egress", 0 };
@@ -169,24 +182,30 @@ static void check_network_policy(const ProtobufCMessage *m, const struct path *p
 	check_direction(s->egress, s->n_egress, false, false, &egress, v);
 }
 
-static void check_global_policy(const ProtobufCMessage *m, const struct path *p, struct violations *v)
+static void check_global_policy(const ProtobufCMessage *m, const struct path *p,
+                                struct violations *v)
 {
 	const V3__GlobalNetworkPolicySpec *s = (const V3__GlobalNetworkPolicySpec *)m;
-	struct path ingress = { p, "ingress", 0 }, egress = { p, "egress", 0 }, types = { p, "types", 0 };
+	struct path ingress = { p, "ingress", 0 }, egress = { p, "egress", 0 },
+	            types = { p, "types", 0 };
 	struct path do_not_track = { p, "doNotTrack", 0 }, pre_dnat = { p, "preDNAT", 0 };
 
 	check_direction(s->ingress, s->n_ingress, true, true, &ingress, v);
 	check_direction(s->egress, s->n_egress, false, true, &egress, v);
 	if (s->donottrack && s->prednat)
-		violate(v, &pre_dnat, "true", "preDNAT and doNotTrack cannot both be true, for a given policy");
+		violate(v, &pre_dnat, "true",
+		        "preDNAT and doNotTrack cannot both be true, for a given policy");
 	if (s->prednat && s->n_egress > 0)
-		violate(v, &egress, NULL, "preDNAT GlobalNetworkPolicy cannot have any Egress rules");
+		violate(v, &egress, NULL,
+		        "preDNAT GlobalNetworkPolicy cannot have any Egress rules");
 	if (s->prednat && has(s->n_types, s->types, "Egress"))
-		violate(v, &types, "Egress", "preDNAT GlobalNetworkPolicy cannot have 'Egress' type");
+		violate(v, &types, "Egress",
+		        "preDNAT GlobalNetworkPolicy cannot have 'Egress' type");
 	if (s->prednat && !s->applyonforward)
 		violate(v, &pre_dnat, "true", "applyOnForward must be true if preDNAT is true");
 	if (s->donottrack && !s->applyonforward)
-		violate(v, &do_not_track, "true", "applyOnForward must be true if doNotTrack is true");
+		violate(v, &do_not_track, "true",
+		        "applyOnForward must be true if doNotTrack is true");
 }
 
 static void check_profile(const ProtobufCMessage *m, const struct path *p, struct violations *v)
@@ -226,16 +245,19 @@ static void check_tier(const ProtobufCMessage *m, const struct path *p, struct v
 		if (!t->spec || !t->metadata || !is(t->metadata->name, built_in[i].name))
 			continue;
 		if (t->spec->has_order && t->spec->order != built_in[i].order)
-			violate(v, &order, NULL, "the order of tier '%s' is %.0f", built_in[i].name, built_in[i].order);
+			violate(v, &order, NULL, "the order of tier '%s' is %.0f", built_in[i].name,
+			        built_in[i].order);
 		if (set(t->spec->defaultaction) && !is(t->spec->defaultaction, built_in[i].action))
-			violate(v, &action, t->spec->defaultaction, "the default action of tier '%s' is %s", built_in[i].name,
-				built_in[i].action);
+			violate(v, &action, t->spec->defaultaction,
+			        "the default action of tier '%s' is %s", built_in[i].name,
+			        built_in[i].action);
 	}
 }
 
 /* ---- pools */
 
-static void check_pool_encap(const V3__IpPoolSpec *s, bool v6, const struct path *p, struct violations *v)
+static void check_pool_encap(const V3__IpPoolSpec *s, bool v6, const struct path *p,
+                             struct violations *v)
 {
 	struct path ipip = { p, "ipipMode", 0 };
 	bool has_ipip = set(s->ipipmode) && !is(s->ipipmode, "Never");
@@ -244,11 +266,12 @@ static void check_pool_encap(const V3__IpPoolSpec *s, bool v6, const struct path
 	if (has_ipip && v6)
 		violate(v, &ipip, s->ipipmode, "IPIP is not supported on an IPv6 IP pool");
 	if (has_ipip && has_vxlan)
-		violate(v, &ipip, s->ipipmode, "IPIPMode and VXLANMode cannot both be enabled on the same IP pool");
+		violate(v, &ipip, s->ipipmode,
+		        "IPIPMode and VXLANMode cannot both be enabled on the same IP pool");
 }
 
-static void check_pool_size(const V3__IpPoolSpec *s, const struct ip_prefix *net, bool v6, const struct path *p,
-			    struct violations *v)
+static void check_pool_size(const V3__IpPoolSpec *s, const struct ip_prefix *net, bool v6,
+                            const struct path *p, struct violations *v)
 {
 	struct path size = { p, "blockSize", 0 }, cidr = { p, "cidr", 0 };
 	int64_t min = v6 ? 116 : 20, max = v6 ? 128 : 32;
@@ -258,10 +281,13 @@ static void check_pool_size(const V3__IpPoolSpec *s, const struct ip_prefix *net
 		return;
 	(void)snprintf(text, sizeof(text), "%lld", (long long)s->blocksize);
 	if (s->blocksize < min || s->blocksize > max)
-		violate(v, &size, text, "block size must be between %lld and %lld", (long long)min, (long long)max);
+		violate(v, &size, text, "block size must be between %lld and %lld", (long long)min,
+		        (long long)max);
 	else if (!s->disabled && net->len > s->blocksize)
-		violate(v, &cidr, s->cidr, "IP pool size is too small for use with Calico. It must be equal to or greater than "
-					   "the block size");
+		violate(v, &cidr, s->cidr,
+		        "IP pool size is too small for use with Calico. It must be equal to or "
+		        "greater than "
+		        "the block size");
 }
 
 static void check_pool_uses(const V3__IpPoolSpec *s, const struct path *p, struct violations *v)
@@ -271,17 +297,21 @@ static void check_pool_uses(const V3__IpPoolSpec *s, const struct path *p, struc
 	bool tunnel = has(s->n_alloweduses, s->alloweduses, "Tunnel");
 
 	if (tunnel && set(s->namespaceselector))
-		violate(v, &namespaces, s->namespaceselector, "cannot be combined with the use Tunnel");
+		violate(v, &namespaces, s->namespaceselector,
+		        "cannot be combined with the use Tunnel");
 	if (!has(s->n_alloweduses, s->alloweduses, "LoadBalancer"))
 		return;
 	if (tunnel || has(s->n_alloweduses, s->alloweduses, "Workload"))
 		violate(v, &uses, "LoadBalancer", "cannot be combined with Workload or Tunnel");
-	if ((set(s->ipipmode) && !is(s->ipipmode, "Never")) || (set(s->vxlanmode) && !is(s->vxlanmode, "Never")))
-		violate(v, &uses, "LoadBalancer", "a pool for LoadBalancer cannot have an encapsulation");
+	if ((set(s->ipipmode) && !is(s->ipipmode, "Never")) ||
+	    (set(s->vxlanmode) && !is(s->vxlanmode, "Never")))
+		violate(v, &uses, "LoadBalancer",
+		        "a pool for LoadBalancer cannot have an encapsulation");
 	if (s->disablebgpexport)
 		violate(v, &bgp, "true", "a pool for LoadBalancer has to be exported");
 	if (set(s->nodeselector) && !is(s->nodeselector, "all()"))
-		violate(v, &selector, s->nodeselector, "a pool for LoadBalancer can only have nodeSelector all()");
+		violate(v, &selector, s->nodeselector,
+		        "a pool for LoadBalancer can only have nodeSelector all()");
 }
 
 static void check_pool(const ProtobufCMessage *m, const struct path *p, struct violations *v)
@@ -289,7 +319,8 @@ static void check_pool(const ProtobufCMessage *m, const struct path *p, struct v
 	static const struct {
 		const char *net, *text;
 	} reserved[] = {
-		{ "169.254.0.0/16", "IP pool range overlaps with IPv4 Link Local range 169.254.0.0/16" },
+		{ "169.254.0.0/16",
+		  "IP pool range overlaps with IPv4 Link Local range 169.254.0.0/16" },
 		{ "fe80::/10", "IP pool range overlaps with IPv6 Link Local range fe80::/10" },
 	};
 	const V3__IpPoolSpec *s = (const V3__IpPoolSpec *)m;
@@ -304,13 +335,15 @@ static void check_pool(const ProtobufCMessage *m, const struct path *p, struct v
 	check_pool_encap(s, v6, p, v);
 	check_pool_size(s, &net, v6, p, v);
 	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
-		if (ip_prefix_parse(reserved[i].net, &other) == 0 && ip_prefix_overlaps(&net, &other))
+		if (ip_prefix_parse(reserved[i].net, &other) == 0 &&
+		    ip_prefix_overlaps(&net, &other))
 			violate(v, &cidr, s->cidr, "%s", reserved[i].text);
 }
 
 /* ---- endpoints and nodes */
 
-static void check_nats(const V3__WorkloadEndpointSpec *s, const struct path *p, struct violations *v)
+static void check_nats(const V3__WorkloadEndpointSpec *s, const struct path *p,
+                       struct violations *v)
 {
 	struct path nats = { p, "ipNATs", 0 };
 
@@ -320,22 +353,28 @@ static void check_nats(const V3__WorkloadEndpointSpec *s, const struct path *p, 
 		struct ip_prefix net;
 		bool found = false;
 
-		if (!s->ipnats[i]->internalip || ip_addr_parse(s->ipnats[i]->internalip, &internal) < 0)
+		if (!s->ipnats[i]->internalip ||
+		    ip_addr_parse(s->ipnats[i]->internalip, &internal) < 0)
 			continue;
 		for (size_t k = 0; k < s->n_ipnetworks && !found; k++)
-			found = ip_prefix_parse(s->ipnetworks[k], &net) == 0 && ip_addr_eq(&net.addr, &internal);
+			found = ip_prefix_parse(s->ipnetworks[k], &net) == 0 &&
+			        ip_addr_eq(&net.addr, &internal);
 		if (!found)
-			violate(v, &here, s->ipnats[i]->internalip, "NAT is not in the endpoint networks");
-		if (s->ipnats[i]->externalip && ip_addr_parse(s->ipnats[i]->externalip, &external) == 0 &&
+			violate(v, &here, s->ipnats[i]->internalip,
+			        "NAT is not in the endpoint networks");
+		if (s->ipnats[i]->externalip &&
+		    ip_addr_parse(s->ipnats[i]->externalip, &external) == 0 &&
 		    external.family != internal.family)
 			violate(v, &here, s->ipnats[i]->externalip, "mismatched IP versions");
 	}
 }
 
-static void check_endpoint_port(const ProtobufCMessage *m, const struct path *p, struct violations *v)
+static void check_endpoint_port(const ProtobufCMessage *m, const struct path *p,
+                                struct violations *v)
 {
 	const V3__WorkloadEndpointPort *port = (const V3__WorkloadEndpointPort *)m;
-	struct path name = { p, "name", 0 }, protocol = { p, "protocol", 0 }, number = { p, "port", 0 };
+	struct path name = { p, "name", 0 }, protocol = { p, "protocol", 0 },
+	            number = { p, "port", 0 };
 
 	if (!set(port->name) && port->hostport == 0)
 		violate(v, &name, NULL, "a port needs a name or a hostPort");
@@ -364,22 +403,26 @@ static void check_endpoint(const ProtobufCMessage *m, const struct path *p, stru
 		violate(v, &spec, NULL, "%s", err.text);
 	else if (w->metadata && set(w->metadata->name) && strcmp(w->metadata->name, name) != 0)
 		violate(v, &at, w->metadata->name,
-			"the WorkloadEndpoint name does not match the primary identifiers assigned in the spec: expected "
-			"name %s", name);
+		        "the WorkloadEndpoint name does not match the primary identifiers assigned "
+		        "in the spec: expected "
+		        "name %s",
+		        name);
 }
 
 static void check_node_bgp(const ProtobufCMessage *m, const struct path *p, struct violations *v)
 {
 	const V3__NodeBgpSpec *b = (const V3__NodeBgpSpec *)m;
 
-	if (!b->asnumber && !set(b->ipv4address) && !set(b->ipv6address) && !set(b->ipv4ipiptunneladdr) &&
-	    !set(b->routereflectorclusterid) && m->n_unknown_fields == 0)
+	if (!b->asnumber && !set(b->ipv4address) && !set(b->ipv6address) &&
+	    !set(b->ipv4ipiptunneladdr) && !set(b->routereflectorclusterid) &&
+	    m->n_unknown_fields == 0)
 		violate(v, p, NULL, "Spec.BGP should not be empty");
 }
 
 /* ---- BGP */
 
-static void check_bgp_configuration(const ProtobufCMessage *m, const struct path *p, struct violations *v)
+static void check_bgp_configuration(const ProtobufCMessage *m, const struct path *p,
+                                    struct violations *v)
 {
 	const V3__BGPConfiguration *c = (const V3__BGPConfiguration *)m;
 	struct path spec = { p, "spec", 0 };
@@ -388,7 +431,8 @@ static void check_bgp_configuration(const ProtobufCMessage *m, const struct path
 	if (!c->spec || !c->metadata || !set(c->metadata->name) || is(c->metadata->name, "default"))
 		return;
 	if (c->spec->has_nodetonodemeshenabled)
-		violate(v, &mesh, c->spec->nodetonodemeshenabled ? "true" : "false", "can only be set in 'default'");
+		violate(v, &mesh, c->spec->nodetonodemeshenabled ? "true" : "false",
+		        "can only be set in 'default'");
 	if (c->spec->asnumber)
 		violate(v, &asn, NULL, "can only be set in 'default'");
 }
@@ -396,14 +440,18 @@ static void check_bgp_configuration(const ProtobufCMessage *m, const struct path
 static void check_bgp_peer(const ProtobufCMessage *m, const struct path *p, struct violations *v)
 {
 	const V3__BgpPeerSpec *s = (const V3__BgpPeerSpec *)m;
-	struct path node = { p, "node", 0 }, peer_ip = { p, "peerIP", 0 }, asn = { p, "asNumber", 0 };
+	struct path node = { p, "node", 0 }, peer_ip = { p, "peerIP", 0 },
+	            asn = { p, "asNumber", 0 };
 
 	if (set(s->node) && set(s->nodeselector))
-		violate(v, &node, s->node, "Node field must be empty when NodeSelector is specified");
+		violate(v, &node, s->node,
+		        "Node field must be empty when NodeSelector is specified");
 	if (set(s->peerip) && set(s->peerselector))
-		violate(v, &peer_ip, s->peerip, "PeerIP field must be empty when PeerSelector is specified");
+		violate(v, &peer_ip, s->peerip,
+		        "PeerIP field must be empty when PeerSelector is specified");
 	if (s->asnumber && s->asnumber->value != 0 && set(s->peerselector))
-		violate(v, &asn, NULL, "ASNumber field must be empty when PeerSelector is specified");
+		violate(v, &asn, NULL,
+		        "ASNumber field must be empty when PeerSelector is specified");
 }
 
 /* ---- IPAM's objects: what a reader relies on */
@@ -419,21 +467,24 @@ static void check_block(const ProtobufCMessage *m, const struct path *p, struct 
 		return;
 	host_bits = ip_addr_bits(&net.addr) - net.len;
 	if (host_bits > 16 || b->n_allocations != (size_t)1 << host_bits) {
-		violate(v, &allocations, NULL, "has %zu items, which is not the number of addresses in %s", b->n_allocations,
-			b->cidr);
+		violate(v, &allocations, NULL,
+		        "has %zu items, which is not the number of addresses in %s",
+		        b->n_allocations, b->cidr);
 		return;
 	}
 	for (size_t i = 0; i < b->n_allocations; i++) {
 		struct path here = { &allocations, NULL, i };
 
 		if (b->allocations[i] < -1 || b->allocations[i] >= (int64_t)b->n_attributes)
-			violate(v, &here, NULL, "%d is not the index of an attribute", b->allocations[i]);
+			violate(v, &here, NULL, "%d is not the index of an attribute",
+			        b->allocations[i]);
 	}
 	for (size_t i = 0; i < b->n_unallocated; i++) {
 		struct path here = { &unallocated, NULL, i };
 
 		if (b->unallocated[i] < 0 || (size_t)b->unallocated[i] >= b->n_allocations)
-			violate(v, &here, NULL, "%d is not an ordinal of the block", b->unallocated[i]);
+			violate(v, &here, NULL, "%d is not an ordinal of the block",
+			        b->unallocated[i]);
 		else if (b->allocations[b->unallocated[i]] >= 0)
 			violate(v, &here, NULL, "%d is allocated", b->unallocated[i]);
 	}
@@ -452,7 +503,8 @@ static void check_handle(const ProtobufCMessage *m, const struct path *p, struct
 		if (wrong)
 			violate(v, &block, h->block[i]->key, "%s", wrong);
 		if (h->block[i]->value < 0)
-			violate(v, &here, NULL, "%lld is not a number of addresses", (long long)h->block[i]->value);
+			violate(v, &here, NULL, "%lld is not a number of addresses",
+			        (long long)h->block[i]->value);
 	}
 }
 

@@ -17,9 +17,11 @@ static const char *two_labels(const char *s)
 {
 	const char *dot = strchr(s, '.');
 
-	if (!dot ? text_is_label(s, strlen(s)) : text_is_label(s, (size_t)(dot - s)) && text_is_label(dot + 1, strlen(dot + 1)))
+	if (!dot ? text_is_label(s, strlen(s))
+	         : text_is_label(s, (size_t)(dot - s)) && text_is_label(dot + 1, strlen(dot + 1)))
 		return NULL;
-	return "must be one or two parts, joined by '.', of lower-case letters, digits and '-', each beginning and ending with a "
+	return "must be one or two parts, joined by '.', of lower-case letters, digits and '-', "
+	       "each beginning and ending with a "
 	       "letter or digit";
 }
 
@@ -40,7 +42,8 @@ static const char *default_or_node(const char *s)
 {
 	size_t n = strlen(NODE_PREFIX);
 
-	if (strcmp(s, "default") == 0 || (strncmp(s, NODE_PREFIX, n) == 0 && text_is_name(s + n, strlen(s + n))))
+	if (strcmp(s, "default") == 0 ||
+	    (strncmp(s, NODE_PREFIX, n) == 0 && text_is_name(s + n, strlen(s + n))))
 		return NULL;
 	return "must be 'default' or 'node.' and a node's name";
 }
@@ -70,7 +73,8 @@ static const char *wrong_name(model_kind kind, const char *s)
 	}
 }
 
-static void check_labels(const struct kind_info *k, const V3__ObjectMeta *meta, struct violations *v)
+static void check_labels(const struct kind_info *k, const V3__ObjectMeta *meta,
+                         struct violations *v)
 {
 	struct path labels = { &meta_path, "labels", 0 };
 	struct why why;
@@ -86,7 +90,8 @@ static void check_labels(const struct kind_info *k, const V3__ObjectMeta *meta, 
 		if (wrong)
 			violate(v, &here, value, "a label's value %s", wrong);
 	}
-	if ((k->kind == V3__KIND__KIND_NETWORK_SET) && meta_get(meta->n_labels, meta->labels, NAMESPACE_LABEL))
+	if ((k->kind == V3__KIND__KIND_NETWORK_SET) &&
+	    meta_get(meta->n_labels, meta->labels, NAMESPACE_LABEL))
 		violate(v, &labels, NAMESPACE_LABEL, "this label is set by the system");
 }
 
@@ -110,7 +115,9 @@ static void check_annotations(const V3__ObjectMeta *meta, struct violations *v)
 		total += strlen(key) + (value ? strlen(value) : 0);
 	}
 	if (total > ANNOTATIONS_MAX)
-		violate(v, &annotations, NULL, "keys and values are %zu bytes, which is more than %u", total, ANNOTATIONS_MAX);
+		violate(v, &annotations, NULL,
+		        "keys and values are %zu bytes, which is more than %u", total,
+		        ANNOTATIONS_MAX);
 }
 
 static void check_namespace(const struct kind_info *k, const char *ns, struct violations *v)
@@ -119,8 +126,11 @@ static void check_namespace(const struct kind_info *k, const char *ns, struct vi
 	bool there = ns && *ns != '\0';
 
 	if (!k->namespaced && there)
-		violate(v, &here, ns, "namespace should not be specified for a non-namespaced resource. %s is not a namespaced "
-				      "resource", k->name);
+		violate(v, &here, ns,
+		        "namespace should not be specified for a non-namespaced resource. %s is "
+		        "not a namespaced "
+		        "resource",
+		        k->name);
 	else if (k->namespaced && !there)
 		violate(v, &here, NULL, "is required: %s is a namespaced resource", k->name);
 	else if (there && !text_is_label(ns, strlen(ns)))
@@ -133,9 +143,10 @@ void check_metadata(const struct kind_info *k, const V3__ObjectMeta *meta, struc
 	const char *wrong;
 
 	if (!meta || !meta->name || *meta->name == '\0') {
-		violate(v, &name, NULL, meta && meta->generatename && *meta->generatename != '\0' ?
-						"is required; generateName is not supported" :
-						"is required");
+		violate(v, &name, NULL,
+		        meta && meta->generatename && *meta->generatename != '\0'
+		                ? "is required; generateName is not supported"
+		                : "is required");
 	} else {
 		wrong = wrong_name(k->kind, meta->name);
 		if (wrong)

@@ -11,7 +11,11 @@
 #include "proto/v3_node.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
 
-#define WORDS(...) .words = (const char *const[]){ __VA_ARGS__, NULL }
+#define WORDS(...)                                                                                 \
+	.words = (const char *const[])                                                             \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
 
 /* clang-format off */
 static const struct field_rule rules[] = {

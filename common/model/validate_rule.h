@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* validate_rule: what the parts of validate share: the table of rules for single fields, and the checks that see several. */
+/* validate_rule: what the parts of validate share: the table of rules for single fields, and the
+ * checks that see several. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,10 +8,11 @@
 #include "common/model/path.h"
 #include "common/model/validate.h"
 
-/* Reports something wrong at p. value may be NULL. Beyond VIOLATIONS_MAX, nothing is added: nobody reads that far. */
+/* Reports something wrong at p. value may be NULL. Beyond VIOLATIONS_MAX, nothing is added: nobody
+ * reads that far. */
 #define VIOLATIONS_MAX 64
 void violate(struct violations *v, const struct path *p, const char *value, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+        __attribute__((format(printf, 4, 5)));
 
 /* What is wrong with a text: NULL when nothing, else a sentence, in why or static. */
 struct why {
@@ -28,13 +30,14 @@ enum field_flag {
 struct field_rule {
 	const ProtobufCMessageDescriptor *message;
 	const char *field;
-	unsigned flags;             /* enum field_flag */
+	unsigned flags; /* enum field_flag */
 	text_check *text;
-	const char *const *words;   /* all that is allowed, ended by NULL */
-	int64_t min, max;           /* of an integer; max also of a string's length */
-	size_t items;               /* a list's length at most */
+	const char *const *words; /* all that is allowed, ended by NULL */
+	int64_t min, max;         /* of an integer; max also of a string's length */
+	size_t items;             /* a list's length at most */
 };
-const struct field_rule *field_rule(const ProtobufCMessageDescriptor *d, const char *field); /* NULL: none */
+const struct field_rule *field_rule(const ProtobufCMessageDescriptor *d,
+                                    const char *field); /* NULL: none */
 
 /* Checks of a whole message, run wherever it stands. p is its place. */
 typedef void message_check(const ProtobufCMessage *m, const struct path *p, struct violations *v);
@@ -44,8 +47,10 @@ message_check *message_rule(const ProtobufCMessageDescriptor *d); /* NULL: none 
 void check_metadata(const struct kind_info *k, const V3__ObjectMeta *meta, struct violations *v);
 
 /* Texts: see validate_text.c */
-text_check text_label, text_name, text_label_value, text_label_key, text_cidr, text_net, text_any_net, text_not_all_net, text_host_net,
-	text_ip, text_ipv4, text_ipv6, text_node_ipv4, text_node_ipv6, text_mac, text_interface, text_selector,
-	text_pool_selector, text_namespace_selector, text_any_selector, text_duration, text_peer_ip, text_guid, text_port_name;
+text_check text_label, text_name, text_label_value, text_label_key, text_cidr, text_net,
+        text_any_net, text_not_all_net, text_host_net, text_ip, text_ipv4, text_ipv6,
+        text_node_ipv4, text_node_ipv6, text_mac, text_interface, text_selector, text_pool_selector,
+        text_namespace_selector, text_any_selector, text_duration, text_peer_ip, text_guid,
+        text_port_name;
 bool text_is_name(const char *s, size_t len);  /* label(.label)*, at most 253 */
 bool text_is_label(const char *s, size_t len); /* at most 63 */

@@ -49,17 +49,19 @@ bool text_is_name(const char *s, size_t len)
 const char *text_label(const char *s, struct why *why)
 {
 	(void)why;
-	return text_is_label(s, strlen(s)) ? NULL :
-					     "must be at most 63 lower-case letters, digits and '-', beginning and ending "
-					     "with a letter or digit";
+	return text_is_label(s, strlen(s)) ? NULL
+	                                   : "must be at most 63 lower-case letters, digits and "
+	                                     "'-', beginning and ending "
+	                                     "with a letter or digit";
 }
 
 const char *text_name(const char *s, struct why *why)
 {
 	(void)why;
-	return text_is_name(s, strlen(s)) ? NULL :
-					    "must be at most 253 lower-case letters, digits, '-' and '.', each part "
-					    "beginning and ending with a letter or digit";
+	return text_is_name(s, strlen(s))
+	               ? NULL
+	               : "must be at most 253 lower-case letters, digits, '-' and '.', each part "
+	                 "beginning and ending with a letter or digit";
 }
 
 /* The name part of a label's key, and, unless empty, its value. */
@@ -76,10 +78,11 @@ static bool is_qualified(const char *s, size_t len)
 const char *text_label_value(const char *s, struct why *why)
 {
 	(void)why;
-	return *s == '\0' || is_qualified(s, strlen(s)) ?
-		       NULL :
-		       "must be empty, or at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter "
-		       "or digit";
+	return *s == '\0' || is_qualified(s, strlen(s))
+	               ? NULL
+	               : "must be empty, or at most 63 letters, digits, '-', '_' and '.', "
+	                 "beginning and ending with a letter "
+	                 "or digit";
 }
 
 const char *text_label_key(const char *s, struct why *why)
@@ -90,7 +93,8 @@ const char *text_label_key(const char *s, struct why *why)
 	(void)why;
 	if (is_qualified(name, strlen(name)) && (!slash || text_is_name(s, (size_t)(slash - s))))
 		return NULL;
-	return "must be a name (at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit), "
+	return "must be a name (at most 63 letters, digits, '-', '_' and '.', beginning and ending "
+	       "with a letter or digit), "
 	       "perhaps behind a DNS name and '/'";
 }
 
@@ -122,8 +126,8 @@ const char *text_net(const char *s, struct why *why)
 	if (ip_prefix_is_network(&p))
 		return NULL;
 	p = ip_prefix_network(&p);
-	(void)snprintf(why->text, sizeof(why->text), "the CIDR is not strictly masked: is %s meant?",
-		       ip_prefix_str(&p, text));
+	(void)snprintf(why->text, sizeof(why->text),
+	               "the CIDR is not strictly masked: is %s meant?", ip_prefix_str(&p, text));
 	return why->text;
 }
 
@@ -178,7 +182,9 @@ const char *text_node_ipv4(const char *s, struct why *why)
 	struct ip_prefix p;
 
 	(void)why;
-	return ip_prefix_parse(s, &p) < 0 || p.addr.family != AF_INET ? "is not an IPv4 address or CIDR" : NULL;
+	return ip_prefix_parse(s, &p) < 0 || p.addr.family != AF_INET
+	               ? "is not an IPv4 address or CIDR"
+	               : NULL;
 }
 
 const char *text_node_ipv6(const char *s, struct why *why)
@@ -186,7 +192,9 @@ const char *text_node_ipv6(const char *s, struct why *why)
 	struct ip_prefix p;
 
 	(void)why;
-	return ip_prefix_parse(s, &p) < 0 || p.addr.family != AF_INET6 ? "is not an IPv6 address or CIDR" : NULL;
+	return ip_prefix_parse(s, &p) < 0 || p.addr.family != AF_INET6
+	               ? "is not an IPv6 address or CIDR"
+	               : NULL;
 }
 
 const char *text_mac(const char *s, struct why *why)
@@ -224,7 +232,8 @@ const char *text_peer_ip(const char *s, struct why *why)
 	len = strlen(++colon);
 	if (len == 0 || len > 5 || colon[strspn(colon, "0123456789")] != '\0')
 		return wrong;
-	return atoi(colon) < 1 || atoi(colon) > UINT16_MAX ? "the port must be between 1 and 65535" : NULL;
+	return atoi(colon) < 1 || atoi(colon) > UINT16_MAX ? "the port must be between 1 and 65535"
+	                                                   : NULL;
 }
 
 /* ---- selectors */
@@ -246,7 +255,10 @@ const char *text_selector(const char *s, struct why *why)
 {
 	const char *wrong = text_any_selector(s, why);
 
-	return wrong ? wrong : strstr(s, "global(") ? "global() can only be used in an EntityRule namespaceSelector" : NULL;
+	return wrong ? wrong
+	       : strstr(s, "global(")
+	               ? "global() can only be used in an EntityRule namespaceSelector"
+	               : NULL;
 }
 
 const char *text_pool_selector(const char *s, struct why *why)
@@ -267,7 +279,8 @@ const char *text_namespace_selector(const char *s, struct why *why)
 	if (s + strspn(s, " \t") != at || at[strcspn(at, ")")] == '\0')
 		return "global() cannot be combined with other selectors";
 	at += strcspn(at, ")") + 1;
-	return at[strspn(at, " \t")] != '\0' ? "global() cannot be combined with other selectors" : NULL;
+	return at[strspn(at, " \t")] != '\0' ? "global() cannot be combined with other selectors"
+	                                     : NULL;
 }
 
 /* ---- others */
@@ -285,9 +298,9 @@ const char *text_interface(const char *s, struct why *why)
 	size_t len = strlen(s);
 
 	(void)why;
-	return len < 1 || len > 15 || !all_of(s, len, "_.-") ?
-		       "is not an interface's name: at most 15 letters, digits, '_', '.' and '-'" :
-		       NULL;
+	return len < 1 || len > 15 || !all_of(s, len, "_.-")
+	               ? "is not an interface's name: at most 15 letters, digits, '_', '.' and '-'"
+	               : NULL;
 }
 
 const char *text_port_name(const char *s, struct why *why)
@@ -295,9 +308,9 @@ const char *text_port_name(const char *s, struct why *why)
 	size_t len = strlen(s);
 
 	(void)why;
-	return len < 1 || len > 128 || !all_of(s, len, "_.-") ?
-		       "is not a port's name: at most 128 letters, digits, '_', '.' and '-'" :
-		       NULL;
+	return len < 1 || len > 128 || !all_of(s, len, "_.-")
+	               ? "is not a port's name: at most 128 letters, digits, '_', '.' and '-'"
+	               : NULL;
 }
 
 /* ([0-9]+(\.[0-9]+)?(ms|s|m|h))* */
@@ -331,5 +344,7 @@ const char *text_duration(const char *s, struct why *why)
 const char *text_guid(const char *s, struct why *why)
 {
 	(void)why;
-	return strlen(s) != 32 || s[strspn(s, "0123456789abcdef")] != '\0' ? "is not 32 lower-case hexadecimal digits" : NULL;
+	return strlen(s) != 32 || s[strspn(s, "0123456789abcdef")] != '\0'
+	               ? "is not 32 lower-case hexadecimal digits"
+	               : NULL;
 }

@@ -246,8 +246,10 @@ static void trees_are_built_and_compared(void **state)
 	assert_string_equal(buf_cstr(&out), "{\"list\":[0,1,2,3,4],\"x\":true,\"none\":[]}");
 	buf_clear(&out);
 	json_write(o, 2, &out);
-	assert_string_equal(buf_cstr(&out), "{\n  \"list\": [\n    0,\n    1,\n    2,\n    3,\n    4\n  ],\n  \"x\": true,\n"
-					    "  \"none\": []\n}");
+	assert_string_equal(
+	        buf_cstr(&out),
+	        "{\n  \"list\": [\n    0,\n    1,\n    2,\n    3,\n    4\n  ],\n  \"x\": true,\n"
+	        "  \"none\": []\n}");
 	same = parsed("{\"x\":true,\"none\":[],\"list\":[0,1,2,3,4]}");
 	assert_true(json_equal(o, same));
 	json_set(same, "x", json_new_bool(false));

@@ -16,32 +16,43 @@ static const struct {
 	model_kind kind;
 	const char *ns, *name, *key;
 } both_ways[] = {
-	{ V3__KIND__KIND_IP_POOL, NULL, "pool1", "/calico/resources/v3/projectcalico.org/ippools/pool1" },
+	{ V3__KIND__KIND_IP_POOL, NULL, "pool1",
+	  "/calico/resources/v3/projectcalico.org/ippools/pool1" },
 	{ V3__KIND__KIND_NETWORK_POLICY, "ns1", "allow",
 	  "/calico/resources/v3/projectcalico.org/networkpolicies/ns1/allow" },
 	{ V3__KIND__KIND_NETWORK_POLICY, "ns1", "knp.default.web",
 	  "/calico/resources/v3/projectcalico.org/networkpolicies/ns1/knp.default.web" },
 	{ V3__KIND__KIND_GLOBAL_NETWORK_POLICY, NULL, "deny",
 	  "/calico/resources/v3/projectcalico.org/globalnetworkpolicies/deny" },
-	{ V3__KIND__KIND_PROFILE, NULL, "kns.ns1", "/calico/resources/v3/projectcalico.org/profiles/kns.ns1" },
-	{ V3__KIND__KIND_NODE, NULL, "node1", "/calico/resources/v3/projectcalico.org/nodes/node1" },
+	{ V3__KIND__KIND_PROFILE, NULL, "kns.ns1",
+	  "/calico/resources/v3/projectcalico.org/profiles/kns.ns1" },
+	{ V3__KIND__KIND_NODE, NULL, "node1",
+	  "/calico/resources/v3/projectcalico.org/nodes/node1" },
 	{ V3__KIND__KIND_WORKLOAD_ENDPOINT, "ns1", "node1-k8s-web--0-eth0",
 	  "/calico/resources/v3/projectcalico.org/workloadendpoints/ns1/node1-k8s-web--0-eth0" },
 	{ V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default",
 	  "/calico/resources/v3/projectcalico.org/clusterinformations/default" },
-	{ V3__KIND__KIND_TIER, NULL, "default", "/calico/resources/v3/projectcalico.org/tiers/default" },
-	{ V3__KIND__KIND_NETWORK_SET, "a", "b", "/calico/resources/v3/projectcalico.org/networksets/a/b" },
-	{ V3__KIND__KIND_GLOBAL_NETWORK_SET, NULL, "b", "/calico/resources/v3/projectcalico.org/globalnetworksets/b" },
+	{ V3__KIND__KIND_TIER, NULL, "default",
+	  "/calico/resources/v3/projectcalico.org/tiers/default" },
+	{ V3__KIND__KIND_NETWORK_SET, "a", "b",
+	  "/calico/resources/v3/projectcalico.org/networksets/a/b" },
+	{ V3__KIND__KIND_GLOBAL_NETWORK_SET, NULL, "b",
+	  "/calico/resources/v3/projectcalico.org/globalnetworksets/b" },
 	{ V3__KIND__KIND_BGP_CONFIGURATION, NULL, "node.n1",
 	  "/calico/resources/v3/projectcalico.org/bgpconfigurations/node.n1" },
 	{ V3__KIND__KIND_BGP_PEER, NULL, "p", "/calico/resources/v3/projectcalico.org/bgppeers/p" },
-	{ V3__KIND__KIND_IPAM_BLOCK, NULL, "10.0.0.0/26", "/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-26" },
-	{ V3__KIND__KIND_IPAM_BLOCK, NULL, "fd00:1::/122", "/calico/ipam/v2/assignment/ipv6/block/fd00:1::-122" },
-	{ V3__KIND__KIND_IPAM_AFFINITY, NULL, "n1/10.0.0.0/26", "/calico/ipam/v2/host/n1/ipv4/block/10.0.0.0-26" },
-	{ V3__KIND__KIND_IPAM_AFFINITY, NULL, "n-1.x/fd00:1::/122", "/calico/ipam/v2/host/n-1.x/ipv6/block/fd00:1::-122" },
+	{ V3__KIND__KIND_IPAM_BLOCK, NULL, "10.0.0.0/26",
+	  "/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-26" },
+	{ V3__KIND__KIND_IPAM_BLOCK, NULL, "fd00:1::/122",
+	  "/calico/ipam/v2/assignment/ipv6/block/fd00:1::-122" },
+	{ V3__KIND__KIND_IPAM_AFFINITY, NULL, "n1/10.0.0.0/26",
+	  "/calico/ipam/v2/host/n1/ipv4/block/10.0.0.0-26" },
+	{ V3__KIND__KIND_IPAM_AFFINITY, NULL, "n-1.x/fd00:1::/122",
+	  "/calico/ipam/v2/host/n-1.x/ipv6/block/fd00:1::-122" },
 	{ V3__KIND__KIND_IPAM_AFFINITY, NULL, "virtual:load-balancer/10.0.0.0/26",
 	  "/calico/ipam/v2/virtual/load-balancer/ipv4/block/10.0.0.0-26" },
-	{ V3__KIND__KIND_IPAM_HANDLE, NULL, "k8s-pod-network.4f1c", "/calico/ipam/v2/handle/k8s-pod-network.4f1c" },
+	{ V3__KIND__KIND_IPAM_HANDLE, NULL, "k8s-pod-network.4f1c",
+	  "/calico/ipam/v2/handle/k8s-pod-network.4f1c" },
 	{ V3__KIND__KIND_IPAM_CONFIG, NULL, "default", "/calico/ipam/v2/config" },
 };
 
@@ -152,7 +163,9 @@ static void escapes_are_read(void **state)
 	char *ns, *name;
 
 	(void)state;
-	assert_int_equal(key_parse("/calico/resources/v3/projectcalico.org/profiles/a%2fb%25c%2", &kind, &ns, &name), 0);
+	assert_int_equal(key_parse("/calico/resources/v3/projectcalico.org/profiles/a%2fb%25c%2",
+	                           &kind, &ns, &name),
+	                 0);
 	assert_string_equal(name, "a/b%c%2");
 	free(name);
 }

@@ -22,7 +22,8 @@ static void set_label(V3__ObjectMeta *m, const char *key, const char *value)
 	meta_set(&m->n_labels, &m->labels, key, value);
 }
 
-/* A policy with something in every corner: maps, messages in messages, repeated scalars and messages, doubles. */
+/* A policy with something in every corner: maps, messages in messages, repeated scalars and
+ * messages, doubles. */
 static V3__NetworkPolicy *full_policy(void)
 {
 	V3__NetworkPolicy *p = (V3__NetworkPolicy *)msg_new(&v3__network_policy__descriptor);
@@ -149,8 +150,10 @@ static void entries_from_the_wire_are_whole(void **state)
 	static const uint8_t bytes[] = { 0x5a, 0, 0x5a, 3, 0x0a, 1, 'k', 0x5a, 3, 0x12, 1, 'v' };
 	/* IpamHandle: block (1) with a key alone */
 	static const uint8_t handle[] = { 0x0a, 3, 0x0a, 1, 'k' };
-	V3__ObjectMeta *m = (V3__ObjectMeta *)msg_unpack(&v3__object_meta__descriptor, bytes, sizeof(bytes));
-	V3__IpamHandle *h = (V3__IpamHandle *)msg_unpack(&v3__ipam_handle__descriptor, handle, sizeof(handle));
+	V3__ObjectMeta *m =
+	        (V3__ObjectMeta *)msg_unpack(&v3__object_meta__descriptor, bytes, sizeof(bytes));
+	V3__IpamHandle *h =
+	        (V3__IpamHandle *)msg_unpack(&v3__ipam_handle__descriptor, handle, sizeof(handle));
 
 	(void)state;
 	assert_non_null(m);
@@ -172,7 +175,8 @@ static void entries_from_the_wire_are_whole(void **state)
 
 static void oneofs_are_copied(void **state)
 {
-	Sync__V1__ToTyphad *m = (Sync__V1__ToTyphad *)msg_new(&sync__v1__to_typhad__descriptor), *copy;
+	Sync__V1__ToTyphad *m = (Sync__V1__ToTyphad *)msg_new(&sync__v1__to_typhad__descriptor),
+	                   *copy;
 
 	(void)state;
 	m->has_request_id = true;
@@ -193,7 +197,8 @@ static void oneofs_are_copied(void **state)
 static void unknown_fields_are_carried_along(void **state)
 {
 	static const uint8_t bytes[] = { 0xfa, 0xff, 0xff, 0xff, 0x0f, 5, '"', 'a', '"', ':', '1' };
-	V3__Tier *t = (V3__Tier *)msg_unpack(&v3__tier__descriptor, bytes, sizeof(bytes)), *copy, *empty;
+	V3__Tier *t = (V3__Tier *)msg_unpack(&v3__tier__descriptor, bytes, sizeof(bytes)), *copy,
+	         *empty;
 
 	(void)state;
 	assert_non_null(t);
@@ -267,7 +272,8 @@ static void endpoint_names_are_upstreams(void **state)
 	} cases[] = {
 		{ "node-1", "k8s", "name-0", "eth0", "node--1-k8s-name--0-eth0" },
 		{ "node-1", "cni", "abcdefa0123456", "eth0", "node--1-cni-abcdefa0123456-eth0" },
-		{ "node-1", "libnetwork", NULL, "abcdefgh", "node--1-libnetwork-libnetwork-abcdefgh" },
+		{ "node-1", "libnetwork", NULL, "abcdefgh",
+		  "node--1-libnetwork-libnetwork-abcdefgh" },
 		{ "node-1", "foo", "foo-foo", "abcdefgh", "node--1-foo-foo--foo-abcdefgh" },
 		{ "n", "k8s", "a--b", "eth0", "n-k8s-a----b-eth0" },
 		{ "n", "k8s", "", "eth0", NULL },
@@ -285,7 +291,8 @@ static void endpoint_names_are_upstreams(void **state)
 		V3__WorkloadEndpointSpec spec = V3__WORKLOAD_ENDPOINT_SPEC__INIT;
 		char *name = NULL, *name_of = NULL;
 		struct err err = { 0 };
-		int r = wep_name(cases[i].node, cases[i].orchestrator, cases[i].third, cases[i].endpoint, &name, &err);
+		int r = wep_name(cases[i].node, cases[i].orchestrator, cases[i].third,
+		                 cases[i].endpoint, &name, &err);
 		char *third = (char *)(uintptr_t)cases[i].third;
 
 		assert_int_equal(r, cases[i].name ? 0 : -EINVAL);
