@@ -172,6 +172,7 @@ static int catch_up(struct job *j, uint64_t revision, struct err *err)
 	                             : kv_changes(j->kv, j->delivered, on_log_entry, &cu, err);
 	if (rc == -ESTALE) { /* compacted, or the file went back in time */
 		changes_truncate(j, before);
+		*err = (struct err){ 0 };
 		j->live = false;
 		j->reload = true;
 		return 0;

@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -262,8 +263,16 @@ static void on_tick(uv_timer_t *t)
 	(void)t; /* wakes the loop */
 }
 
+static void on_term(uv_signal_t *h, int sig)
+{
+	(void)h;
+	(void)sig;
+	writer_stopping = true; /* what is under way is waited for: the record is complete then */
+}
+
 static int cmd_writer(struct store *s, char **a)
 {
+	uv_signal_t term;
 	int64_t ms = (int64_t)(strtod(a[1], NULL) * 1000);
 	struct mono_ms start = mono_now();
 	FILE *log = fopen(a[2], "a");
@@ -275,6 +284,7 @@ static int cmd_writer(struct store *s, char **a)
 		perror(a[2]);
 		return 1;
 	}
+	setlinebuf(log);
 	memset(chains, 0, sizeof(chains));
 	for (int i = 0; i < CHAINS; i++) {
 		(void)snprintf(chains[i].name, sizeof(chains[i].name), "w%s-%d", a[0], i);
@@ -283,8 +293,10 @@ static int cmd_writer(struct store *s, char **a)
 	}
 	(void)uv_timer_init(&loop, &tick);
 	(void)uv_timer_start(&tick, on_tick, 20, 20);
+	(void)uv_signal_init(&loop, &term);
+	(void)uv_signal_start(&term, on_term, SIGTERM);
 	while (busy) {
-		writer_stopping = mono_since_ms(start) > ms;
+		writer_stopping |= mono_since_ms(start) > ms;
 		busy = !writer_stopping;
 		for (int i = 0; i < CHAINS; i++) {
 			if (!chains[i].busy && !writer_stopping)
