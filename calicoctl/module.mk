@@ -3,6 +3,9 @@ $(BUILD)/calicoctl/commit.h: $(wildcard .git/logs/HEAD)
 	$(Q)mkdir -p $(@D) && printf '#define CALICOCTL_COMMIT "%s"\n' "$$(git rev-parse --short=12 HEAD 2>/dev/null)" > $@
 $(BUILD)/calicoctl/version.o: $(BUILD)/calicoctl/commit.h
 
+calicoctl_src := $(wildcard calicoctl/*.c)
+$(call program,calicoctl/calicoctl,$(calicoctl_src),-luv -lprotobuf-c -lyaml -lyajl -lsqlite3 -lm)
+
 $(call unit_test,calicoctl_yaml,calicoctl/yaml.c calicoctl/typed.c,-lyaml -lyajl -lprotobuf-c -lm)
 $(call unit_test,calicoctl_table,calicoctl/table.c calicoctl/output.c calicoctl/yaml.c calicoctl/typed.c,-lyaml -lyajl -lprotobuf-c -lm)
 $(call fuzz_test,yaml,calicoctl/yaml.c calicoctl/typed.c,-lyaml -lyajl -lprotobuf-c -lm)

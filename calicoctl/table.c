@@ -11,10 +11,94 @@
 #define COLUMN_GAP 3
 #define NETS_MAX 80 /* characters of a joined list of networks */
 
+/* ---- columns */
+
+enum {
+	PS = 1,
+	WIDE = 2,
+	BOTH = PS | WIDE
+}; /* where a column shows unasked; 0: nowhere */
+
+struct column;
+typedef void cell_fn(const struct json *object, const struct column *c,
+                     const struct table_style *style, struct buf *out);
+
+struct column {
+	const char *heading; /* ends the list when NULL */
+	unsigned shows;
+	cell_fn *cell;
+	const char *path;
+	const char *otherwise; /* when there is nothing there */
+};
+
+static cell_fn text, joined, joined_short, number, labels, nats, workload, peer_node, node_asn;
+
+struct kind_table {
+	model_kind kind;
+	struct column columns[10];
+};
+
+/* clang-format off */
+#define NAME(shows) { "NAME", shows, text, "metadata.name", "" }
+#define NAMESPACE { "NAMESPACE", 0, text, "metadata.namespace", "" }
+#define POLICY_COLUMNS NAME(BOTH), \
+	{ "TIER", BOTH, text, "spec.tier", "default" }, \
+	{ "ORDER", WIDE, number, "spec.order", "<nil>" }, \
+	{ "SELECTOR", WIDE, text, "spec.selector", "" }
+
+static const struct kind_table kind_tables[] = {
+	{ V3__KIND__KIND_BGP_CONFIGURATION, { NAME(BOTH),
+		{ "LOGSEVERITY", BOTH, text, "spec.logSeverityScreen", "-" },
+		{ "MESHENABLED", BOTH, text, "spec.nodeToNodeMeshEnabled", "-" },
+		{ "ASNUMBER", BOTH, text, "spec.asNumber", "-" } } },
+	{ V3__KIND__KIND_BGP_PEER, { NAME(BOTH),
+		{ "PEERIP", BOTH, text, "spec.peerIP", "" },
+		{ "NODE", BOTH, peer_node, "spec.node", "(global)" },
+		{ "ASN", BOTH, text, "spec.asNumber", "0" } } },
+	{ V3__KIND__KIND_CLUSTER_INFORMATION, { NAME(BOTH),
+		{ "CLUSTERGUID", BOTH, text, "spec.clusterGUID", "" },
+		{ "CLUSTERTYPE", BOTH, text, "spec.clusterType", "" },
+		{ "CALICOVERSION", BOTH, text, "spec.calicoVersion", "" },
+		{ "DATASTOREREADY", BOTH, text, "spec.datastoreReady", "<nil>" } } },
+	{ V3__KIND__KIND_GLOBAL_NETWORK_POLICY, { POLICY_COLUMNS } },
+	{ V3__KIND__KIND_GLOBAL_NETWORK_SET, { NAME(BOTH),
+		{ "NETS", WIDE, joined_short, "spec.nets", "" } } },
+	{ V3__KIND__KIND_IP_POOL, { NAME(BOTH),
+		{ "CIDR", BOTH, text, "spec.cidr", "" },
+		{ "NAT", WIDE, text, "spec.natOutgoing", "false" },
+		{ "IPIPMODE", WIDE, text, "spec.ipipMode", "Never" },
+		{ "VXLANMODE", WIDE, text, "spec.vxlanMode", "Never" },
+		{ "DISABLED", WIDE, text, "spec.disabled", "false" },
+		{ "DISABLEBGPEXPORT", WIDE, text, "spec.disableBGPExport", "false" },
+		{ "SELECTOR", BOTH, text, "spec.nodeSelector", "all()" },
+		{ "ASSIGNMENTMODE", WIDE, text, "spec.assignmentMode", "Automatic" } } },
+	{ V3__KIND__KIND_NETWORK_POLICY, { POLICY_COLUMNS, NAMESPACE } },
+	{ V3__KIND__KIND_NETWORK_SET, { NAME(BOTH),
+		{ "NETS", WIDE, joined_short, "spec.nets", "" },
+		NAMESPACE } },
+	{ V3__KIND__KIND_NODE, { NAME(BOTH),
+		{ "ASN", WIDE, node_asn, "spec.bgp.asNumber", "" },
+		{ "IPV4", WIDE, text, "spec.bgp.ipv4Address", "" },
+		{ "IPV6", WIDE, text, "spec.bgp.ipv6Address", "" } } },
+	{ V3__KIND__KIND_PROFILE, { NAME(BOTH),
+		{ "LABELS", WIDE, labels, "metadata.labels", "" } } },
+	{ V3__KIND__KIND_TIER, { NAME(BOTH),
+		{ "ORDER", BOTH, number, "spec.order", "<nil>" } } },
+	{ V3__KIND__KIND_WORKLOAD_ENDPOINT, { NAME(WIDE),
+		{ "WORKLOAD", BOTH, workload, "spec.workload", "" },
+		{ "NODE", BOTH, text, "spec.node", "" },
+		{ "NETWORKS", BOTH, joined, "spec.ipNetworks", "" },
+		{ "INTERFACE", BOTH, text, "spec.interfaceName", "" },
+		{ "PROFILES", WIDE, joined, "spec.profiles", "" },
+		{ "NATS", WIDE, nats, "spec.ipNATs", "" },
+		{ "ORCHESTRATOR", 0, text, "spec.orchestrator", "" },
+		NAMESPACE } },
+};
+/* clang-format on */
+
 /* ---- cells */
 
-typedef void cell_fn(const struct json *object, const struct table_style *style, struct buf *out);
-
+/* What path leads to; NULL when there is nothing, or null. */
 static const struct json *at(const struct json *j, const char *path)
 {
 	char key[64];
@@ -29,41 +113,46 @@ static const struct json *at(const struct json *j, const char *path)
 	return j && j->type != JSON_NULL ? j : NULL;
 }
 
-static void put_value(const struct json *v, struct buf *out)
+static bool is_empty(const struct json *v)
 {
-	if (v->type == JSON_STRING || v->type == JSON_NUMBER)
+	return !v || (v->type == JSON_STRING && v->len == 0);
+}
+
+static void put(const struct json *v, const char *otherwise, struct buf *out)
+{
+	if (is_empty(v))
+		buf_str(out, otherwise);
+	else if (v->type == JSON_STRING || v->type == JSON_NUMBER)
 		buf_str(out, v->text);
 	else if (v->type == JSON_BOOL)
 		buf_str(out, v->boolean ? "true" : "false");
 }
 
-static void put_or(const struct json *object, const char *path, const char *otherwise,
-                   struct buf *out)
-{
-	const struct json *v = at(object, path);
+#define CELL(name)                                                                                 \
+	static void name(const struct json *o, const struct column *c,                             \
+	                 const struct table_style *style __attribute__((unused)), struct buf *out)
 
-	if (v && !(v->type == JSON_STRING && v->len == 0))
-		put_value(v, out);
-	else
-		buf_str(out, otherwise);
+CELL(text)
+{
+	put(at(o, c->path), c->otherwise, out);
 }
 
-static void put_joined(const struct json *object, const char *path, struct buf *out)
+CELL(joined)
 {
-	const struct json *v = at(object, path);
+	const struct json *v = at(o, c->path);
 
 	for (size_t i = 0; v && v->type == JSON_ARRAY && i < v->len; i++) {
 		if (i)
 			buf_byte(out, ',');
-		put_value(v->items[i], out);
+		put(v->items[i], "", out);
 	}
 }
 
-static void put_joined_short(const struct json *object, const char *path, struct buf *out)
+CELL(joined_short)
 {
 	size_t start = out->len;
 
-	put_joined(object, path, out);
+	joined(o, c, style, out);
 	if (out->len - start > NETS_MAX) {
 		out->len = start + NETS_MAX - 3;
 		buf_str(out, "...");
@@ -72,204 +161,72 @@ static void put_joined_short(const struct json *object, const char *path, struct
 
 void table_float(double v, struct buf *out)
 {
-	char text[40];
+	char s[40];
 	int digits = 1, exponent;
 	char *e;
 
 	/* the fewest digits that read back as the same number */
 	do
-		snprintf(text, sizeof(text), "%.*e", digits - 1, v);
-	while (strtod(text, NULL) != v && v == v && ++digits <= 17);
-	e = strchr(text, 'e');
+		snprintf(s, sizeof(s), "%.*e", digits - 1, v);
+	while (strtod(s, NULL) != v && v == v && ++digits <= 17);
+	e = strchr(s, 'e');
 	if (!e) { /* inf, nan */
-		buf_str(out, text);
+		buf_str(out, s);
 		return;
 	}
 	exponent = (int)strtol(e + 1, NULL, 10);
 	if (exponent < -4 || exponent >= 6) {
-		buf_printf(out, "%.*se%c%02d", (int)(e - text), text, exponent < 0 ? '-' : '+',
+		buf_printf(out, "%.*se%c%02d", (int)(e - s), s, exponent < 0 ? '-' : '+',
 		           abs(exponent));
 		return;
 	}
 	buf_printf(out, "%.*f", digits - 1 > exponent ? digits - 1 - exponent : 0, v);
 }
 
-static void put_float(const struct json *object, const char *path, struct buf *out)
+CELL(number)
 {
-	const struct json *v = at(object, path);
 	double d;
 
-	if (v && json_double(v, &d) == 0)
+	if (json_double(at(o, c->path), &d) == 0)
 		table_float(d, out);
 	else
-		buf_str(out, "<nil>");
+		buf_str(out, c->otherwise);
 }
 
-#define CELL(name)                                                                                 \
-	static void name(const struct json *o,                                                     \
-	                 const struct table_style *style __attribute__((unused)), struct buf *out)
+CELL(peer_node)
+{
+	const struct json *node = at(o, c->path);
 
-CELL(cell_namespace)
-{
-	put_or(o, "metadata.namespace", "", out);
-}
-CELL(cell_name)
-{
-	put_or(o, "metadata.name", "", out);
-}
-CELL(cell_tier)
-{
-	put_or(o, "spec.tier", "default", out);
-}
-CELL(cell_order)
-{
-	put_float(o, "spec.order", out);
-}
-CELL(cell_selector)
-{
-	put_or(o, "spec.selector", "", out);
-}
-CELL(cell_nets)
-{
-	put_joined_short(o, "spec.nets", out);
-}
-CELL(cell_cidr)
-{
-	put_or(o, "spec.cidr", "", out);
-}
-CELL(cell_nat)
-{
-	put_or(o, "spec.natOutgoing", "false", out);
-}
-CELL(cell_ipip)
-{
-	put_or(o, "spec.ipipMode", "Never", out);
-}
-CELL(cell_vxlan)
-{
-	put_or(o, "spec.vxlanMode", "Never", out);
-}
-CELL(cell_disabled)
-{
-	put_or(o, "spec.disabled", "false", out);
-}
-CELL(cell_no_export)
-{
-	put_or(o, "spec.disableBGPExport", "false", out);
-}
-CELL(cell_pool_selector)
-{
-	put_or(o, "spec.nodeSelector", "all()", out);
-}
-CELL(cell_assignment)
-{
-	put_or(o, "spec.assignmentMode", "Automatic", out);
-}
-CELL(cell_log_severity)
-{
-	put_or(o, "spec.logSeverityScreen", "-", out);
-}
-CELL(cell_mesh)
-{
-	put_or(o, "spec.nodeToNodeMeshEnabled", "-", out);
-}
-CELL(cell_bgp_asn)
-{
-	put_or(o, "spec.asNumber", "-", out);
-}
-CELL(cell_peer_ip)
-{
-	put_or(o, "spec.peerIP", "", out);
-}
-CELL(cell_peer_asn)
-{
-	put_or(o, "spec.asNumber", "0", out);
-}
-CELL(cell_guid)
-{
-	put_or(o, "spec.clusterGUID", "", out);
-}
-CELL(cell_cluster_type)
-{
-	put_or(o, "spec.clusterType", "", out);
-}
-CELL(cell_calico_version)
-{
-	put_or(o, "spec.calicoVersion", "", out);
-}
-CELL(cell_ready)
-{
-	put_or(o, "spec.datastoreReady", "<nil>", out);
-}
-CELL(cell_ipv4)
-{
-	put_or(o, "spec.bgp.ipv4Address", "", out);
-}
-CELL(cell_ipv6)
-{
-	put_or(o, "spec.bgp.ipv6Address", "", out);
-}
-CELL(cell_node)
-{
-	put_or(o, "spec.node", "", out);
-}
-CELL(cell_networks)
-{
-	put_joined(o, "spec.ipNetworks", out);
-}
-CELL(cell_interface)
-{
-	put_or(o, "spec.interfaceName", "", out);
-}
-CELL(cell_profiles)
-{
-	put_joined(o, "spec.profiles", out);
-}
-CELL(cell_orchestrator)
-{
-	put_or(o, "spec.orchestrator", "", out);
+	put(is_empty(node) ? at(o, "spec.nodeSelector") : node, c->otherwise, out);
 }
 
-CELL(cell_peer_node)
+CELL(workload)
 {
-	const struct json *node = at(o, "spec.node");
+	const struct json *v = at(o, c->path);
 
-	if (node && node->len)
-		put_value(node, out);
-	else
-		put_or(o, "spec.nodeSelector", "(global)", out);
-}
-
-CELL(cell_workload)
-{
-	const struct json *workload = at(o, "spec.workload");
-
-	if (workload && workload->len)
-		put_value(workload, out);
-	else
-		put_or(o, "spec.pod", "", out);
+	put(is_empty(v) ? at(o, "spec.pod") : v, c->otherwise, out);
 }
 
 /* In parentheses when it is the cluster's. */
-CELL(cell_node_asn)
+CELL(node_asn)
 {
-	if (!at(o, "spec.bgp"))
-		return;
-	if (at(o, "spec.bgp.asNumber"))
-		put_or(o, "spec.bgp.asNumber", "", out);
-	else
+	const struct json *v = at(o, c->path);
+
+	if (v)
+		put(v, "", out);
+	else if (at(o, "spec.bgp"))
 		buf_printf(out, "(%s)", style->node_asn ? style->node_asn : "unknown");
 }
 
-CELL(cell_nats)
+CELL(nats)
 {
-	const struct json *nats = at(o, "spec.ipNATs");
+	const struct json *v = at(o, c->path);
 
-	for (size_t i = 0; nats && nats->type == JSON_ARRAY && i < nats->len; i++) {
+	for (size_t i = 0; v && v->type == JSON_ARRAY && i < v->len; i++) {
 		buf_str(out, i ? ",{" : "{");
-		put_or(nats->items[i], "internalIP", "", out);
+		put(at(v->items[i], "internalIP"), "", out);
 		buf_byte(out, ' ');
-		put_or(nats->items[i], "externalIP", "", out);
+		put(at(v->items[i], "externalIP"), "", out);
 		buf_byte(out, '}');
 	}
 }
@@ -279,85 +236,35 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-CELL(cell_labels)
+CELL(labels)
 {
-	const struct json *labels = at(o, "metadata.labels");
+	const struct json *v = at(o, c->path);
 	CLEANUP(free_p) char **sorted = NULL;
 
-	if (!labels || labels->type != JSON_OBJECT || labels->len == 0)
+	if (!v || v->type != JSON_OBJECT || v->len == 0)
 		return;
-	sorted = xcalloc(labels->len, sizeof(*sorted));
-	memcpy(sorted, labels->keys, labels->len * sizeof(*sorted));
-	qsort(sorted, labels->len, sizeof(*sorted), by_text);
-	for (size_t i = 0; i < labels->len; i++) {
+	sorted = xcalloc(v->len, sizeof(*sorted));
+	memcpy(sorted, v->keys, v->len * sizeof(*sorted));
+	qsort(sorted, v->len, sizeof(*sorted), by_text);
+	for (size_t i = 0; i < v->len; i++) {
 		buf_printf(out, "%s%s=", i ? "," : "", sorted[i]);
-		put_value(json_get(labels, sorted[i]), out);
+		put(json_get(v, sorted[i]), "", out);
 	}
 }
 
-/* ---- kinds */
-
-enum {
-	PS = 1,
-	WIDE = 2,
-	BOTH = PS | WIDE
-}; /* where a column shows without being asked for; 0: nowhere */
-
-struct column {
-	const char *heading; /* ends the list when NULL */
-	unsigned shows;
-	cell_fn *cell;
-};
-
-struct kind_table {
-	model_kind kind;
-	struct column columns[12];
-};
-
-/* clang-format off */
-#define POLICY_COLUMNS { "NAME", BOTH, cell_name }, { "TIER", BOTH, cell_tier }, \
-	{ "ORDER", WIDE, cell_order }, { "SELECTOR", WIDE, cell_selector }
-#define NAMESPACED { "NAMESPACE", 0, cell_namespace }
-
-static const struct kind_table kind_tables[] = {
-	{ V3__KIND__KIND_BGP_CONFIGURATION, { { "NAME", BOTH, cell_name }, { "LOGSEVERITY", BOTH, cell_log_severity },
-		{ "MESHENABLED", BOTH, cell_mesh }, { "ASNUMBER", BOTH, cell_bgp_asn } } },
-	{ V3__KIND__KIND_BGP_PEER, { { "NAME", BOTH, cell_name }, { "PEERIP", BOTH, cell_peer_ip },
-		{ "NODE", BOTH, cell_peer_node }, { "ASN", BOTH, cell_peer_asn } } },
-	{ V3__KIND__KIND_CLUSTER_INFORMATION, { { "NAME", BOTH, cell_name }, { "CLUSTERGUID", BOTH, cell_guid },
-		{ "CLUSTERTYPE", BOTH, cell_cluster_type }, { "CALICOVERSION", BOTH, cell_calico_version },
-		{ "DATASTOREREADY", BOTH, cell_ready } } },
-	{ V3__KIND__KIND_GLOBAL_NETWORK_POLICY, { POLICY_COLUMNS } },
-	{ V3__KIND__KIND_GLOBAL_NETWORK_SET, { { "NAME", BOTH, cell_name }, { "NETS", WIDE, cell_nets } } },
-	{ V3__KIND__KIND_IP_POOL, { { "NAME", BOTH, cell_name }, { "CIDR", BOTH, cell_cidr }, { "NAT", WIDE, cell_nat },
-		{ "IPIPMODE", WIDE, cell_ipip }, { "VXLANMODE", WIDE, cell_vxlan }, { "DISABLED", WIDE, cell_disabled },
-		{ "DISABLEBGPEXPORT", WIDE, cell_no_export }, { "SELECTOR", BOTH, cell_pool_selector },
-		{ "ASSIGNMENTMODE", WIDE, cell_assignment } } },
-	{ V3__KIND__KIND_NETWORK_POLICY, { POLICY_COLUMNS, NAMESPACED } },
-	{ V3__KIND__KIND_NETWORK_SET, { { "NAME", BOTH, cell_name }, { "NETS", WIDE, cell_nets }, NAMESPACED } },
-	{ V3__KIND__KIND_NODE, { { "NAME", BOTH, cell_name }, { "ASN", WIDE, cell_node_asn }, { "IPV4", WIDE, cell_ipv4 },
-		{ "IPV6", WIDE, cell_ipv6 } } },
-	{ V3__KIND__KIND_PROFILE, { { "NAME", BOTH, cell_name }, { "LABELS", WIDE, cell_labels } } },
-	{ V3__KIND__KIND_TIER, { { "NAME", BOTH, cell_name }, { "ORDER", BOTH, cell_order } } },
-	{ V3__KIND__KIND_WORKLOAD_ENDPOINT, { { "NAME", WIDE, cell_name }, { "WORKLOAD", BOTH, cell_workload },
-		{ "NODE", BOTH, cell_node }, { "NETWORKS", BOTH, cell_networks }, { "INTERFACE", BOTH, cell_interface },
-		{ "PROFILES", WIDE, cell_profiles }, { "NATS", WIDE, cell_nats }, { "ORCHESTRATOR", 0, cell_orchestrator },
-		NAMESPACED } },
-};
-/* clang-format on */
+/* ---- choosing columns */
 
 static const struct column *columns_of(const struct kind_info *kind)
 {
 	/* a kind without a row shows its names */
-	static const struct column plain[] = { { "NAME", BOTH, cell_name }, { NULL, 0, NULL } };
-	static const struct column plain_namespaced[] = { { "NAME", BOTH, cell_name },
-		                                          NAMESPACED,
-		                                          { NULL, 0, NULL } };
+	static const struct column plain[] = { NAME(BOTH),
+		                               NAMESPACE,
+		                               { NULL, 0, NULL, NULL, NULL } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kind_tables); i++)
 		if (kind_tables[i].kind == kind->kind)
 			return kind_tables[i].columns;
-	return kind->namespaced ? plain_namespaced : plain;
+	return plain;
 }
 
 #define COLUMNS_MAX 16
@@ -495,7 +402,7 @@ int table_write(const struct kind_info *kind, struct json *const *objects, size_
 			CLEANUP(buf_done) struct buf cell = { 0 };
 			size_t w;
 
-			columns[c]->cell(rows[r], style, &cell);
+			columns[c]->cell(rows[r], columns[c], style, &cell);
 			cells[r * nc + c] = printable(buf_cstr(&cell));
 			w = width_of(cells[r * nc + c]) + COLUMN_GAP;
 			if (w > width[c])

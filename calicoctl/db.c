@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "calicoctl/db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "calicoctl/kinds.h"
+#include "calicoctl/settings.h"
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/mem.h"
+#include "common/base/version.h"
+#include "common/ipc/sock.h"
+#include "proto/v3_node.pb-c.h"
+#include "proto/v3_policy.pb-c.h"
+
+#define FIRST_ANSWER_MS 2500
+#define ANSWER_MS 30000
+
+struct db {
+	uv_loop_t loop;
+	uv_timer_t deadline;
+	struct store *store;
+	char *where;   /* "typhad at '/run/calico/typhad/api.sock'" */
+	bool answered; /* once already */
+};
+
+/* A call under way. One that nobody waits for any longer is freed by its answer. */
+struct wait {
+	struct store_result *result;
+	bool abandoned;
+};
+
+static void on_done(void *arg, const struct store_result *r)
+{
+	struct wait *w = arg;
+
+	if (w->abandoned)
+		free(w);
+	else
+		w->result = store_result_copy(r);
+}
+
+static void on_deadline(uv_timer_t *t)
+{
+	*(bool *)t->data = true;
+}
+
+/* Runs the loop until w has its result. */
+static struct store_result *await(struct db *db, struct wait *w)
+{
+	struct store_result *result;
+	bool late = false;
+
+	db->deadline.data = &late;
+	uv_timer_start(&db->deadline, on_deadline, db->answered ? ANSWER_MS : FIRST_ANSWER_MS, 0);
+	while (!w->result && !late)
+		uv_run(&db->loop, UV_RUN_ONCE);
+	uv_timer_stop(&db->deadline);
+	result = w->result;
+	if (!result) {
+		CLEANUP(free_p) char *text = xasprintf("%s does not answer", db->where);
+		struct store_result none = { .status = STORE_UNAVAILABLE, .text = text };
+
+		w->abandoned = true;
+		return store_result_copy(&none);
+	}
+	db->answered = true;
+	free(w);
+	return result;
+}
+
+static struct wait *wait_new(void)
+{
+	return xcalloc(1, sizeof(struct wait));
+}
+
+struct store_result *db_get(struct db *db, model_kind kind, const char *ns, const char *name)
+{
+	struct wait *w = wait_new();
+
+	store_get(db->store, kind, ns, name, on_done, w);
+	return await(db, w);
+}
+
+struct store_result *db_list(struct db *db, model_kind kind, const char *ns, const char *prefix)
+{
+	struct wait *w = wait_new();
+
+	store_list(db->store, kind, ns, prefix, on_done, w);
+	return await(db, w);
+}
+
+struct store_result *db_create(struct db *db, const struct resource *r)
+{
+	struct wait *w = wait_new();
+
+	store_create(db->store, r, on_done, w);
+	return await(db, w);
+}
+
+struct store_result *db_update(struct db *db, const struct resource *r)
+{
+	struct wait *w = wait_new();
+
+	store_update(db->store, r, on_done, w);
+	return await(db, w);
+}
+
+struct store_result *db_remove(struct db *db, model_kind kind, const char *ns, const char *name,
+                               uint64_t revision)
+{
+	struct wait *w = wait_new();
+
+	store_remove(db->store, kind, ns, name, revision, on_done, w);
+	return await(db, w);
+}
+
+void result_p(struct store_result **r)
+{
+	store_result_free(*r);
+}
+
+void db_error(const struct store_result *r, model_kind kind, const char *ns, const char *name,
+              struct err *err)
+{
+	CLEANUP(free_p) char *id = kinds_identifier(kind, ns, name);
+
+	switch (r->status) {
+	case STORE_NOT_FOUND:
+		err_set(err, -ENOENT, "resource does not exist: %s with error: <nil>", id);
+		return;
+	case STORE_ALREADY_EXISTS:
+		err_set(err, -EEXIST, "resource already exists: %s with error: <nil>", id);
+		return;
+	case STORE_CONFLICT:
+		err_set(err, -EAGAIN, "update conflict: %s", id);
+		return;
+	case STORE_OK:
+	case STORE_INVALID:
+	case STORE_UNAVAILABLE:
+		break;
+	}
+	err_set(err, r->status == STORE_UNAVAILABLE ? -EIO : -EINVAL, "%s", r->text ? r->text : "failed");
+}
+
+/* ---- open and close */
+
+static void on_walk(uv_handle_t *h, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(h))
+		uv_close(h, NULL);
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	store_free(db->store);
+	uv_walk(&db->loop, on_walk, NULL);
+	uv_run(&db->loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&db->loop);
+	free(db->where);
+	free(db);
+}
+
+/* The client connects in the background; whether anybody is there at all shows at once. */
+static int probe(const char *path, struct err *err)
+{
+	int fd = -1, rc = unix_connect(path, 1, &fd, err);
+
+	if (rc == 0)
+		close(fd);
+	if (rc == -EAGAIN) /* a full backlog: somebody is there */
+		rc = 0;
+	if (rc)
+		return err_wrap(err, rc, "typhad is not reachable");
+	return 0;
+}
+
+int db_open(const struct options *o, struct db **ret, struct err *err)
+{
+	struct settings settings;
+	struct db *db;
+	int rc = settings_read(o, &settings, err);
+
+	if (rc)
+		goto out;
+	if (!settings.embedded) {
+		rc = probe(settings.path, err);
+		if (rc)
+			goto out;
+	}
+	db = xcalloc(1, sizeof(*db));
+	if (uv_loop_init(&db->loop) != 0) {
+		free(db);
+		rc = err_set(err, -ENOMEM, "cannot make an event loop");
+		goto out;
+	}
+	uv_timer_init(&db->loop, &db->deadline);
+	if (settings.embedded) {
+		db->where = xasprintf("datastore '%s'", settings.path);
+		rc = store_embedded_open(&db->loop, settings.path, &db->store, err);
+	} else {
+		char host[256] = "";
+
+		(void)gethostname(host, sizeof(host) - 1);
+		db->where = xasprintf("typhad at '%s'", settings.path);
+		rc = store_typha_open(&db->loop, settings.path, "calicoctl", host, &db->store, err);
+	}
+	if (rc)
+		db_close(db);
+	else
+		*ret = db;
+out:
+	settings_done(&settings);
+	return rc;
+}
+
+/* ---- the versions of client and cluster */
+
+/* "v3.32.0-12-gabc": 3.32.0 */
+static void strip_version(const char *v, char *out, size_t size)
+{
+	snprintf(out, size, "%s", *v == 'v' ? v + 1 : v);
+	out[strcspn(out, "-")] = '\0';
+}
+
+static int check_versions(struct db *db, struct err *err)
+{
+	CLEANUP(result_p) struct store_result *r =
+		db_get(db, V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default");
+	const V3__ClusterInformation *info;
+	char client[64], cluster[64];
+
+	if (r->status == STORE_NOT_FOUND)
+		return 0;
+	if (r->status != STORE_OK) {
+		db_error(r, V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default", err);
+		return err->code;
+	}
+	info = (const V3__ClusterInformation *)r->items[0]->msg;
+	if (!info->spec || !info->spec->calicoversion || !*info->spec->calicoversion)
+		return 0;
+	strip_version(percale_version, client, sizeof(client));
+	strip_version(info->spec->calicoversion, cluster, sizeof(cluster));
+	if (strcmp(client, cluster) == 0)
+		return 0;
+	return err_set(err, -EPROTO,
+	               "version mismatch.\nClient Version:   %s\nCluster Version:  %s\n"
+	               "Use --allow-version-mismatch to override",
+	               percale_version, cluster);
+}
+
+struct db *db_begin(const struct options *o)
+{
+	struct db *db = NULL;
+	struct err err;
+
+	if (db_open(o, &db, &err) != 0) {
+		fprintf(stderr, "Failed to create Calico API client: %s\n", err.text);
+		return NULL;
+	}
+	if (!o->allow_mismatch && check_versions(db, &err) != 0) {
+		fprintf(stderr, "%s%s\n",
+		        err.code == -EPROTO ? "" : "Failed to create Calico API client: ", err.text);
+		db_close(db);
+		return NULL;
+	}
+	return db;
+}
+
+/* ---- what a cluster begins with */
+
+static void random_hex(char out[33])
+{
+	uint8_t bytes[16];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		abort(); /* 16 bytes always come whole */
+	bytes[6] = (bytes[6] & 0x0f) | 0x40; /* RFC 4122 section 4.4 */
+	bytes[8] = (bytes[8] & 0x3f) | 0x80;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+void kinds_stamp(V3__ObjectMeta *meta)
+{
+	char hex[33], uuid[37], now[RFC3339_MAX];
+
+	if (!meta->uid || !*meta->uid) {
+		random_hex(hex);
+		snprintf(uuid, sizeof(uuid), "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+		         hex + 16, hex + 20);
+		msg_set_str(&meta->uid, uuid);
+	}
+	if (!meta->creationtimestamp || !*meta->creationtimestamp) {
+		rfc3339_sec(now, wall_unix_ns() / 1000000000u);
+		msg_set_str(&meta->creationtimestamp, now);
+	}
+}
+
+static struct resource *new_named(model_kind kind, const char *name)
+{
+	ProtobufCMessage *msg = msg_new(kind_info(kind)->message);
+	V3__ObjectMeta *meta = model_meta(msg, true);
+
+	msg_set_str(&meta->name, name);
+	kinds_stamp(meta);
+	return resource_new(kind, NULL, name, 0, msg);
+}
+
+/* Somebody else may be doing the same: what exists is fine. */
+static int create_missing(struct db *db, struct resource *r /* taken */, struct err *err)
+{
+	struct store_result *done = db_create(db, r);
+	int rc = 0;
+
+	if (done->status != STORE_OK && done->status != STORE_ALREADY_EXISTS) {
+		db_error(done, r->kind, NULL, r->name, err);
+		rc = err->code;
+	}
+	store_result_free(done);
+	resource_free(r);
+	return rc;
+}
+
+static int ensure_cluster(struct db *db, struct err *err)
+{
+	const model_kind kind = V3__KIND__KIND_CLUSTER_INFORMATION;
+	CLEANUP(result_p) struct store_result *r = db_get(db, kind, NULL, "default");
+	CLEANUP(result_p) struct store_result *updated = NULL;
+	V3__ClusterInformation *info;
+	struct resource *created;
+	char guid[33];
+
+	if (r->status != STORE_OK && r->status != STORE_NOT_FOUND) {
+		db_error(r, kind, NULL, "default", err);
+		return err->code;
+	}
+	random_hex(guid);
+	created = r->status == STORE_OK ? resource_copy(r->items[0]) : new_named(kind, "default");
+	info = (V3__ClusterInformation *)created->msg;
+	if (!info->spec)
+		info->spec = (V3__ClusterInformationSpec *)msg_new(
+			&v3__cluster_information_spec__descriptor);
+	if (r->status == STORE_OK && info->spec->clusterguid && *info->spec->clusterguid &&
+	    info->spec->has_datastoreready) {
+		resource_free(created);
+		return 0;
+	}
+	if (!info->spec->clusterguid || !*info->spec->clusterguid)
+		msg_set_str(&info->spec->clusterguid, guid);
+	if (!info->spec->has_datastoreready) {
+		info->spec->has_datastoreready = 1;
+		info->spec->datastoreready = 1;
+	}
+	if (r->status == STORE_NOT_FOUND)
+		return create_missing(db, created, err);
+	updated = db_update(db, created);
+	resource_free(created);
+	if (updated->status != STORE_OK && updated->status != STORE_CONFLICT) {
+		db_error(updated, kind, NULL, "default", err);
+		return err->code;
+	}
+	return 0;
+}
+
+int db_ensure_initialized(struct db *db, struct err *err)
+{
+	static const struct {
+		const char *name, *action;
+		double order;
+	} tiers[] = {
+		{ "kube-admin", "Pass", 1000 },
+		{ "default", "Deny", 1000000 },
+		{ "kube-baseline", "Pass", 10000000 },
+	};
+	const model_kind kind = V3__KIND__KIND_TIER;
+	CLEANUP(result_p) struct store_result *have = NULL;
+	int rc = ensure_cluster(db, err);
+
+	if (rc)
+		return rc;
+	have = db_list(db, kind, NULL, NULL);
+	if (have->status != STORE_OK) {
+		db_error(have, kind, NULL, "", err);
+		return err->code;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(tiers) && rc == 0; i++) {
+		struct resource *r;
+		V3__Tier *tier;
+		size_t k = 0;
+
+		while (k < have->n && strcmp(have->items[k]->name, tiers[i].name) != 0)
+			k++;
+		if (k < have->n)
+			continue;
+		r = new_named(kind, tiers[i].name);
+		tier = (V3__Tier *)r->msg;
+		tier->spec = (V3__TierSpec *)msg_new(&v3__tier_spec__descriptor);
+		tier->spec->has_order = 1;
+		tier->spec->order = tiers[i].order;
+		msg_set_str(&tier->spec->defaultaction, tiers[i].action);
+		rc = create_missing(db, r, err);
+	}
+	return rc;
+}

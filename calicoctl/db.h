@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * db: the datastore for a program that does one thing at a time: each call runs the loop until it is
+ * answered, or a deadline has passed.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "calicoctl/calicoctl.h"
+#include "common/store/store.h"
+
+struct err;
+struct db;
+
+/*
+ * Opens what flags, configuration file and environment say: typhad's socket, or an embedded file.
+ * typhad is asked at once: when it is not there, or does not answer within 2.5 s, *err says so.
+ */
+int db_open(const struct options *o, struct db **ret, struct err *err);
+void db_close(struct db *db); /* NULL is fine */
+
+/* Results are the caller's, freed with store_result_free(), or by CLEANUP(result_p). */
+struct store_result *db_get(struct db *db, model_kind kind, const char *ns, const char *name);
+struct store_result *db_list(struct db *db, model_kind kind, const char *ns, const char *prefix);
+struct store_result *db_create(struct db *db, const struct resource *r);
+struct store_result *db_update(struct db *db, const struct resource *r); /* revision: compare-and-swap */
+struct store_result *db_remove(struct db *db, model_kind kind, const char *ns, const char *name,
+                               uint64_t revision);
+void result_p(struct store_result **r);
+
+/* "resource does not exist: IPPool(pool1) with error: <nil>", and so on, as upstream words a failure. */
+void db_error(const struct store_result *r, model_kind kind, const char *ns, const char *name,
+              struct err *err);
+
+/* What every command that needs the datastore begins with: opens it and compares versions. Says what is wrong on standard error. */
+struct db *db_begin(const struct options *o);
+
+/* Creates the objects that a cluster has from its first day: ClusterInformation and the three tiers. */
+int db_ensure_initialized(struct db *db, struct err *err);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kinds: what single kinds ask for beyond their own fields: which writes are not allowed, what must
+ * exist, what must not overlap, and what goes with an object when it is deleted.
+ */
+#pragma once
+
+#include "calicoctl/db.h"
+
+struct err;
+
+#define DEFAULT_NAMESPACE "default"
+#define STATIC_PROFILE "projectcalico-default-allow"
+
+/* "IPPool(pool1)", "NetworkPolicy(ns1/web)". The caller's. */
+char *kinds_identifier(model_kind kind, const char *ns, const char *name);
+
+/* uid and creationTimestamp, where they are missing. */
+void kinds_stamp(V3__ObjectMeta *meta);
+
+/* -EOPNOTSUPP with "operation Create is not supported on ...": verb is Create, Update or Delete. */
+int kinds_allowed(model_kind kind, const char *ns, const char *name, const char *verb, struct err *err);
+
+/*
+ * Checks against other objects. r is about to be created (old NULL) or to replace old. -EINVAL: the object is wrong.
+ */
+int kinds_check(struct db *db, const struct resource *r, const struct resource *old, struct err *err);
+
+/* Deletes an object and what belongs to it. revision 0: whatever is there. */
+int kinds_remove(struct db *db, model_kind kind, const char *ns, const char *name, uint64_t revision,
+                 struct err *err);
+
+/* The profile that every cluster has and no datastore holds. */
+struct resource *kinds_static_profile(void);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * settings: which datastore, and where.
+ *
+ * Flags come first. A configuration file, when there is one, is used alone; the environment counts when there is none.
+ */
+#pragma once
+
+#include "calicoctl/calicoctl.h"
+
+struct err;
+
+#define CONFIG_DEFAULT "/etc/calico/calicoctl.cfg"
+
+struct settings {
+	bool embedded;
+	char *path; /* the database file, or typhad's socket */
+};
+
+int settings_read(const struct options *o, struct settings *ret, struct err *err);
+
+/* The same of a configuration file's text; *ret is filled with what it says, the path may stay NULL. */
+int settings_parse(const char *name, const char *text, size_t len, struct settings *ret, struct err *err);
+void settings_done(struct settings *s);
