@@ -180,6 +180,19 @@ void iptables_remove_chain(struct iptables *t, enum table_id table, const char *
 	chain_forget_if_unused(tab, w);
 }
 
+void iptables_prune(struct iptables *t, enum table_id table, const char *prefix)
+{
+	struct table *tab = &t->tables[table];
+
+	hmap_for_each(w, &tab->chains, struct wanted_chain, node) {
+		if (w->refs || strncmp(w->name, prefix, strlen(prefix)) != 0)
+			continue;
+		hmap_remove(&tab->chains, &w->node);
+		chain_free(w->chain);
+		free(w);
+	}
+}
+
 void iptables_set_hook(struct iptables *t, enum table_id table, const char *kernel_chain,
 		       struct chain *inserts, struct chain *appends)
 {

@@ -33,6 +33,8 @@ void iptables_free(struct iptables *t); /* the kernel keeps everything */
 /* Takes c, hashes it, replaces the chain of that name. */
 void iptables_set_chain(struct iptables *t, enum table_id table, struct chain *c);
 void iptables_remove_chain(struct iptables *t, enum table_id table, const char *name);
+/* Forgets chains whose names begin so and to which nothing leads any more (they left the kernel, or are about to). */
+void iptables_prune(struct iptables *t, enum table_id table, const char *prefix);
 /* As render_sink's set_hook. */
 void iptables_set_hook(struct iptables *t, enum table_id table, const char *kernel_chain,
 		       struct chain *inserts, struct chain *appends);

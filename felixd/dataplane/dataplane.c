@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Life, and the order in which things reach the kernel:
+ *
+ *     sets grow -> routes of those who left go, their connections are forgotten -> chains, and the dispatch to them, table by
+ *     table -> per endpoint: sysctls, neighbours, routes -> sets nobody uses go
+ *
+ * so that a packet never passes because something was not there yet. A step that fails stops those behind it which depend on
+ * it; routes that are already wanted are kept repaired whatever else fails. Nothing is written before calc has told everything.
+ */
+#include "felixd/dataplane/dataplane.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "felixd/dataplane/conntrack.h"
+#include "felixd/dataplane/dataplane_i.h"
+#include "felixd/dataplane/names.h"
+#include "felixd/dataplane/sysctl.h"
+
+#define ROUTE_PRIORITY 1024
+#define SET_BUDGET 16384       /* members per turn of the loop */
+#define LOCK_RETRY_MS 50       /* upstream's IptablesLockProbeIntervalMillis */
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 10000
+#define POST_CHECK_MIN_MS 5000 /* after a write the table is looked at again, ever more rarely: others may have overwritten it */
+#define POST_CHECK_MAX_MS 3600000
+
+/* ---- time */
+
+static void deadline_in(struct deadline *d, int64_t ms)
+{
+	d->at = mono_after(mono_now(), ms);
+	d->set = true;
+}
+
+static bool deadline_passed(const struct deadline *d)
+{
+	return d->set && mono_since_ms(d->at) >= 0;
+}
+
+static void deadline_earlier(int64_t *ms, const struct deadline *d)
+{
+	int64_t left;
+
+	if (!d->set)
+		return;
+	left = -mono_since_ms(d->at);
+	if (left < 0)
+		left = 0;
+	if (*ms < 0 || left < *ms)
+		*ms = left;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct dataplane *dp = timer->data;
+	struct err err;
+
+	(void)dataplane_apply(dp, &err); /* logs its failures */
+}
+
+void dataplane_soon(struct dataplane *dp)
+{
+	if (dp->timer.data && !uv_is_closing((uv_handle_t *)&dp->timer))
+		(void)uv_timer_start(&dp->timer, on_timer, 0, 0);
+}
+
+static void sleep_until_next(struct dataplane *dp, int64_t sweep_ms)
+{
+	int64_t ms = sweep_ms;
+
+	deadline_earlier(&ms, &dp->retry);
+	deadline_earlier(&ms, &dp->next_iptables);
+	deadline_earlier(&ms, &dp->next_ipsets);
+	deadline_earlier(&ms, &dp->next_routes);
+	deadline_earlier(&ms, &dp->post_check);
+	if (ms >= 0)
+		(void)uv_timer_start(&dp->timer, on_timer, (uint64_t)ms, 0);
+	else
+		(void)uv_timer_stop(&dp->timer);
+}
+
+static void refresh_in(struct deadline *d, unsigned ms)
+{
+	if (ms)
+		deadline_in(d, ms);
+}
+
+/* What is due to be read back. */
+static void doubt_what_is_due(struct dataplane *dp, bool *ret_routes)
+{
+	if (deadline_passed(&dp->next_iptables)) {
+		iptables_doubt(dp->tables);
+		refresh_in(&dp->next_iptables, dp->config.refresh_iptables_ms);
+	}
+	if (deadline_passed(&dp->post_check)) {
+		iptables_doubt(dp->tables);
+		dp->post_check.set = false;
+		if (dp->post_check_ms < POST_CHECK_MAX_MS / 2) {
+			dp->post_check_ms *= 2;
+			deadline_in(&dp->post_check, dp->post_check_ms);
+		}
+	}
+	if (deadline_passed(&dp->next_ipsets)) {
+		ipset_doubt(dp->sets);
+		refresh_in(&dp->next_ipsets, dp->config.refresh_ipsets_ms);
+	}
+	*ret_routes = !dp->read || dp->read_again;
+	if (deadline_passed(&dp->next_routes)) {
+		*ret_routes = true;
+		refresh_in(&dp->next_routes, dp->config.refresh_routes_ms);
+	}
+}
+
+static void after_write(struct dataplane *dp)
+{
+	uint64_t writes = iptables_stats(dp->tables).writes;
+
+	if (writes == dp->seen_writes)
+		return;
+	dp->seen_writes = writes;
+	dp->post_check_ms = POST_CHECK_MIN_MS;
+	if (dp->config.refresh_iptables_ms) /* 0: never read back */
+		deadline_in(&dp->post_check, dp->post_check_ms);
+}
+
+/* ---- failures */
+
+struct outcome {
+	int code; /* the first failure */
+	bool more;
+	struct err *err;
+};
+
+static bool failed(struct dataplane *dp, struct outcome *o, int rc, const struct err *why)
+{
+	static struct log_limit limit = LOG_LIMIT_INIT(5, 10000);
+	unsigned held;
+
+	if (rc >= 0)
+		return false;
+	dp->failures++;
+	if (log_limit_pass(&limit, &held))
+		log_warn("the kernel refused: it is tried again", "why=%s held_back=%u",
+			 LOG_VIS(why->text), held);
+	if (o->code == 0) {
+		o->code = rc;
+		if (o->err)
+			*o->err = *why;
+	}
+	return true;
+}
+
+/* ---- steps */
+
+static void note_gone(void *arg, const struct ip_addr *addr)
+{
+	struct dataplane *dp = arg;
+
+	if ((dp->n_gone & (dp->n_gone - 1)) == 0)
+		dp->gone = xrealloc(dp->gone,
+				    (dp->n_gone ? 2 * dp->n_gone : 1) * sizeof(*dp->gone));
+	dp->gone[dp->n_gone++] = *addr;
+}
+
+static int read_kernel(struct dataplane *dp, struct err *err)
+{
+	bool everything = !dp->read || dp->read_again;
+	int rc = everything ? links_read(dp->links, dp->rt, events_link_changed, dp, err) : 0;
+
+	if (rc == 0)
+		rc = routes_read(dp->routes, everything, err);
+	if (rc == 0 && dp->neighs_read)
+		rc = neighs_doubt(dp->neighs, err);
+	if (rc < 0)
+		return rc;
+	dp->read = true;
+	dp->read_again = false;
+	return 0;
+}
+
+static void tell(struct dataplane *dp, struct endpoint *ep, int code, const char *text)
+{
+	ep->told = code == 0;
+	if (dp->fn)
+		dp->fn(dp->fn_arg, ep->ns, ep->name, ep->revision, code, text);
+}
+
+/* Chains are committed: what they guard may be reached. */
+static void endpoint_guarded(struct dataplane *dp, struct endpoint *ep)
+{
+	static const struct mac_addr none;
+	char name[CHAIN_NAME_MAX];
+	struct err why;
+
+	for (unsigned to = 0; to < 2; to++) {
+		name_endpoint_chain(name, to, ep->interface);
+		if (iptables_chain_failed(dp->tables, TABLE_FILTER, name, &why)) {
+			tell(dp, ep, why.code, why.text);
+			return;
+		}
+	}
+	for (size_t i = 0; i < ep->e->n_addrs; i++) {
+		const struct ip_prefix *a = &ep->e->addrs[i];
+
+		if (a->addr.family != dp->render.family)
+			continue;
+		if (a->addr.family == AF_INET && memcmp(&ep->e->mac, &none, sizeof(none)) != 0)
+			neigh_want(dp->neighs, &a->addr, ep->interface, &ep->e->mac);
+		route_want(dp->routes, a, ep->interface);
+	}
+	ep->wished = true;
+	ep->stage = STAGE_HOST;
+}
+
+static int endpoint_sysctls(struct dataplane *dp, struct endpoint *ep, struct err *err)
+{
+	bool up;
+	int ifindex = link_index(dp->links, ep->interface, &up), rc;
+
+	if (!up || ep->configured == ifindex)
+		return 0;
+	rc = sysctl_workload(ep->interface, dp->rp_filter, dp->config.ipv6, err);
+	if (rc == -ENOENT) /* gone in between: a link event is on its way */
+		return 0;
+	if (rc == 0)
+		ep->configured = ifindex;
+	return rc;
+}
+
+/* Everything of the endpoint in the kernel? */
+static bool endpoint_settled(struct dataplane *dp, const struct endpoint *ep)
+{
+	static const struct mac_addr none;
+	int ifindex = link_index(dp->links, ep->interface, NULL);
+
+	if (!ifindex || ep->configured != ifindex)
+		return false;
+	for (size_t i = 0; i < ep->e->n_addrs; i++) {
+		const struct ip_prefix *a = &ep->e->addrs[i];
+
+		if (a->addr.family != dp->render.family ||
+		    route_has_other_owner(dp->routes, a, ep->interface))
+			continue;
+		if (!route_in_kernel(dp->routes, a, ep->interface))
+			return false;
+		if (a->addr.family == AF_INET && memcmp(&ep->e->mac, &none, sizeof(none)) != 0 &&
+		    !neigh_in_kernel(dp->neighs, &a->addr, ep->interface))
+			return false;
+	}
+	return true;
+}
+
+static void settle(struct dataplane *dp, struct outcome *o, bool chains_ok)
+{
+	hmap_for_each(ep, &dp->endpoints, struct endpoint, by_id) {
+		if (ep->stage == STAGE_HOST && endpoint_settled(dp, ep))
+			ep->stage = STAGE_DONE;
+		if (ep->stage == STAGE_DONE && !ep->told)
+			tell(dp, ep, 0, "");
+		else if (ep->stage == STAGE_SHADOWED && !ep->told)
+			tell(dp, ep, -EADDRINUSE, "another endpoint has the interface");
+		if (ep->stage == STAGE_CHAINS || ep->stage == STAGE_HOST)
+			o->more = true;
+	}
+	while (chains_ok && dp->removed) {
+		struct removed *r = dp->removed;
+
+		dp->removed = r->next;
+		if (dp->fn)
+			dp->fn(dp->fn_arg, r->ns, r->name, r->revision, 0, "");
+		free(r->ns);
+		free(r->name);
+		free(r);
+	}
+}
+
+static void forget_connections(struct dataplane *dp, struct outcome *o)
+{
+	struct err why;
+	int rc;
+
+	if (dp->n_gone == 0)
+		return;
+	rc = conntrack_flush(dp->nf, dp->gone, dp->n_gone, &why);
+	if (failed(dp, o, rc, &why))
+		return; /* they are kept for the next attempt */
+	if (rc > 0)
+		log_debug("connections forgotten", "addresses=%zu connections=%d", dp->n_gone, rc);
+	free(dp->gone);
+	dp->gone = NULL;
+	dp->n_gone = 0;
+}
+
+/* Sets and chains. true: the kernel has all of them. */
+static bool apply_policy(struct dataplane *dp, struct outcome *o)
+{
+	struct err why;
+	int rc;
+
+	if (dp->host_addrs_dirty)
+		(void)failed(dp, o, events_read_host_addrs(dp, &why), &why);
+	if (dp->pools_dirty)
+		wishes_render_pools(dp);
+	if (dp->dispatch_dirty)
+		wishes_render_dispatch(dp);
+	if (ipset_pending(dp->sets)) {
+		rc = ipset_apply(dp->sets, SET_BUDGET, &why);
+		if (failed(dp, o, rc, &why))
+			return false;
+		if (rc > 0) {
+			o->more = true;
+			deadline_in(&dp->retry, 0);
+			return false;
+		}
+	}
+	rc = iptables_apply(dp->tables, &why);
+	after_write(dp);
+	if (rc == -EBUSY || rc == -EAGAIN) {
+		o->more = true;
+		deadline_in(&dp->retry, LOCK_RETRY_MS);
+		return false;
+	}
+	if (failed(dp, o, rc, &why))
+		return false;
+	iptables_prune(dp->tables, TABLE_FILTER, "cali-gi-");
+	iptables_prune(dp->tables, TABLE_FILTER, "cali-go-");
+	iptables_prune(dp->tables, TABLE_FILTER, "cali-from-wl-dispatch-");
+	iptables_prune(dp->tables, TABLE_FILTER, "cali-to-wl-dispatch-");
+	return true;
+}
+
+static void apply_endpoints(struct dataplane *dp, struct outcome *o, bool chains_ok)
+{
+	struct err why;
+
+	hmap_for_each(ep, &dp->endpoints, struct endpoint, by_id) {
+		if (ep->stage == STAGE_CHAINS && chains_ok)
+			endpoint_guarded(dp, ep);
+		if (ep->stage == STAGE_HOST && failed(dp, o, endpoint_sysctls(dp, ep, &why), &why))
+			tell(dp, ep, why.code, why.text);
+	}
+	if (chains_ok && !dp->neighs_read) {
+		/* What an earlier run left is as good as new. */
+		(void)failed(dp, o, neighs_doubt(dp->neighs, &why), &why);
+		dp->neighs_read = true;
+	}
+	(void)failed(dp, o, neighs_apply(dp->neighs, &why), &why);
+	(void)failed(dp, o, routes_add(dp->routes, &why), &why);
+}
+
+int dataplane_apply(struct dataplane *dp, struct err *err)
+{
+	struct outcome o = { .err = err };
+	int64_t sweep_ms = -1;
+	bool read_routes, chains_ok;
+	struct err why;
+	int rc;
+
+	if (!dp->in_sync)
+		return 0;
+	dp->retry.set = false;
+	doubt_what_is_due(dp, &read_routes);
+	if (read_routes)
+		(void)failed(dp, &o, read_kernel(dp, &why), &why);
+	if (dp->read) {
+		why.code = 0;
+		sweep_ms = routes_sweep(dp->routes, note_gone, dp, &why);
+		(void)failed(dp, &o, why.code, &why);
+		(void)failed(dp, &o, routes_remove(dp->routes, note_gone, dp, &why), &why);
+		forget_connections(dp, &o);
+	}
+	chains_ok = dp->read && apply_policy(dp, &o);
+	if (dp->read)
+		apply_endpoints(dp, &o, chains_ok);
+	if (chains_ok) {
+		rc = ipset_destroy_unwanted(dp->sets, &why);
+		if (!failed(dp, &o, rc, &why) && rc > 0) {
+			o.more = true;
+			deadline_in(&dp->retry, 0);
+		}
+	}
+	settle(dp, &o, chains_ok && !routes_dirty(dp->routes));
+	if (o.code < 0) {
+		dp->backoff_ms = dp->backoff_ms ? dp->backoff_ms * 2 : BACKOFF_MIN_MS;
+		if (dp->backoff_ms > BACKOFF_MAX_MS)
+			dp->backoff_ms = BACKOFF_MAX_MS;
+		deadline_in(&dp->retry, dp->backoff_ms);
+	} else if (chains_ok) {
+		if (dp->failing)
+			log_info("the kernel is in step again", "failures=%llu",
+				 (unsigned long long)dp->failures);
+		dp->backoff_ms = 0;
+	}
+	dp->failing = o.code < 0;
+	sleep_until_next(dp, sweep_ms);
+	return o.code < 0 ? o.code : o.more;
+}
+
+/* ---- life */
+
+static void sink_chain(void *arg, enum table_id table, struct chain *c)
+{
+	iptables_set_chain(arg, table, c);
+}
+
+static void sink_hook(void *arg, enum table_id table, const char *kernel_chain,
+		      struct chain *inserts, struct chain *appends)
+{
+	iptables_set_hook(arg, table, kernel_chain, inserts, appends);
+}
+
+static int open_managers(struct dataplane *dp, struct err *err)
+{
+	const char *mode = dp->config.chain_insert_mode;
+	struct route_config rc = { .family = AF_INET,
+				   .protocol = dp->config.device_route_protocol ?
+						       dp->config.device_route_protocol :
+						       3,
+				   .priority = ROUTE_PRIORITY };
+	int r;
+
+	if (mode && *mode && strcasecmp(mode, "insert") != 0 && strcasecmp(mode, "append") != 0)
+		return err_set(err, -EINVAL, "ChainInsertMode: '%s' is neither insert nor append",
+			       mode);
+	r = render_config_init(&dp->render, &dp->config, AF_INET, err);
+	if (r < 0)
+		return r;
+	rc.prefixes = dp->render.prefixes;
+	rc.n_prefixes = dp->render.n_prefixes;
+	r = nl_conn_open(NETLINK_ROUTE, -1, &dp->rt, err);
+	if (r == 0)
+		r = nl_conn_open(NETLINK_NETFILTER, -1, &dp->nf, err);
+	if (r == 0)
+		r = ipsets_new(AF_INET, &dp->sets, err);
+	if (r < 0)
+		return r;
+	dp->links = links_new();
+	dp->tables = iptables_new(AF_INET, mode && strcasecmp(mode, "append") == 0);
+	dp->routes = routes_new(&rc, dp->rt, dp->links);
+	dp->neighs = neighs_new(dp->rt, dp->links);
+	dp->sink = (struct render_sink){ sink_chain, sink_hook, dp->tables };
+	return 0;
+}
+
+int dataplane_new(uv_loop_t *loop, const struct dataplane_config *config, dataplane_endpoint_fn *fn,
+		  void *arg, struct dataplane **ret, struct err *err)
+{
+	struct dataplane *dp = xcalloc(1, sizeof(*dp));
+	struct err why;
+	int rc;
+
+	dp->config = *config;
+	dp->fn = fn;
+	dp->fn_arg = arg;
+	(void)uv_timer_init(loop, &dp->timer);
+	dp->timer.data = dp;
+	dp->open_handles = 1;
+	rc = open_managers(dp, err);
+	if (rc == 0)
+		rc = events_open(dp, loop, err); /* before the first reading, so that nothing falls between */
+	if (rc == 0)
+		rc = links_read(dp->links, dp->rt, events_link_changed, dp, err);
+	if (rc < 0) {
+		dataplane_free(dp);
+		return rc;
+	}
+	sysctl_default_rp_filter(dp->rp_filter);
+	if (sysctl_host(config->ipv6, &why) < 0)
+		log_warn("the host does not forward", "why=%s", LOG_VIS(why.text));
+	render_static(&dp->render, &dp->sink);
+	ipset_want(dp->sets, "dscp-src-net", IPSET_NET, NULL, 0);
+	ipset_want(dp->sets, "this-host", IPSET_IP, NULL, 0);
+	dp->pools_dirty = dp->dispatch_dirty = dp->host_addrs_dirty = true;
+	refresh_in(&dp->next_iptables, config->refresh_iptables_ms);
+	refresh_in(&dp->next_ipsets, config->refresh_ipsets_ms);
+	refresh_in(&dp->next_routes, config->refresh_routes_ms);
+	*ret = dp;
+	return 0;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+	struct dataplane *dp = h->data;
+
+	if (--dp->open_handles > 0)
+		return;
+	nl_monitor_close(dp->monitor); /* not before its poll handle is closed */
+	free(dp);
+}
+
+void dataplane_free(struct dataplane *dp)
+{
+	if (!dp)
+		return;
+	hmap_for_each(ep, &dp->endpoints, struct endpoint, by_id) {
+		endpoint_copy_free(ep->e);
+		free(ep->ns);
+		free(ep->name);
+		free(ep);
+	}
+	hmap_for_each(p, &dp->pools, struct pool, node)
+		free(p);
+	while (dp->removed) {
+		struct removed *r = dp->removed;
+
+		dp->removed = r->next;
+		free(r->ns);
+		free(r->name);
+		free(r);
+	}
+	hmap_done(&dp->endpoints);
+	hmap_done(&dp->interfaces);
+	hmap_done(&dp->pools);
+	free(dp->gone);
+	routes_free(dp->routes);
+	neighs_free(dp->neighs);
+	iptables_free(dp->tables);
+	ipsets_free(dp->sets);
+	links_free(dp->links);
+	nl_conn_close(dp->rt);
+	nl_conn_close(dp->nf);
+	render_config_done(&dp->render);
+	if (dp->poll.data)
+		uv_close((uv_handle_t *)&dp->poll, on_closed);
+	uv_close((uv_handle_t *)&dp->timer, on_closed);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* dataplane_i: what the files of the dataplane's glue share: dataplane.c (life and apply), wishes.c (calc's messages), events.c (the kernel's), dump.c. */
+#pragma once
+
+#include <uv.h>
+
+#include "common/base/clock.h"
+#include "common/nl/nl.h"
+#include "felixd/dataplane/dataplane.h"
+#include "felixd/dataplane/endpoint.h"
+#include "felixd/dataplane/ipset.h"
+#include "felixd/dataplane/iptables.h"
+#include "felixd/dataplane/link.h"
+#include "felixd/dataplane/neigh.h"
+#include "felixd/dataplane/render.h"
+#include "felixd/dataplane/route.h"
+
+struct pool {
+	struct hmap_node node;
+	struct ip_prefix cidr;
+	bool masquerade;
+};
+
+/* An endpoint that was taken away: told when the kernel no longer has it. */
+struct removed {
+	struct removed *next;
+	char *ns, *name;
+	uint64_t revision;
+};
+
+struct deadline {
+	struct mono_ms at;
+	bool set;
+};
+
+struct dataplane {
+	struct dataplane_config config; /* texts borrowed from the caller's */
+	struct render_config render;
+	struct render_sink sink;
+	dataplane_endpoint_fn *fn;
+	void *fn_arg;
+
+	struct nl_conn *rt, *nf;        /* rtnetlink; netfilter, for conntrack */
+	struct nl_monitor *monitor;
+	struct links *links;
+	struct ipsets *sets;
+	struct iptables *tables;
+	struct routes *routes;
+	struct neighs *neighs;
+	char rp_filter[8];
+
+	struct hmap endpoints;          /* by namespace and name */
+	struct hmap interfaces;         /* endpoints, by interface; several where names clash */
+	struct hmap pools;
+	struct removed *removed;
+	struct ip_addr *gone;           /* addresses whose connections must be forgotten */
+	size_t n_gone;
+
+	bool in_sync;                   /* calc has told everything */
+	bool read;                      /* the kernel's routes have been read */
+	bool neighs_read;               /* ... and its neighbours, once there was something to look for */
+	bool dispatch_dirty, pools_dirty, host_addrs_dirty, set_removed;
+	bool read_again;                /* events were lost */
+	bool failing;                   /* the last apply failed somewhere */
+
+	struct deadline retry, next_iptables, next_ipsets, next_routes, post_check;
+	unsigned backoff_ms, post_check_ms;
+	uint64_t seen_writes;           /* of iptables, at the last look */
+	uint64_t failures;
+
+	uv_timer_t timer;
+	uv_poll_t poll;
+	unsigned open_handles;
+};
+
+/* wishes.c */
+void wishes_activate(struct dataplane *dp, const char *interface); /* chooses who has it, renders */
+void wishes_render_dispatch(struct dataplane *dp);
+void wishes_render_pools(struct dataplane *dp);
+struct endpoint *wishes_active(const struct dataplane *dp, const char *interface); /* NULL: nobody */
+
+/* events.c */
+int events_open(struct dataplane *dp, uv_loop_t *loop, struct err *err);
+int events_read_host_addrs(struct dataplane *dp, struct err *err);
+void events_link_changed(void *arg, const struct link_change *c);
+
+/* dataplane.c */
+void dataplane_soon(struct dataplane *dp); /* apply in the next turn of the loop */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the kernel tells: interfaces, routes, addresses. x_tables and ipset tell nothing: they are read back from time to time. */
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "felixd/dataplane/dataplane_i.h"
+
+#define EVENT_BUDGET 64 /* datagrams per turn of the loop */
+
+static bool is_workload(const struct dataplane *dp, const char *name)
+{
+	for (size_t i = 0; i < dp->render.n_prefixes; i++) {
+		const char *p = dp->render.prefixes[i];
+
+		if (strncmp(name, p, strlen(p) - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+void events_link_changed(void *arg, const struct link_change *c)
+{
+	struct dataplane *dp = arg;
+	struct endpoint *ep;
+
+	if (!is_workload(dp, c->name)) {
+		dp->host_addrs_dirty = true;
+		return;
+	}
+	routes_link_changed(dp->routes, c);
+	neighs_link_changed(dp->neighs, c);
+	ep = wishes_active(dp, c->name);
+	if (ep) {
+		if (c->moved || !c->up)
+			ep->configured = 0;
+		if (ep->stage == STAGE_DONE)
+			ep->stage = STAGE_HOST;
+	}
+}
+
+static int on_event(const struct nlmsghdr *h, void *arg)
+{
+	struct dataplane *dp = arg;
+
+	switch (h->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		links_event(dp->links, h, events_link_changed, dp);
+		break;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		routes_event(dp->routes, h);
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		dp->host_addrs_dirty = true;
+		break;
+	}
+	return 0;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct dataplane *dp = poll->data;
+	int rc;
+
+	(void)status;
+	(void)events;
+	rc = nl_monitor_read(dp->monitor, EVENT_BUDGET, on_event, dp);
+	if (rc < 0) {
+		log_info("netlink events were lost: reading back", "code=%d", rc);
+		dp->read_again = true;
+	}
+	dataplane_soon(dp);
+}
+
+int events_open(struct dataplane *dp, uv_loop_t *loop, struct err *err)
+{
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_IFADDR, 0 };
+	int rc = nl_monitor_open(NETLINK_ROUTE, groups, &dp->monitor, err);
+
+	if (rc < 0)
+		return rc;
+	rc = uv_poll_init(loop, &dp->poll, nl_monitor_fd(dp->monitor));
+	if (rc < 0)
+		return err_set(err, rc, "watching netlink: %s", uv_strerror(rc));
+	dp->poll.data = dp;
+	dp->open_handles++;
+	rc = uv_poll_start(&dp->poll, UV_READABLE, on_readable);
+	if (rc < 0)
+		return err_set(err, rc, "watching netlink: %s", uv_strerror(rc));
+	return 0;
+}
+
+struct host_addrs {
+	struct dataplane *dp;
+	struct calc_member *addrs;
+	size_t n;
+};
+
+static int on_addr(const struct nlmsghdr *h, void *arg)
+{
+	struct host_addrs *a = arg;
+	struct rt_addr r;
+	const char *name;
+
+	if (!h) {
+		a->n = 0;
+		return 0;
+	}
+	if (rt_addr_parse(h, &r) < 0 || r.prefix.addr.family != a->dp->render.family)
+		return 0;
+	name = link_name(a->dp->links, r.ifindex);
+	/* kube-ipvs0 carries services' addresses: InterfaceExclude's default. */
+	if (!name || is_workload(a->dp, name) || strcmp(name, "kube-ipvs0") == 0)
+		return 0;
+	if ((a->n & (a->n - 1)) == 0)
+		a->addrs = xrealloc(a->addrs, (a->n ? 2 * a->n : 1) * sizeof(*a->addrs));
+	a->addrs[a->n++] = (struct calc_member){ .net = ip_prefix_host(&r.prefix.addr) };
+	return 0;
+}
+
+int events_read_host_addrs(struct dataplane *dp, struct err *err)
+{
+	struct host_addrs a = { .dp = dp };
+	int rc = nl_dump_all(dp->rt, rt_addr_dump(dp->render.family), on_addr, &a, err);
+
+	if (rc == 0) {
+		ipset_want(dp->sets, "this-host", IPSET_IP, a.addrs, a.n);
+		dp->host_addrs_dirty = false;
+	} else {
+		err_wrap(err, rc, "listing the host's addresses");
+	}
+	free(a.addrs);
+	return rc;
+}
