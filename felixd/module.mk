@@ -1,6 +1,17 @@
+# felixd: policy and route programmer
+felixd_calc_src := $(wildcard felixd/calc/*.c)
+felixd_libs     := -luv -lprotobuf-c -lyajl -lip4tc -lnl-3 -lnl-route-3 -lcap-ng -lm
+
+ifneq ($(wildcard felixd/dataplane/dataplane.c),)
+$(call program,felixd/felixd,felixd/main.c felixd/felixd.c felixd/api.c felixd/config.c $(felixd_calc_src) $(wildcard felixd/dataplane/*.c),$(felixd_libs))
+endif
+
+$(call unit_test,felixd_config,felixd/config.c,)
+$(call unit_test,felixd_calc,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
+$(call unit_test,felixd_calc_rules,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
+
 # The selector language is common's; its tests stand here beside the code that lives by it.
 $(call unit_test,model_selector,,)
 $(call fuzz_test,selector,,)
 
--include felixd/calc/module.mk
 include felixd/dataplane/module.mk

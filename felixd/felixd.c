@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "felixd/felixd.h"
+
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/err.h"
+#include "common/base/mem.h"
+
+/* ---- the datastore's side */
+
+static void on_update(void *arg, const struct resource *r)
+{
+	struct felixd *f = arg;
+	struct err err = { 0 };
+	unsigned more;
+
+	f->updates++;
+	if (calc_update(f->calc, r, &err) == 0)
+		return;
+	f->invalid++;
+	if (log_limit_pass(&f->log_invalid, &more))
+		log_warn("an object makes no sense and counts as absent", "kind=%s ns=%s name=%s why=\"%s\" suppressed=%u",
+			 kind_info(r->kind) ? kind_info(r->kind)->name : "?", LOG_VIS(r->ns ? r->ns : ""),
+			 LOG_VIS(r->name), LOG_VIS(err.text), more);
+}
+
+static void on_remove(void *arg, model_kind kind, const char *ns, const char *name)
+{
+	struct felixd *f = arg;
+
+	f->removals++;
+	calc_remove(f->calc, kind, ns, name);
+}
+
+static void on_in_sync(void *arg)
+{
+	struct felixd *f = arg;
+
+	if (!f->store_up)
+		log_info("in sync with the datastore", "endpoints=%zu local=%zu policies=%zu",
+			 calc_stats(f->calc).endpoints, calc_stats(f->calc).local_endpoints, calc_stats(f->calc).policies);
+	calc_in_sync(f->calc);
+	f->synced = f->store_up = true;
+	felixd_status(f);
+}
+
+/* What is known stays known, and the kernel as it is. */
+static void on_down(void *arg, const char *why)
+{
+	struct felixd *f = arg;
+
+	f->store_up = false;
+	free(f->why_down);
+	f->why_down = xstrdup(why);
+	felixd_status(f);
+}
+
+static const struct store_watch_ops watch_ops = {
+	.on_update = on_update,
+	.on_remove = on_remove,
+	.on_in_sync = on_in_sync,
+	.on_down = on_down,
+};
+
+/* ---- the turn */
+
+void felixd_status(struct felixd *f)
+{
+	bool ready = f->synced && f->store_up && f->in_step;
+	char *status;
+
+	if (!f->store_up && f->synced)
+		status = xasprintf("the datastore is away (%s): the kernel keeps what it has",
+				   f->why_down ? f->why_down : "no reason given");
+	else if (!f->synced)
+		status = xasprintf("waiting for the datastore%s%s", f->why_down ? ": " : "", f->why_down ? f->why_down : "");
+	else if (!f->in_step)
+		status = xasprintf("the kernel is not in step%s%s", f->why_kernel ? ": " : "",
+				   f->why_kernel ? f->why_kernel : "");
+	else
+		status = xstrdup("in sync with the datastore, the kernel is in step");
+	if (ready && !f->ready_told)
+		log_info("ready", "status=\"%s\"", status);
+	f->ready_told |= ready;
+	daemon_ready(f->d, ready, status);
+	free(status);
+}
+
+static void note_kernel(struct felixd *f, int rc, const struct err *err)
+{
+	const char *why = rc < 0 ? err->text : "";
+	bool changed = f->in_step != (rc == 0) || strcmp(f->why_kernel ? f->why_kernel : "", why) != 0;
+	unsigned more;
+
+	f->in_step = rc == 0;
+	if (rc < 0) {
+		f->turns_failed++;
+		if (log_limit_pass(&f->log_kernel, &more))
+			log_error("the kernel refused a change; it is tried again", "why=\"%s\" suppressed=%u", LOG_VIS(why),
+				  more);
+	}
+	if (!changed)
+		return;
+	free(f->why_kernel);
+	f->why_kernel = *why ? xstrdup(why) : NULL;
+	felixd_status(f);
+}
+
+/*
+ * Runs before each wait for events, so after all the events of one round: they are gathered. The dataplane is asked each time: it may
+ * have been woken by its own timers, or by somebody who changed the kernel.
+ */
+static void on_turn(uv_prepare_t *h)
+{
+	struct felixd *f = h->data;
+	struct err err = { 0 };
+	int rc;
+
+	if (!f->synced)
+		return;
+	if (calc_dirty(f->calc)) {
+		f->flushes++;
+		calc_flush(f->calc);
+	}
+	rc = dataplane_apply(f->dataplane, &err);
+	note_kernel(f, rc, &err);
+	if (rc == 0)
+		api_on_in_step(f);
+}
+
+/* ---- the process */
+
+static int watch(struct felixd *f, struct err *err)
+{
+	static const model_kind kinds[] = {
+		V3__KIND__KIND_WORKLOAD_ENDPOINT, V3__KIND__KIND_NETWORK_POLICY, V3__KIND__KIND_GLOBAL_NETWORK_POLICY,
+		V3__KIND__KIND_PROFILE,		  V3__KIND__KIND_TIER,		 V3__KIND__KIND_NETWORK_SET,
+		V3__KIND__KIND_GLOBAL_NETWORK_SET, V3__KIND__KIND_IP_POOL,
+	};
+	char path[SOCK_PATH_MAX];
+	const char *opt = daemon_opt(f->d, "typhad");
+	int rc;
+
+	daemon_sock_path(f->d, "typhad", "api.sock", path);
+	rc = store_typha_open(f->d->loop, opt && *opt ? opt : path, "felixd", f->d->node, &f->store, err);
+	if (rc < 0)
+		return rc;
+	rc = store_watch(f->store, kinds, ARRAY_SIZE(kinds), &watch_ops, f);
+	return rc < 0 ? err_set(err, rc, "cannot watch the datastore") : 0;
+}
+
+int felixd_start(struct felixd *f, struct daemon *d, struct err *err)
+{
+	static const int caps[] = { CAP_NET_ADMIN, CAP_NET_RAW, -1 };
+	int rc;
+
+	f->d = d;
+	list_init(&f->waits);
+	f->log_invalid = (struct log_limit)LOG_LIMIT_INIT(20, 10000);
+	f->log_kernel = (struct log_limit)LOG_LIMIT_INIT(5, 10000);
+	rc = dataplane_new(d->loop, &f->config.dataplane, api_on_endpoint, f, &f->dataplane, err);
+	if (rc < 0)
+		return err_wrap(err, rc, "read the kernel's state");
+	f->calc = calc_new(d->node, &dataplane_ops, f->dataplane);
+	if ((rc = daemon_drop_privileges(caps, err)) < 0 || (rc = api_open(f, err)) < 0 || (rc = watch(f, err)) < 0)
+		return rc;
+	(void)uv_prepare_init(d->loop, &f->turn);
+	f->turn.data = f;
+	(void)uv_prepare_start(&f->turn, on_turn);
+	f->turning = true;
+	felixd_status(f);
+	return 0;
+}
+
+/* Also of one whose start failed. The kernel keeps what it has. */
+void felixd_stop(struct felixd *f)
+{
+	api_close(f);
+	store_free(f->store);
+	f->store = NULL;
+	if (f->turning)
+		uv_close((uv_handle_t *)&f->turn, NULL);
+	f->turning = false;
+	dataplane_free(f->dataplane);
+	f->dataplane = NULL;
+	calc_free(f->calc);
+	f->calc = NULL;
+	free(f->why_down);
+	free(f->why_kernel);
+	f->why_down = f->why_kernel = NULL;
+}

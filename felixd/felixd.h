@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * felixd: the root object, and the way that a change takes.
+ *
+ *     typhad --watch--> calc --flush--> dataplane --apply--> kernel
+ *     plugin --api----->  ^                  |
+ *                         '--- answer <------'  the endpoint's state in the kernel
+ *
+ * Updates only change calc. Once per turn of the loop, before it waits again, what they changed is flushed and applied.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "common/base/list.h"
+#include "common/base/log.h"
+#include "common/loop/daemon.h"
+#include "common/loop/server.h"
+#include "common/store/store.h"
+#include "felixd/calc/calc.h"
+#include "felixd/config.h"
+#include "felixd/dataplane/dataplane.h"
+
+struct felixd {
+	struct daemon *d;
+	struct felix_config config;
+	struct store *store;
+	struct calc *calc;
+	struct dataplane *dataplane;
+	struct ipc_server *api;
+	struct list waits;       /* struct wait of api.c: requests that are not answered yet */
+	uv_prepare_t turn;
+	bool synced;             /* the datastore's state has been seen whole, once at least */
+	bool store_up;           /* and is up to date */
+	bool in_step;            /* so is the kernel */
+	bool ready_told, turning;
+	char *why_down, *why_kernel;
+	struct log_limit log_invalid, log_kernel;
+	uint64_t updates, removals, invalid, flushes, turns_failed, programmed, removed, deadlines;
+};
+
+int felixd_start(struct felixd *f, struct daemon *d, struct err *err);
+void felixd_stop(struct felixd *f);
+void felixd_status(struct felixd *f); /* tells readiness */
+
+/* api.c */
+int api_open(struct felixd *f, struct err *err);
+void api_close(struct felixd *f);
+/* The dataplane's verdict on an endpoint; felixd is the argument. */
+void api_on_endpoint(void *arg, const char *ns, const char *name, uint64_t revision, int code, const char *text);
+/* After each turn that ended with the kernel in step. */
+void api_on_in_step(struct felixd *f);
