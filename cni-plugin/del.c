@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * DEL: out of force, out of the datastore, out of the kernel, and only then is the address free for others. May be repeated as often as one likes.
+ *
+ * The endpoint's name is the pod's, not the container's: a late DEL of an old sandbox finds the endpoint of the new one, and must leave
+ * it, its interface and its policy alone. The address it may release, because that is kept under the container's own handle.
+ */
+#include <string.h>
+
+#include "cni-plugin/attach.h"
+#include "cni-plugin/endpoint.h"
+#include "cni-plugin/ipam.h"
+#include "cni-plugin/pod.h"
+#include "common/base/log.h"
+
+#define DELETE_ATTEMPTS 6
+
+/* Not found: it is ours to clean after, for all we know; only the host's end by its name is left alone then. */
+static int delete_endpoint(struct attach *a, bool *ret_ours, struct cni_error *e)
+{
+	struct cni_error why = { 0 };
+	bool found, conflict = true;
+
+	*ret_ours = false;
+	for (int i = 0; i < DELETE_ATTEMPTS && conflict; i++) {
+		if (endpoint_find(a, &found, e) < 0)
+			return -1;
+		if (!found)
+			return 0;
+		if (*a->wep_container && strcmp(a->wep_container, a->env->container) != 0) {
+			log_info("the endpoint belongs to another container by now", "endpoint=%s container=%s",
+				 LOG_VIS(a->wep_name), LOG_VIS(a->wep_container));
+			*ret_ours = false;
+			return 0;
+		}
+		/*
+		 * felixd away is no reason to keep a pod: its routes go with the interface, and of the rest felixd learns from the datastore when
+		 * it is back.
+		 */
+		if (i == 0 && endpoint_unprogram(a, &why) < 0)
+			log_warn("felixd was not told", "endpoint=%s error=\"%s\"", LOG_VIS(a->wep_name), LOG_VIS(why.msg));
+		*ret_ours = true;
+		if (endpoint_delete(a, a->wep_found, &conflict, e) < 0)
+			return -1;
+	}
+	if (conflict)
+		return cni_fail(e, CNI_TRY_AGAIN_LATER,
+				"error deleting endpoint: endpoint was modified before it could be deleted: %s", a->wep_name);
+	return 0;
+}
+
+int calico_del(struct attach *a, struct cni_error *e)
+{
+	bool ours;
+
+	/* Without the datastore nothing is cleaned: it alone can tell whose endpoint this is. */
+	if (delete_endpoint(a, &ours, e) < 0 || pod_remove(a, ours, e) < 0 || ipam_release(a, e) < 0)
+		return -1;
+	log_info("pod detached", "namespace=%s pod=%s interface=%s", LOG_VIS(a->ns), LOG_VIS(a->env->pod_name), a->host_if);
+	return 0;
+}
+
+int calico_ipam_del(struct attach *a, struct cni_error *e)
+{
+	return ipam_release(a, e);
+}

@@ -1,0 +1,9 @@
+# One program with two names.
+cni_pure := cni-plugin/config.c cni-plugin/env.c cni-plugin/error.c cni-plugin/names.c cni-plugin/result.c
+cni_libs := -lnl-3 -lyajl -lprotobuf-c
+$(call program,cni-plugin/calico,$(cni_pure) $(patsubst %,cni-plugin/%.c,main attach add del check ipam delegate pod endpoint),$(cni_libs))
+
+PROGRAMS += $(BUILD)/cni-plugin/calico-ipam
+$(BUILD)/cni-plugin/calico-ipam: $(BUILD)/cni-plugin/calico
+	$(Q)ln -sf calico $@
+
