@@ -6,3 +6,4 @@ bgpd_rib := bgpd/rib.c bgpd/best.c bgpd/trie.c bgpd/attrs.c
 $(call program,bgpd/bgpd,$(sort $(bgpd_wire) $(bgpd_config) $(bgpd_rib) bgpd/main.c bgpd/speaker.c bgpd/peer.c \
 	bgpd/session.c bgpd/fsm.c bgpd/listener.c bgpd/export.c bgpd/fib.c bgpd/kernel.c bgpd/api.c bgpd/ctl.c),\
 	-luv -lprotobuf-c -lnl-route-3 -lnl-3 -lcap-ng)
+$(call program,test/integration/bgpd_client,test/integration/bgpd_client.c,-lprotobuf-c)
