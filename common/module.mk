@@ -12,6 +12,9 @@ $(call unit_test,model_resource,,-lprotobuf-c)
 $(call unit_test,json_json,,-lyajl)
 $(call unit_test,model_mapper,,-lyajl -lprotobuf-c)
 $(call unit_test,model_validate,,-lyajl -lprotobuf-c)
+$(call fuzz_test,json,,-lyajl)
+$(call fuzz_test,mapper,,-lyajl -lprotobuf-c)
+$(call fuzz_test,key,,-lprotobuf-c)
 
 # ---- nl
 $(call unit_test,nl_rt,,-lnl-3)

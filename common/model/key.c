@@ -198,6 +198,9 @@ static char *parse_affinity(const char *s, bool virtual_host)
 	CLEANUP(free_p) char *host = slash ? unescape(s, (size_t)(slash - s)) : NULL;
 	CLEANUP(free_p) char *cidr = host ? parse_block_path(slash + 1) : NULL;
 
+	/* A node cannot be called that; if one were, its affinity would read as the other kind. */
+	if (!virtual_host && host && strncmp(host, VIRTUAL_PREFIX, strlen(VIRTUAL_PREFIX)) == 0)
+		return NULL;
 	return cidr ? xasprintf("%s%s/%s", virtual_host ? VIRTUAL_PREFIX : "", host, cidr) : NULL;
 }
 

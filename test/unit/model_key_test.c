@@ -140,6 +140,7 @@ static void strange_keys_are_not_ours(void **state)
 		"/calico/ipam/v2/host/n1",
 		"/calico/ipam/v2/host//ipv4/block/10.0.0.0-26",
 		"/calico/ipam/v2/host/n1/ipv4/block/fd00::-122",
+		"/calico/ipam/v2/host/virtual:n1/ipv4/block/10.0.0.0-26",
 		"/calico/ipam/v2/assignment/ipv4/block/10.0.0.0",
 		"/calico/ipam/v2/assignment/ipv4/block/10.0.0.0/26",
 		"/calico/ipam/v2/assignment/ipv4/block/10.0.0.1-26",
