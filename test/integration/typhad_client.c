@@ -11,8 +11,10 @@
  * were acknowledged typhad_client writer SOCK ID SECONDS LOG          creates, changes and deletes;
  * LOG has a line per answer typhad_client watchers SOCK N VALUE               N watches; until each
  * has seen object "end" with VALUE; prints how many digests there are, and one typhad_client sleepy
- * SOCK MS VALUE                a watch that reads nothing for MS, then as above; prints "digest
- * updates snapshots"
+ * SOCK MS VALUE                a watch that reads nothing for MS or until USR1, then as above;
+ * prints "digest updates snapshots" typhad_client counter RUN_DIR NAME                a counter of
+ * typhad's health, or "status" typhad_client dump RUN_DIR SECTION                a section of
+ * typhad's dump, a line of JSON per object
  *
  * Exit code 0: done; 1: refused or failed, with a sentence; 3: a deadline passed.
  */
@@ -31,9 +33,11 @@
 #include "common/base/hmap.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/ipc/call.h"
 #include "common/ipc/frame.h"
 #include "common/ipc/sock.h"
 #include "common/store/store.h"
+#include "proto/ctl_v1.pb-c.h"
 #include "proto/typhad_sync_v1.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
 
@@ -461,6 +465,11 @@ static void sleepy_take(struct belief *b, const Sync__V1__FromTyphad *m)
 	msg_free(r.msg);
 }
 
+static void wake_up(int sig)
+{
+	(void)sig; /* poll() ends with EINTR */
+}
+
 static int cmd_sleepy(const char *path, char **a)
 {
 	struct belief b = { .wanted = a[1] };
@@ -490,6 +499,7 @@ static int cmd_sleepy(const char *path, char **a)
 	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_WATCH;
 	m.watch = &watch;
 	send_message(fd, &m);
+	(void)signal(SIGUSR1, wake_up);
 	(void)poll(NULL, 0, atoi(a[0]));
 	while (!b.done) {
 		struct pollfd p = { fd, POLLIN, 0 };
@@ -518,6 +528,80 @@ static int cmd_sleepy(const char *path, char **a)
 	return 0;
 }
 
+/* ---- ctl.sock */
+
+static struct ipc_call ctl;
+
+static void ctl_open(const char *run)
+{
+	struct err err = { 0 };
+
+	if (ipc_call_open(&ctl, run, "typhad", "ctl.sock", &ctl__v1__from_daemon__descriptor, 10000,
+	                  &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		exit(1);
+	}
+}
+
+static int cmd_counter(const char *run, const char *name)
+{
+	Ctl__V1__ToDaemon m = CTL__V1__TO_DAEMON__INIT;
+	Ctl__V1__HowAreYou health = CTL__V1__HOW_ARE_YOU__INIT;
+	ProtobufCMessage *reply = NULL;
+	struct err err = { 0 };
+	const Ctl__V1__Health *h;
+
+	ctl_open(run);
+	m.payload_case = CTL__V1__TO_DAEMON__PAYLOAD_HEALTH;
+	m.health = &health;
+	if (ipc_call(&ctl, &m.base, &reply, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	h = ((Ctl__V1__FromDaemon *)reply)->health;
+	if (strcmp(name, "status") == 0) {
+		printf("%s\n", h->status);
+		return 0;
+	}
+	for (size_t i = 0; i < h->n_counters; i++)
+		if (strcmp(h->counters[i]->name, name) == 0) {
+			printf("%" PRIu64 "\n", h->counters[i]->value);
+			return 0;
+		}
+	fprintf(stderr, "there is no counter %s\n", name);
+	return 1;
+}
+
+static int cmd_dump(const char *run, const char *section)
+{
+	Ctl__V1__ToDaemon m = CTL__V1__TO_DAEMON__INIT;
+	Ctl__V1__Dump dump = CTL__V1__DUMP__INIT;
+	struct err err = { 0 };
+
+	ctl_open(run);
+	dump.section = (char *)(uintptr_t)section;
+	m.has_request_id = 1;
+	m.request_id = 1;
+	m.payload_case = CTL__V1__TO_DAEMON__PAYLOAD_DUMP;
+	m.dump = &dump;
+	if (ipc_call_send(&ctl, &m.base, &err) < 0)
+		return 1;
+	for (;;) {
+		ProtobufCMessage *msg = NULL;
+		const Ctl__V1__FromDaemon *f;
+
+		if (ipc_call_recv(&ctl, &msg, &err) < 0) {
+			fprintf(stderr, "%s\n", err.text);
+			return 1;
+		}
+		f = (Ctl__V1__FromDaemon *)msg;
+		if (f->payload_case != CTL__V1__FROM_DAEMON__PAYLOAD_ITEM)
+			return f->payload_case == CTL__V1__FROM_DAEMON__PAYLOAD_DONE ? 0 : 1;
+		printf("%s\n", f->item->json);
+		protobuf_c_message_free_unpacked(msg, NULL);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *cmd = argc > 2 ? argv[1] : "", *path = argc > 2 ? argv[2] : "";
@@ -541,6 +625,10 @@ int main(int argc, char **argv)
 		return cmd_watchers(path, argv + 3);
 	if (strcmp(cmd, "sleepy") == 0 && n == 2)
 		return cmd_sleepy(path, argv + 3);
+	if (strcmp(cmd, "counter") == 0 && n == 1)
+		return cmd_counter(path, argv[3]);
+	if (strcmp(cmd, "dump") == 0 && n == 1)
+		return cmd_dump(path, argv[3]);
 	fprintf(stderr, "typhad_client: see the top of its source\n");
 	return 2;
 }
