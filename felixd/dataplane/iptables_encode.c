@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An entry is a fixed head (addresses, interfaces, protocol), then matches, then one target, each with a name, a revision and a
- * struct of its own, aligned. Revisions are those that kernels since 3.x and iptables 1.8 both know, so that people can read the table.
+ * struct of its own, aligned. Revisions are the highest that iptables 1.8 knows: it shows no
+ * other, and people must be able to read the table. Kernels since 3.19 have them.
  */
 #include "felixd/dataplane/iptables_encode.h"
 
@@ -155,7 +156,7 @@ static void add_port(struct buf *out, const struct match *m, uint8_t proto)
 static int add_set(struct buf *out, const struct match *m, set_index_fn *set_index, void *arg,
 		   struct err *err)
 {
-	struct xt_set_info_match_v1 info = { 0 };
+	struct xt_set_info_match_v4 info = { 0 };
 	ip_set_id_t index;
 	int rc = set_index(arg, m->set.name, &index, err);
 
@@ -168,7 +169,7 @@ static int add_set(struct buf *out, const struct match *m, set_index_fn *set_ind
 				       (m->set.ip_port ? IPSET_DIM_TWO_SRC : 0);
 	if (m->neg)
 		info.match_set.flags |= IPSET_INV_MATCH;
-	add_extension(out, "set", 1, &info, sizeof(info));
+	add_extension(out, "set", 4, &info, sizeof(info));
 	return 0;
 }
 
