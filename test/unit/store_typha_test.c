@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The typha driver against a typhad of this test's own: true differences over reconnections,
+ * deadlines of what waits, lists in parts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/loop/server.h"
+#include "common/store/store.h"
+#include "proto/typhad_sync_v1.pb-c.h"
+#include "proto/v3_policy.pb-c.h"
+
+#define KIND V3__KIND__KIND_GLOBAL_NETWORK_SET
+
+static uv_loop_t loop;
+static char dir[64], path[96];
+
+/* ---- a typhad that does what it is told */
+
+static struct {
+	struct ipc_server *server;
+	struct ipc_peer *peer;
+	uint64_t last_id; /* of the last request */
+	Sync__V1__ToTyphad__PayloadCase last;
+	unsigned hellos, watches, requests;
+	bool refuse_hello, mute;
+} fake;
+
+static void fake_send(uint64_t id, Sync__V1__FromTyphad__PayloadCase what, void *payload)
+{
+	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
+
+	m.has_request_id = id != 0;
+	m.request_id = id;
+	m.payload_case = what;
+	m.hello = payload; /* all members of the union are pointers */
+	(void)ipc_peer_send(fake.peer, &m.base);
+}
+
+static void fake_result(uint64_t id)
+{
+	Sync__V1__Result result = SYNC__V1__RESULT__INIT;
+
+	fake_send(id, SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT, &result);
+}
+
+static void fake_update(const char *name, uint64_t revision, bool deleted)
+{
+	Sync__V1__UpdateEvent u = SYNC__V1__UPDATE_EVENT__INIT;
+	Sync__V1__Resource r = SYNC__V1__RESOURCE__INIT;
+
+	r.has_kind = 1;
+	r.kind = KIND;
+	r.name = (char *)(uintptr_t)name;
+	r.has_revision = 1;
+	r.revision = revision;
+	r.has_body = !deleted;
+	u.resource = &r;
+	u.has_deleted = deleted;
+	u.deleted = deleted;
+	fake_send(0, SYNC__V1__FROM_TYPHAD__PAYLOAD_UPDATE, &u);
+}
+
+static void fake_snapshot_start(void)
+{
+	Sync__V1__SnapshotStart s = SYNC__V1__SNAPSHOT_START__INIT;
+
+	fake_send(0, SYNC__V1__FROM_TYPHAD__PAYLOAD_SNAPSHOT_START, &s);
+}
+
+static void fake_in_sync(void)
+{
+	Sync__V1__InSync s = SYNC__V1__IN_SYNC__INIT;
+
+	fake_send(0, SYNC__V1__FROM_TYPHAD__PAYLOAD_IN_SYNC, &s);
+}
+
+static void on_message(struct ipc_peer *p, ProtobufCMessage *msg)
+{
+	const Sync__V1__ToTyphad *m = (const Sync__V1__ToTyphad *)msg;
+	Sync__V1__Hello hello = SYNC__V1__HELLO__INIT;
+
+	fake.peer = p;
+	if (m->payload_case == SYNC__V1__TO_TYPHAD__PAYLOAD_HELLO) {
+		fake.hellos++;
+		assert_string_equal(m->hello->program, "prog");
+		assert_string_equal(m->hello->hostname, "node");
+		assert_int_equal(m->hello->version, 1);
+		if (fake.refuse_hello) {
+			Sync__V1__Error e = SYNC__V1__ERROR__INIT;
+
+			e.has_code = 1;
+			e.code = SYNC__V1__ERROR_CODE__ERROR_VERSION;
+			e.text = (char *)(uintptr_t) "not today";
+			fake_send(m->request_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_ERROR, &e);
+		} else if (!fake.mute) {
+			fake_send(m->request_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_HELLO, &hello);
+		}
+		return;
+	}
+	if (m->payload_case == SYNC__V1__TO_TYPHAD__PAYLOAD_WATCH) {
+		fake.watches++;
+		fake_result(m->request_id);
+		return;
+	}
+	fake.requests++;
+	fake.last = m->payload_case;
+	fake.last_id = m->request_id;
+}
+
+static const struct ipc_server_ops fake_ops = {
+	.name = "fake",
+	.request = &sync__v1__to_typhad__descriptor,
+	.mode = 0600,
+	.on_message = on_message,
+};
+
+static void fake_open(void)
+{
+	struct err err = { 0 };
+
+	fake.peer = NULL;
+	if (ipc_server_new(&loop, path, &fake_ops, NULL, &fake.server, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void fake_close(void)
+{
+	ipc_server_free(fake.server);
+	fake.server = NULL;
+}
+
+/* ---- the driver's side */
+
+static struct {
+	char text[1024];
+	unsigned in_sync, downs;
+} seen;
+
+static void note(const char *sign, const char *name, uint64_t revision)
+{
+	size_t n = strlen(seen.text);
+
+	(void)snprintf(seen.text + n, sizeof(seen.text) - n, "%s%s", sign, name);
+	n = strlen(seen.text);
+	(void)snprintf(seen.text + n, sizeof(seen.text) - n, revision ? "=%llu " : " ",
+	               (unsigned long long)revision);
+}
+
+static void on_update(void *arg, const struct resource *r)
+{
+	(void)arg;
+	note("+", r->name, r->revision);
+}
+
+static void on_remove(void *arg, model_kind kind, const char *ns, const char *name)
+{
+	(void)arg;
+	(void)kind;
+	assert_null(ns);
+	note("-", name, 0);
+}
+
+static void on_in_sync(void *arg)
+{
+	(void)arg;
+	seen.in_sync++;
+	note("!", "", 0);
+}
+
+static void on_down(void *arg, const char *why)
+{
+	(void)arg;
+	assert_true(strlen(why) > 0);
+	seen.downs++;
+}
+
+static const struct store_watch_ops watch_ops = { on_update, on_remove, on_in_sync, on_down };
+
+static struct store_result *answer;
+
+static void on_done(void *arg, const struct store_result *r)
+{
+	(void)arg;
+	assert_null(answer);
+	answer = store_result_copy(r);
+}
+
+static struct store_result *take_answer(void)
+{
+	struct store_result *r;
+
+	while (!answer)
+		uv_run(&loop, UV_RUN_ONCE);
+	r = answer;
+	answer = NULL;
+	return r;
+}
+
+#define UNTIL(condition)                                                                           \
+	do {                                                                                       \
+		struct mono_ms start_ = mono_now();                                                \
+		while (!(condition)) {                                                             \
+			uv_run(&loop, UV_RUN_NOWAIT);                                              \
+			assert_true(mono_since_ms(start_) < 15000);                                \
+		}                                                                                  \
+	} while (0)
+
+static struct store *must_open(void)
+{
+	struct store *s = NULL;
+
+	assert_int_equal(store_typha_open(&loop, path, "prog", "node", &s, NULL), 0);
+	return s;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	log_set_level(LOG_ERROR);
+	memset(&fake, 0, sizeof(fake));
+	memset(&seen, 0, sizeof(seen));
+	assert_int_equal(uv_loop_init(&loop), 0);
+	(void)snprintf(dir, sizeof(dir), "/tmp/store_typha_test.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/api.sock", dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	fake_close();
+	while (uv_run(&loop, UV_RUN_DEFAULT))
+		;
+	assert_int_equal(uv_loop_close(&loop), 0);
+	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	return system(cmd);
+}
+
+static void a_watch_delivers_true_differences(void **state)
+{
+	static const model_kind kinds[] = { KIND };
+	struct store *s;
+
+	(void)state;
+	fake_open();
+	s = must_open();
+	assert_int_equal(store_watch(s, kinds, 1, &watch_ops, NULL), 0);
+	UNTIL(fake.watches == 1);
+	fake_snapshot_start();
+	fake_update("a", 1, false);
+	fake_update("b", 2, false);
+	fake_in_sync();
+	fake_update("a", 3, false);
+	fake_update("a", 3, false);
+	fake_update("never", 0, true);
+	fake_update("c", 4, false);
+	fake_update("c", 0, true);
+	fake_update("d", 5, false);
+	UNTIL(strstr(seen.text, "+d"));
+	assert_string_equal(seen.text, "+a=1 +b=2 ! +a=3 +c=4 -c +d=5 ");
+
+	/* typhad goes; while it is away a changes and b is deleted. */
+	fake_close();
+	UNTIL(seen.downs == 1);
+	seen.text[0] = '\0';
+	fake_open();
+	UNTIL(fake.watches == 2);
+	fake_snapshot_start();
+	fake_update("d", 5, false);
+	fake_update("a", 7, false);
+	fake_update("e", 8, false);
+	fake_in_sync();
+	UNTIL(seen.in_sync == 2);
+	assert_string_equal(seen.text, "+a=7 +e=8 -b ! ");
+
+	/* A new snapshot on a connection that stands, broken off and begun again. */
+	seen.text[0] = '\0';
+	fake_snapshot_start();
+	fake_update("a", 7, false);
+	fake_snapshot_start();
+	fake_update("e", 9, false);
+	fake_update("a", 7, false);
+	fake_in_sync();
+	UNTIL(seen.in_sync == 3);
+	assert_string_equal(seen.text, "+e=9 -d ! ");
+	store_free(s);
+}
+
+static void requests_are_answered_in_any_order(void **state)
+{
+	struct store *s;
+	struct store_result *a;
+	uint64_t first;
+
+	(void)state;
+	fake_open();
+	s = must_open();
+	store_get(s, KIND, NULL, "a", on_done, NULL); /* before it is connected: held */
+	UNTIL(fake.requests == 1);
+	first = fake.last_id;
+	store_remove(s, KIND, NULL, "b", 3, on_done, NULL);
+	UNTIL(fake.requests == 2);
+	assert_int_equal(fake.last, SYNC__V1__TO_TYPHAD__PAYLOAD_DELETE);
+	fake_result(fake.last_id);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_OK);
+	store_result_free(a);
+	fake_result(first);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_OK);
+	store_result_free(a);
+	store_free(s);
+}
+
+static void errors_become_statuses(void **state)
+{
+	static const struct {
+		Sync__V1__ErrorCode code;
+		enum store_status status;
+	} table[] = {
+		{ SYNC__V1__ERROR_CODE__ERROR_NOT_FOUND, STORE_NOT_FOUND },
+		{ SYNC__V1__ERROR_CODE__ERROR_ALREADY_EXISTS, STORE_ALREADY_EXISTS },
+		{ SYNC__V1__ERROR_CODE__ERROR_CONFLICT, STORE_CONFLICT },
+		{ SYNC__V1__ERROR_CODE__ERROR_INVALID, STORE_INVALID },
+		{ SYNC__V1__ERROR_CODE__ERROR_DATASTORE, STORE_UNAVAILABLE },
+		{ SYNC__V1__ERROR_CODE__ERROR_LIMIT, STORE_UNAVAILABLE },
+		{ (Sync__V1__ErrorCode)99, STORE_UNAVAILABLE },
+	};
+	struct store *s;
+
+	(void)state;
+	fake_open();
+	s = must_open();
+	for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
+		Sync__V1__Error e = SYNC__V1__ERROR__INIT;
+		Sync__V1__Resource current = SYNC__V1__RESOURCE__INIT;
+		struct store_result *a;
+
+		store_get(s, KIND, NULL, "a", on_done, NULL);
+		UNTIL(fake.requests == i + 1);
+		e.has_code = 1;
+		e.code = table[i].code;
+		e.text = (char *)(uintptr_t) "because";
+		e.current = &current;
+		current.has_kind = 1;
+		current.kind = KIND;
+		current.name = (char *)(uintptr_t) "a";
+		current.has_revision = 1;
+		current.revision = 6;
+		fake_send(fake.last_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_ERROR, &e);
+		a = take_answer();
+		assert_int_equal(a->status, table[i].status);
+		assert_string_equal(a->text, "because");
+		assert_int_equal(a->n, 1);
+		assert_int_equal(a->items[0]->revision, 6);
+		store_result_free(a);
+	}
+	store_free(s);
+}
+
+static void a_list_comes_in_parts(void **state)
+{
+	Sync__V1__ListResult part = SYNC__V1__LIST_RESULT__INIT;
+	Sync__V1__Resource r = SYNC__V1__RESOURCE__INIT, *rs[] = { &r };
+	struct store_result *a;
+	struct store *s;
+
+	(void)state;
+	fake_open();
+	s = must_open();
+	store_list(s, KIND, NULL, NULL, on_done, NULL);
+	UNTIL(fake.requests == 1);
+	r.has_kind = r.has_body = 1;
+	r.kind = KIND;
+	r.name = (char *)(uintptr_t) "a";
+	part.n_resources = 1;
+	part.resources = rs;
+	part.has_more = part.more = 1;
+	fake_send(fake.last_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_LIST, &part);
+	fake_send(fake.last_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_LIST, &part);
+	part.more = 0;
+	part.has_header_revision = 1;
+	part.header_revision = 77;
+	fake_send(fake.last_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_LIST, &part);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_OK);
+	assert_int_equal(a->n, 3);
+	assert_int_equal(a->header_revision, 77);
+	store_result_free(a);
+
+	/* The connection breaks in the middle. */
+	store_list(s, KIND, NULL, NULL, on_done, NULL);
+	UNTIL(fake.requests == 2);
+	part.more = 1;
+	fake_send(fake.last_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_LIST, &part);
+	for (int i = 0; i < 10; i++)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	assert_null(answer);
+	fake_close();
+	a = take_answer();
+	assert_int_equal(a->status, STORE_UNAVAILABLE);
+	store_result_free(a);
+	store_free(s);
+}
+
+static void without_a_typhad_calls_fail_at_once(void **state)
+{
+	struct store *s = must_open();
+	struct mono_ms start = mono_now();
+	struct store_result *a;
+
+	(void)state;
+	store_get(s, KIND, NULL, "a", on_done, NULL);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_UNAVAILABLE);
+	assert_non_null(strstr(a->text, path));
+	store_result_free(a);
+	store_get(s, KIND, NULL, "a", on_done, NULL);
+	assert_null(answer); /* never before the call returns */
+	store_result_free(take_answer());
+	assert_true(mono_since_ms(start) < 1500);
+	store_free(s);
+}
+
+static void a_restart_of_typhad_goes_unnoticed_by_calls_made_meanwhile(void **state)
+{
+	static const model_kind kinds[] = { KIND };
+	struct store_result *a;
+	struct store *s;
+
+	(void)state;
+	fake_open();
+	s = must_open();
+	assert_int_equal(store_watch(s, kinds, 1, &watch_ops, NULL), 0);
+	UNTIL(fake.watches == 1);
+	fake_close();
+	UNTIL(seen.downs == 1);
+	store_get(s, KIND, NULL, "a", on_done, NULL);
+	fake_open();
+	UNTIL(fake.requests == 1);
+	fake_result(fake.last_id);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_OK);
+	store_result_free(a);
+
+	/* But not for ever. */
+	fake_close();
+	UNTIL(seen.downs == 2);
+	store_get(s, KIND, NULL, "a", on_done, NULL);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_UNAVAILABLE);
+	store_result_free(a);
+	store_free(s);
+}
+
+static void what_was_sent_when_the_connection_broke_is_in_doubt(void **state)
+{
+	struct store_result *a;
+	struct store *s;
+
+	(void)state;
+	fake_open();
+	s = must_open();
+	store_remove(s, KIND, NULL, "a", 0, on_done, NULL);
+	UNTIL(fake.requests == 1);
+	fake_close();
+	a = take_answer();
+	assert_int_equal(a->status, STORE_UNAVAILABLE);
+	store_result_free(a);
+	store_free(s);
+}
+
+static void a_refused_hello_is_told(void **state)
+{
+	struct store_result *a;
+	struct store *s;
+
+	(void)state;
+	fake.refuse_hello = true;
+	fake_open();
+	s = must_open();
+	store_get(s, KIND, NULL, "a", on_done, NULL);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_UNAVAILABLE);
+	assert_non_null(strstr(a->text, "not today"));
+	store_result_free(a);
+	store_free(s);
+}
+
+static void freeing_answers_what_waits(void **state)
+{
+	struct store *s;
+
+	(void)state;
+	fake_open();
+	s = must_open();
+	store_get(s, KIND, NULL, "a", on_done, NULL);
+	store_free(s);
+	assert_non_null(answer);
+	assert_int_equal(answer->status, STORE_UNAVAILABLE);
+	store_result_free(answer);
+	answer = NULL;
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_watch_delivers_true_differences),
+		T(requests_are_answered_in_any_order),
+		T(errors_become_statuses),
+		T(a_list_comes_in_parts),
+		T(without_a_typhad_calls_fail_at_once),
+		T(a_restart_of_typhad_goes_unnoticed_by_calls_made_meanwhile),
+		T(what_was_sent_when_the_connection_broke_is_in_doubt),
+		T(a_refused_hello_is_told),
+		T(freeing_answers_what_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
