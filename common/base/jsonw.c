@@ -139,8 +139,9 @@ void jsonw_double(struct jsonw *w, const char *key, double v)
 		return;
 	}
 	begin_value(w, key);
-	/* The shortest text that reads back as the same number. */
-	for (int digits = 1; digits <= 17; digits++) {
+	/* The shortest text that reads back as the same number; integers without an exponent, as
+	 * long as they are exact. */
+	for (int digits = fabs(v) < 1e15 && v == floor(v) ? 17 : 1; digits <= 17; digits++) {
 		(void)snprintf(text, sizeof(text), "%.*g", digits, v);
 		if (strtod(text, NULL) == v)
 			break;

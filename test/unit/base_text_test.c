@@ -98,14 +98,17 @@ static void json_has_its_commas(void **state)
 	jsonw_object(&w, NULL);
 	jsonw_end_object(&w);
 	jsonw_double(&w, NULL, 0.1);
+	jsonw_double(&w, NULL, 50);
+	jsonw_double(&w, NULL, 1e300);
 	jsonw_double(&w, NULL, NAN);
 	jsonw_end_array(&w);
 	jsonw_str(&w, "c", NULL);
 	jsonw_bool(&w, "d", true);
 	jsonw_strf(&w, "e", "%d%%", 5);
 	jsonw_end_object(&w);
-	assert_string_equal(buf_cstr(&b), "{\"a\":[],\"b\":[18446744073709551615,{},0.1,null],"
-	                                  "\"c\":null,\"d\":true,\"e\":\"5%\"}");
+	assert_string_equal(buf_cstr(&b),
+	                    "{\"a\":[],\"b\":[18446744073709551615,{},0.1,50,1e+300,null],"
+	                    "\"c\":null,\"d\":true,\"e\":\"5%\"}");
 }
 
 static void text_from_outside_cannot_break_a_line(void **state)
