@@ -1,0 +1,3 @@
+# noded: this node's own record in the datastore
+noded_src := noded/main.c noded/keep.c noded/addrs.c noded/detect.c noded/record.c
+$(call program,noded/noded,$(noded_src),-luv -lprotobuf-c -lcap-ng -lnl-3)
