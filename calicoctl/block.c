@@ -69,7 +69,8 @@ static void set_sequence(V3__IpamBlock *b, unsigned ordinal, uint64_t v)
 	}
 }
 
-bool block_release(V3__IpamBlock *b, unsigned ordinal, bool cooldown, const char *now, char **ret_handle)
+bool block_release(V3__IpamBlock *b, unsigned ordinal, bool cooldown, const char *now,
+                   char **ret_handle)
 {
 	V3__IpamAttribute *a = attribute_of(b, ordinal);
 
@@ -80,7 +81,7 @@ bool block_release(V3__IpamBlock *b, unsigned ordinal, bool cooldown, const char
 		*ret_handle = xstrndup(a->handle_id, strcspn(a->handle_id, "\r"));
 	if (cooldown) {
 		V3__IpamAttribute *released =
-			(V3__IpamAttribute *)msg_new(&v3__ipam_attribute__descriptor);
+		        (V3__IpamAttribute *)msg_new(&v3__ipam_attribute__descriptor);
 
 		msg_set_str(&released->releasedat, now);
 		b->attributes = xrealloc(b->attributes,
@@ -90,8 +91,8 @@ bool block_release(V3__IpamBlock *b, unsigned ordinal, bool cooldown, const char
 		set_sequence(b, ordinal, b->sequencenumber);
 	} else {
 		b->allocations[ordinal] = -1;
-		b->unallocated = xrealloc(b->unallocated,
-		                          (b->n_unallocated + 1) * sizeof(*b->unallocated));
+		b->unallocated =
+		        xrealloc(b->unallocated, (b->n_unallocated + 1) * sizeof(*b->unallocated));
 		b->unallocated[b->n_unallocated++] = (int32_t)ordinal;
 		set_sequence(b, ordinal, 0);
 	}
@@ -113,7 +114,8 @@ bool block_is_empty(const V3__IpamBlock *b)
 
 bool block_is_affine(const V3__IpamBlock *b, const char *node)
 {
-	return b->affinity && strncmp(b->affinity, "host:", 5) == 0 && strcmp(b->affinity + 5, node) == 0;
+	return b->affinity && strncmp(b->affinity, "host:", 5) == 0 &&
+	       strcmp(b->affinity + 5, node) == 0;
 }
 
 bool handle_decrement(V3__IpamHandle *h, const char *cidr, int64_t n)

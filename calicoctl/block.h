@@ -17,7 +17,8 @@
  * cooling down already; the block is untouched then. *ret_handle, the caller's, is the handle that
  * held it; NULL when there was none.
  */
-bool block_release(V3__IpamBlock *b, unsigned ordinal, bool cooldown, const char *now, char **ret_handle);
+bool block_release(V3__IpamBlock *b, unsigned ordinal, bool cooldown, const char *now,
+                   char **ret_handle);
 
 /* No address assigned, other than those that Windows nodes reserve for themselves. */
 bool block_is_empty(const V3__IpamBlock *b);

@@ -4,5 +4,6 @@
 
 #include "common/base/buf.h"
 
-/* cells: n_rows rows of n_columns texts; the first row is the heading. Without others, upstream draws the line below it twice. */
+/* cells: n_rows rows of n_columns texts; the first row is the heading. Without others, upstream
+ * draws the line below it twice. */
 void boxtable_write(const char *const *cells, size_t n_columns, size_t n_rows, struct buf *out);

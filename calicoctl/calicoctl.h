@@ -13,8 +13,8 @@ struct options {
 	const char *ns;        /* -n; NULL: not given */
 	const char *output;    /* -o */
 	const char *log_level; /* -l */
-	bool all_namespaces, recursive, skip_empty, skip_exists, skip_not_exists, export, client_only,
-		allow_mismatch;
+	bool all_namespaces, recursive, skip_empty, skip_exists, skip_not_exists, export,
+	        client_only, allow_mismatch;
 	const char **files; /* -f, each time */
 	size_t n_files;
 	char **args; /* what follows the command */
@@ -26,4 +26,3 @@ typedef int command_fn(const struct options *o);
 
 command_fn cmd_get, cmd_apply, cmd_create, cmd_replace, cmd_delete, cmd_validate;
 command_fn cmd_node_status, cmd_version, cmd_debug;
-

@@ -127,12 +127,14 @@ static int parse_long(struct parse *p, const char *arg)
 			continue;
 		if (f->value && !value) {
 			if (p->at + 1 >= p->argc)
-				return err_set(p->err, -EINVAL, "flag needs an argument: --%s", f->name);
+				return err_set(p->err, -EINVAL, "flag needs an argument: --%s",
+				               f->name);
 			value = p->argv[++p->at];
 		} else if (!f->value && value) {
 			on = strcmp(value, "true") == 0;
 			if (!on && strcmp(value, "false") != 0)
-				return err_set(p->err, -EINVAL, "invalid argument \"%s\" for \"--%s\" flag",
+				return err_set(p->err, -EINVAL,
+				               "invalid argument \"%s\" for \"--%s\" flag",
 				               shown(value), f->name);
 		}
 		p->seen |= f->bit;
@@ -152,12 +154,13 @@ static int parse_short(struct parse *p, const char *arg)
 		while (f < end && f->letter != *c)
 			f++;
 		if (f == end)
-			return err_set(p->err, -EINVAL, "unknown shorthand flag: '%.1s' in -%s", shown(c),
-			               shown(arg));
+			return err_set(p->err, -EINVAL, "unknown shorthand flag: '%.1s' in -%s",
+			               shown(c), shown(arg));
 		if (f->value) {
 			value = c[1] == '=' ? c + 2 : c[1] ? c + 1 : NULL;
 			if (!value && p->at + 1 >= p->argc)
-				return err_set(p->err, -EINVAL, "flag needs an argument: '%c' in -%s", *c,
+				return err_set(p->err, -EINVAL,
+				               "flag needs an argument: '%c' in -%s", *c,
 				               shown(arg));
 			if (!value)
 				value = p->argv[++p->at];
@@ -186,24 +189,34 @@ static size_t names(const struct cli_command *c, char *const *words, size_t n)
 	return i;
 }
 
+static const struct cli_command *find(const struct cli_command *commands, const struct options *o,
+                                      size_t *ret_words)
+{
+	for (const struct cli_command *c = commands; c->name; c++) {
+		*ret_words = names(c, o->args, o->n_args);
+		if (*ret_words)
+			return c;
+	}
+	return NULL;
+}
+
 static int choose(const struct cli_command *commands, struct parse *p,
                   const struct cli_command **ret)
 {
 	struct options *o = p->o;
+	const struct cli_command *c;
+	size_t n;
 
 	if (o->n_args == 0)
 		return 0;
-	for (const struct cli_command *c = commands; c->name; c++) {
-		size_t n = names(c, o->args, o->n_args);
-
-		if (n == 0)
-			continue;
-		*ret = c;
+	c = *ret = find(commands, o, &n);
+	if (c) {
 		o->n_args -= n;
 		memmove(o->args, o->args + n, o->n_args * sizeof(*o->args));
 		for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 			if ((p->seen & flags[i].bit & ~(c->flags | GLOBAL_FLAGS)) && flags[i].name)
-				return err_set(p->err, -EINVAL, "unknown flag: --%s", flags[i].name);
+				return err_set(p->err, -EINVAL, "unknown flag: --%s",
+				               flags[i].name);
 		if (o->n_args > c->max_args && !p->help)
 			return err_set(p->err, -EINVAL, "unexpected argument '%s'",
 			               shown(o->args[c->max_args]));
@@ -211,8 +224,8 @@ static int choose(const struct cli_command *commands, struct parse *p,
 	}
 	if (strcmp(o->args[0], "node") == 0 && o->n_args == 1)
 		return err_set(p->err, -EINVAL, "node: a command is missing: status");
-	return err_set(p->err, -EINVAL, "unknown command \"%s%s%s\" for \"calicoctl\"", shown(o->args[0]),
-	               strcmp(o->args[0], "node") == 0 ? " " : "",
+	return err_set(p->err, -EINVAL, "unknown command \"%s%s%s\" for \"calicoctl\"",
+	               shown(o->args[0]), strcmp(o->args[0], "node") == 0 ? " " : "",
 	               strcmp(o->args[0], "node") == 0 ? shown(o->args[1]) : "");
 }
 
@@ -244,8 +257,13 @@ int cli_parse(const struct cli_command *commands, int argc, char **argv, struct 
 		memmove(o->args, o->args + 1, --o->n_args * sizeof(*o->args));
 		p.help = true;
 	}
-	if (rc == 0)
+	if (rc == 0) {
 		rc = choose(commands, &p, ret);
+	} else {
+		size_t words;
+
+		*ret = find(commands, o, &words); /* for the hint where to read on */
+	}
 	*ret_help = p.help;
 	return rc;
 }
@@ -287,7 +305,8 @@ void cli_help(const struct cli_command *commands, const struct cli_command *c)
 			help_flags(c->flags);
 		}
 	} else {
-		puts("The calicoctl command line tool shows and edits the resources of a cluster's network, and "
+		puts("The calicoctl command line tool shows and edits the resources of a cluster's "
+		     "network, and "
 		     "looks into the daemons that carry it.\n\n"
 		     "Usage:\n  calicoctl COMMAND [flags]\n\nCommands:");
 		for (c = commands; c->name; c++)

@@ -19,7 +19,11 @@
 #define TRIES 5
 #define RETRY_MS 200
 
-enum mode { CREATE, APPLY, REPLACE };
+enum mode {
+	CREATE,
+	APPLY,
+	REPLACE
+};
 
 /* ---- what they share */
 
@@ -46,8 +50,8 @@ bool crud_load(const struct options *o, const char *verb, struct manifest *m, in
 
 			if (strcmp(verb, "get") == 0)
 				fputs("failed to get resources: ", stderr);
-			fprintf(stderr, "no resources specified in %s %.*s\n", dir ? "directory" : "file",
-			        (int)len, o->files[i]);
+			fprintf(stderr, "no resources specified in %s %.*s\n",
+			        dir ? "directory" : "file", (int)len, o->files[i]);
 			return false;
 		}
 	}
@@ -74,14 +78,16 @@ int crud_namespace(const struct options *o, const struct kind_info *kind, const 
 		doc_ns = NULL;
 	if (!kind->namespaced) {
 		if (doc_ns)
-			return err_set(err, -EINVAL,
-			               "namespace should not be specified for a non-namespaced resource. "
-			               "%s is not a namespaced resource",
-			               kind->name);
+			return err_set(
+			        err, -EINVAL,
+			        "namespace should not be specified for a non-namespaced resource. "
+			        "%s is not a namespaced resource",
+			        kind->name);
 		return 0;
 	}
 	if (doc_ns && o->ns && strcmp(doc_ns, o->ns) != 0)
-		return err_set(err, -EINVAL, "resource namespace does not match client namespace. %s != %s",
+		return err_set(err, -EINVAL,
+		               "resource namespace does not match client namespace. %s != %s",
 		               doc_ns, o->ns);
 	*ret = doc_ns ? doc_ns : o->ns ? o->ns : DEFAULT_NAMESPACE;
 	return 0;
@@ -99,8 +105,8 @@ const struct kind_info *crud_kind(const char *arg, struct err *err)
 
 /* ---- from a manifest's item to what is to be written */
 
-static int check_valid(model_kind kind, const ProtobufCMessage *msg, const struct manifest_item *item,
-                       struct err *err)
+static int check_valid(model_kind kind, const ProtobufCMessage *msg,
+                       const struct manifest_item *item, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct violations found;
@@ -131,10 +137,11 @@ static int complete_wep(ProtobufCMessage *msg, V3__ObjectMeta *meta, struct err 
 	if (rc)
 		return rc;
 	if (meta->name && *meta->name && strcmp(meta->name, name) != 0)
-		return err_set(err, -EINVAL,
-		               "error with field metadata.name = '%s' (the WorkloadEndpoint name does not "
-		               "match the primary identifiers assigned in the spec: expected name %s)",
-		               meta->name, name);
+		return err_set(
+		        err, -EINVAL,
+		        "error with field metadata.name = '%s' (the WorkloadEndpoint name does not "
+		        "match the primary identifiers assigned in the spec: expected name %s)",
+		        meta->name, name);
 	msg_set_str(&meta->name, name);
 	return 0;
 }
@@ -172,10 +179,11 @@ static int read_revision(const V3__ObjectMeta *meta, uint64_t *ret, struct err *
 	errno = 0;
 	*ret = strtoull(s, &end, 10);
 	if (errno || *end || *s < '0' || *s > '9')
-		return err_set(err, -EINVAL,
-		               "error with field metadata.resourceVersion = '%s' (not a revision of this "
-		               "datastore)",
-		               s);
+		return err_set(
+		        err, -EINVAL,
+		        "error with field metadata.resourceVersion = '%s' (not a revision of this "
+		        "datastore)",
+		        s);
 	return 0;
 }
 
@@ -202,7 +210,8 @@ static int prepare(const struct options *o, struct manifest_item *item, struct r
 			return rc;
 	}
 	if (!meta->name || !*meta->name)
-		return err_set(err, -EINVAL, "error with field metadata.name (name must be specified)");
+		return err_set(err, -EINVAL,
+		               "error with field metadata.name (name must be specified)");
 	model_default(item->kind->kind, item->msg);
 	rc = check_valid(item->kind->kind, item->msg, item, err);
 	if (rc)
@@ -223,8 +232,8 @@ static void keep_unknown(ProtobufCMessage *to, const ProtobufCMessage *from)
 		ProtobufCMessageUnknownField f = from->unknown_fields[i];
 
 		f.data = xmemdup(f.data, f.len);
-		to->unknown_fields = xrealloc(to->unknown_fields,
-		                              (to->n_unknown_fields + 1) * sizeof(f));
+		to->unknown_fields =
+		        xrealloc(to->unknown_fields, (to->n_unknown_fields + 1) * sizeof(f));
 		to->unknown_fields[to->n_unknown_fields++] = f;
 	}
 }
@@ -286,15 +295,16 @@ static int create(struct db *db, const struct resource *r, struct err *err)
 	return err->code;
 }
 
-/* Without a revision of the manifest's own, somebody else's write in between is no reason to give up. */
+/* Without a revision of the manifest's own, somebody else's write in between is no reason to give
+ * up. */
 static int update(struct db *db, const struct resource *wanted, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
 	int rc = kinds_allowed(wanted->kind, wanted->ns, wanted->name, "Update", err);
 
 	for (int tries = 0; rc == 0; tries++) {
-		CLEANUP(result_p) struct store_result *stored =
-			db_get(db, wanted->kind, wanted->ns, wanted->name);
+		CLEANUP(result_p)
+		struct store_result *stored = db_get(db, wanted->kind, wanted->ns, wanted->name);
 		CLEANUP(result_p) struct store_result *done = NULL;
 		struct resource *r;
 
@@ -334,7 +344,8 @@ static int write_one(const struct options *o, struct db *db, struct manifest_ite
 	case CREATE:
 		if (r->revision)
 			rc = err_set(err, -EINVAL,
-			             "error with field metadata.resourceVersion = '%llu' (field must not "
+			             "error with field metadata.resourceVersion = '%llu' (field "
+			             "must not "
 			             "be set for a Create request)",
 			             (unsigned long long)r->revision);
 		else
@@ -355,14 +366,16 @@ static int write_one(const struct options *o, struct db *db, struct manifest_ite
 	return rc;
 }
 
-/* An error in the manifest says where; one that the datastore's state brought about names the object. */
+/* An error in the manifest says where; one that the datastore's state brought about names the
+ * object. */
 static void note(struct tally *t, const struct manifest_item *item, const struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 
 	if (err->code == -EINVAL) {
-		const char *field = strncmp(err->text, "error with field ", 17) == 0 ? err->text + 17 :
-										       err->text;
+		const char *field = strncmp(err->text, "error with field ", 17) == 0
+		                            ? err->text + 17
+		                            : err->text;
 		CLEANUP(free_p) char *path = xstrndup(field, strcspn(field, " :"));
 
 		manifest_place(item, path, &text);
@@ -490,7 +503,8 @@ static int delete_named(const struct options *o)
 	return tally_end(&t);
 }
 
-/* Of a manifest, a delete looks at the identity alone: what is wrong with the rest does not matter any more. */
+/* Of a manifest, a delete looks at the identity alone: what is wrong with the rest does not matter
+ * any more. */
 static int identity_of(const struct options *o, struct manifest_item *item, const char **ret_ns,
                        uint64_t *ret_revision, struct err *err)
 {
@@ -501,7 +515,8 @@ static int identity_of(const struct options *o, struct manifest_item *item, cons
 	    (!meta->name || !*meta->name))
 		rc = complete_wep(item->msg, meta, err);
 	if (rc == 0 && (!meta->name || !*meta->name))
-		rc = err_set(err, -EINVAL, "error with field metadata.name (name must be specified)");
+		rc = err_set(err, -EINVAL,
+		             "error with field metadata.name (name must be specified)");
 	return rc ? rc : read_revision(meta, ret_revision, err);
 }
 
@@ -531,7 +546,8 @@ int cmd_delete(const struct options *o)
 		else if (identity_of(o, item, &ns, &revision, &err) != 0)
 			note(&t, item, &err);
 		else
-			delete_one(o, db, item->kind->kind, ns, model_meta(item->msg, true)->name, revision, &t);
+			delete_one(o, db, item->kind->kind, ns, model_meta(item->msg, true)->name,
+			           revision, &t);
 	}
 	db_close(db);
 	return tally_end(&t);

@@ -144,7 +144,8 @@ void db_error(const struct store_result *r, model_kind kind, const char *ns, con
 	case STORE_UNAVAILABLE:
 		break;
 	}
-	err_set(err, r->status == STORE_UNAVAILABLE ? -EIO : -EINVAL, "%s", r->text ? r->text : "failed");
+	err_set(err, r->status == STORE_UNAVAILABLE ? -EIO : -EINVAL, "%s",
+	        r->text ? r->text : "failed");
 }
 
 /* ---- open and close */
@@ -232,8 +233,8 @@ static void strip_version(const char *v, char *out, size_t size)
 
 static int check_versions(struct db *db, struct err *err)
 {
-	CLEANUP(result_p) struct store_result *r =
-		db_get(db, V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default");
+	CLEANUP(result_p)
+	struct store_result *r = db_get(db, V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default");
 	const V3__ClusterInformation *info;
 	char client[64], cluster[64];
 
@@ -262,12 +263,16 @@ struct db *db_begin(const struct options *o)
 	struct err err;
 
 	if (db_open(o, &db, &err) != 0) {
-		fprintf(stderr, "Failed to create Calico API client: %s\n", err.text);
+		bool config = strncmp(err.text, "Error reading config", 20) == 0;
+
+		fprintf(stderr, "%s%s\n",
+		        config ? "" : "Failed to create Calico API client: ", err.text);
 		return NULL;
 	}
 	if (!o->allow_mismatch && check_versions(db, &err) != 0) {
 		fprintf(stderr, "%s%s\n",
-		        err.code == -EPROTO ? "" : "Failed to create Calico API client: ", err.text);
+		        err.code == -EPROTO ? "" : "Failed to create Calico API client: ",
+		        err.text);
 		db_close(db);
 		return NULL;
 	}
@@ -281,7 +286,7 @@ static void random_hex(char out[33])
 	uint8_t bytes[16];
 
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		abort(); /* 16 bytes always come whole */
+		abort();                     /* 16 bytes always come whole */
 	bytes[6] = (bytes[6] & 0x0f) | 0x40; /* RFC 4122 section 4.4 */
 	bytes[8] = (bytes[8] & 0x3f) | 0x80;
 	for (size_t i = 0; i < sizeof(bytes); i++)
@@ -347,7 +352,7 @@ static int ensure_cluster(struct db *db, struct err *err)
 	info = (V3__ClusterInformation *)created->msg;
 	if (!info->spec)
 		info->spec = (V3__ClusterInformationSpec *)msg_new(
-			&v3__cluster_information_spec__descriptor);
+		        &v3__cluster_information_spec__descriptor);
 	if (r->status == STORE_OK && info->spec->clusterguid && *info->spec->clusterguid &&
 	    info->spec->has_datastoreready) {
 		resource_free(created);

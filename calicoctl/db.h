@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db: the datastore for a program that does one thing at a time: each call runs the loop until it is
- * answered, or a deadline has passed.
+ * db: the datastore for a program that does one thing at a time: each call runs the loop until it
+ * is answered, or a deadline has passed.
  */
 #pragma once
 
@@ -24,17 +24,21 @@ void db_close(struct db *db); /* NULL is fine */
 struct store_result *db_get(struct db *db, model_kind kind, const char *ns, const char *name);
 struct store_result *db_list(struct db *db, model_kind kind, const char *ns, const char *prefix);
 struct store_result *db_create(struct db *db, const struct resource *r);
-struct store_result *db_update(struct db *db, const struct resource *r); /* revision: compare-and-swap */
+struct store_result *db_update(struct db *db,
+                               const struct resource *r); /* revision: compare-and-swap */
 struct store_result *db_remove(struct db *db, model_kind kind, const char *ns, const char *name,
                                uint64_t revision);
 void result_p(struct store_result **r);
 
-/* "resource does not exist: IPPool(pool1) with error: <nil>", and so on, as upstream words a failure. */
+/* "resource does not exist: IPPool(pool1) with error: <nil>", and so on, as upstream words a
+ * failure. */
 void db_error(const struct store_result *r, model_kind kind, const char *ns, const char *name,
               struct err *err);
 
-/* What every command that needs the datastore begins with: opens it and compares versions. Says what is wrong on standard error. */
+/* What every command that needs the datastore begins with: opens it and compares versions. Says
+ * what is wrong on standard error. */
 struct db *db_begin(const struct options *o);
 
-/* Creates the objects that a cluster has from its first day: ClusterInformation and the three tiers. */
+/* Creates the objects that a cluster has from its first day: ClusterInformation and the three
+ * tiers. */
 int db_ensure_initialized(struct db *db, struct err *err);

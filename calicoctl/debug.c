@@ -86,13 +86,14 @@ static struct json *item_tree(const Ctl__V1__Item *item)
 static int refused(const Ctl__V1__FromDaemon *reply, const char *expected, struct err *err)
 {
 	if (reply->payload_case == CTL__V1__FROM_DAEMON__PAYLOAD_ERROR)
-		return err_set(err, -EINVAL, "%s", reply->error->text ? reply->error->text : "refused");
+		return err_set(err, -EINVAL, "%s",
+		               reply->error->text ? reply->error->text : "refused");
 	return err_set(err, -EPROTO, "the answer is not %s", expected);
 }
 
 /* One request and its one reply, as a tree; expected NULL: a confirmation, and *ret is NULL. */
-static int ask(struct session *s, Ctl__V1__ToDaemon *request, const char *expected, struct json **ret,
-               struct err *err)
+static int ask(struct session *s, Ctl__V1__ToDaemon *request, const char *expected,
+               struct json **ret, struct err *err)
 {
 	Ctl__V1__FromDaemon *reply;
 	ProtobufCMessage *m;
@@ -205,7 +206,8 @@ static int run_log_level(struct session *s, struct err *err)
 	return rc;
 }
 
-/* Sends a request and hands each item of its answer to fn, until the daemon says that this is all. */
+/* Sends a request and hands each item of its answer to fn, until the daemon says that this is all.
+ */
 static int stream(struct session *s, Ctl__V1__ToDaemon *request,
                   void (*fn)(void *arg, const Ctl__V1__Item *item), void *arg, int wait_ms,
                   struct err *err)
@@ -318,17 +320,20 @@ int cmd_debug(const struct options *o)
 
 		while (i < ARRAY_SIZE(verbs) && strcmp(verbs[i].name, o->args[1]) != 0)
 			i++;
-		if (i == ARRAY_SIZE(verbs) || given < verbs[i].min_args || given > verbs[i].max_args) {
+		if (i == ARRAY_SIZE(verbs) || given < verbs[i].min_args ||
+		    given > verbs[i].max_args) {
 			fprintf(stderr,
-			        "debug: expected who, health, dump [SECTION], watch, reload or log-level "
+			        "debug: expected who, health, dump [SECTION], watch, reload or "
+			        "log-level "
 			        "LEVEL, got '%s'%s\n",
-			        o->args[1], i < ARRAY_SIZE(verbs) ? " with the wrong number of arguments" : "");
+			        o->args[1],
+			        i < ARRAY_SIZE(verbs) ? " with the wrong number of arguments" : "");
 			return 1;
 		}
 		run = verbs[i].run;
 	}
-	rc = ipc_call_open(&s.call, o->run_dir, s.daemon, "ctl.sock", &ctl__v1__from_daemon__descriptor,
-	                   CONNECT_MS, &err);
+	rc = ipc_call_open(&s.call, o->run_dir, s.daemon, "ctl.sock",
+	                   &ctl__v1__from_daemon__descriptor, CONNECT_MS, &err);
 	if (rc == 0)
 		rc = run(&s, &err);
 	ipc_call_close(&s.call);

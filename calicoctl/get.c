@@ -5,11 +5,11 @@
  * What was asked for are results: single objects, or lists. A list is shown as one object of kind
  * <Kind>List, several results as an array of them; each has a table of its own.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <ctype.h>
 #include <unistd.h>
 
 #include "calicoctl/crud.h"
@@ -41,7 +41,12 @@ struct answers {
 	size_t n_errors;
 };
 
-enum format { TABLE, YAML, JSON, NAME };
+enum format {
+	TABLE,
+	YAML,
+	JSON,
+	NAME
+};
 
 struct request {
 	const struct options *o;
@@ -67,11 +72,13 @@ static struct answer *add_answer(struct answers *a, const struct kind_info *kind
 	return answer;
 }
 
-/* Objects that older writers stored are shown as they are understood: with the defaults of reading. */
+/* Objects that older writers stored are shown as they are understood: with the defaults of reading.
+ */
 static bool has_read_defaults(model_kind kind)
 {
 	return kind == V3__KIND__KIND_IP_POOL || kind == V3__KIND__KIND_TIER ||
-	       kind == V3__KIND__KIND_NETWORK_POLICY || kind == V3__KIND__KIND_GLOBAL_NETWORK_POLICY;
+	       kind == V3__KIND__KIND_NETWORK_POLICY ||
+	       kind == V3__KIND__KIND_GLOBAL_NETWORK_POLICY;
 }
 
 static void add_object(struct answer *a, const struct resource *r)
@@ -128,7 +135,8 @@ static void get_list(struct db *db, const struct kind_info *kind, const char *ns
 	list = add_answer(a, kind);
 	list->is_list = true;
 	list->revision = r->header_revision;
-	for (size_t i = 0; i < r->n; i++) /* a copy of the static profile, if anybody stored one, does not count */
+	for (size_t i = 0; i < r->n;
+	     i++) /* a copy of the static profile, if anybody stored one, does not count */
 		if (kind->kind != V3__KIND__KIND_PROFILE ||
 		    strcmp(r->items[i]->name, STATIC_PROFILE) != 0)
 			add_object(list, r->items[i]);
@@ -143,8 +151,8 @@ static void get_list(struct db *db, const struct kind_info *kind, const char *ns
 /* The AS number of nodes that have none of their own. The caller's; NULL: unknown. */
 static char *default_asn(struct db *db)
 {
-	CLEANUP(result_p) struct store_result *r =
-		db_get(db, V3__KIND__KIND_BGP_CONFIGURATION, NULL, "default");
+	CLEANUP(result_p)
+	struct store_result *r = db_get(db, V3__KIND__KIND_BGP_CONFIGURATION, NULL, "default");
 	const V3__BGPConfiguration *c;
 
 	if (r->status == STORE_NOT_FOUND)
@@ -182,18 +190,21 @@ static struct json *all_trees(struct answers *a)
 	struct json *array;
 
 	if (a->n == 1)
-		return a->items[0].is_list ? list_tree(&a->items[0]) : json_copy(a->items[0].objects[0]);
+		return a->items[0].is_list ? list_tree(&a->items[0])
+		                           : json_copy(a->items[0].objects[0]);
 	array = json_new(JSON_ARRAY);
 	for (size_t i = 0; i < a->n; i++)
-		json_append(array, a->items[i].is_list ? list_tree(&a->items[i]) :
-							 json_copy(a->items[i].objects[0]));
+		json_append(array, a->items[i].is_list ? list_tree(&a->items[i])
+		                                       : json_copy(a->items[i].objects[0]));
 	return array;
 }
 
-/* What tells this object from others of its name elsewhere is taken off, so that it can be created again. */
+/* What tells this object from others of its name elsewhere is taken off, so that it can be created
+ * again. */
 static void strip_for_export(struct json *object)
 {
-	static const char *const members[] = { "namespace", "uid", "resourceVersion", "creationTimestamp",
+	static const char *const members[] = { "namespace",         "uid",
+		                               "resourceVersion",   "creationTimestamp",
 		                               "deletionTimestamp", "deletionGracePeriodSeconds" };
 	struct json *meta = json_get(object, "metadata"), *kept = json_new(JSON_OBJECT);
 
@@ -231,13 +242,14 @@ static int show(const struct request *q, struct answers *a, struct err *err)
 		rc = output_yaml(tree, &out, err);
 	} else if (q->format == JSON) {
 		json_write(tree, 2, &out);
-		if (isatty(STDOUT_FILENO)) /* upstream ends without a newline; a prompt is better on a line of its own */
+		if (isatty(STDOUT_FILENO)) /* upstream ends without a newline; a prompt is better on
+		                              a line of its own */
 			buf_byte(&out, '\n');
 	}
 	for (size_t i = 0; i < a->n && rc == 0; i++) {
 		if (q->format == TABLE)
-			rc = table_write(a->items[i].kind, a->items[i].objects, a->items[i].n, &q->style,
-			                 &out, err);
+			rc = table_write(a->items[i].kind, a->items[i].objects, a->items[i].n,
+			                 &q->style, &out, err);
 		else if (q->format == NAME)
 			write_names(&a->items[i], &out);
 	}
@@ -310,18 +322,21 @@ static int check_args(const struct options *o, const struct kind_info **ret_kind
 	if ((o->ns || o->all_namespaces) && !kind->namespaced)
 		return err_set(err, -EINVAL, "%s is not namespaced", kind->name);
 	if (o->ns && o->all_namespaces)
-		return err_set(err, -EINVAL,
-		               "cannot use both --namespace and --all-namespaces flags at the same time");
+		return err_set(
+		        err, -EINVAL,
+		        "cannot use both --namespace and --all-namespaces flags at the same time");
 	for (size_t i = 1; i < o->n_args; i++)
 		if (!*o->args[i])
 			return err_set(err, -EINVAL, "resource name may not be empty");
 	if (o->all_namespaces && o->n_args > 1)
-		return err_set(err, -EINVAL, "a resource cannot be retrieved by name across all namespaces");
+		return err_set(err, -EINVAL,
+		               "a resource cannot be retrieved by name across all namespaces");
 	*ret_kind = kind;
 	return 0;
 }
 
-static void ask_by_manifest(const struct request *q, struct manifest *m, struct db *db, struct answers *a)
+static void ask_by_manifest(const struct request *q, struct manifest *m, struct db *db,
+                            struct answers *a)
 {
 	for (size_t i = 0; i < m->n; i++) {
 		struct manifest_item *item = &m->items[i];
@@ -370,7 +385,8 @@ int cmd_get(const struct options *o)
 	else
 		ask_by_manifest(&q, &m, db, &a);
 	for (size_t i = 0; i < a.n && !asn && q.format == TABLE; i++)
-		if (a.items[i].kind->kind == V3__KIND__KIND_NODE && (q.style.wide || q.style.columns))
+		if (a.items[i].kind->kind == V3__KIND__KIND_NODE &&
+		    (q.style.wide || q.style.columns))
 			asn = default_asn(db);
 	q.style.node_asn = asn;
 	db_close(db);

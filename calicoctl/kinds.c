@@ -62,7 +62,8 @@ static int not_supported(model_kind kind, const char *ns, const char *name, cons
 	               why ? ": " : "", why ? why : "");
 }
 
-int kinds_allowed(model_kind kind, const char *ns, const char *name, const char *verb, struct err *err)
+int kinds_allowed(model_kind kind, const char *ns, const char *name, const char *verb,
+                  struct err *err)
 {
 	if (kind == V3__KIND__KIND_CLUSTER_INFORMATION)
 		return not_supported(kind, ns, name, verb, NULL, err);
@@ -109,8 +110,8 @@ static int64_t pool_block_size(const struct resource *r)
 static int check_blocks(struct db *db, const struct resource *r, const struct ip_prefix *cidr,
                         struct err *err)
 {
-	CLEANUP(result_p) struct store_result *blocks =
-		db_list(db, V3__KIND__KIND_IPAM_BLOCK, NULL, NULL);
+	CLEANUP(result_p)
+	struct store_result *blocks = db_list(db, V3__KIND__KIND_IPAM_BLOCK, NULL, NULL);
 	char size[24];
 
 	if (blocks->status != STORE_OK) {
@@ -121,11 +122,12 @@ static int check_blocks(struct db *db, const struct resource *r, const struct ip
 	for (size_t i = 0; i < blocks->n; i++) {
 		struct ip_prefix block;
 
-		if (ip_prefix_parse(blocks->items[i]->name, &block) == 0 && ip_prefix_covers(cidr, &block) &&
-		    block.len != pool_block_size(r))
-			return field_error(err, "spec.blockSize", size,
-			                   "IPPool block size conflicts with existing allocations that use "
-			                   "a different block size");
+		if (ip_prefix_parse(blocks->items[i]->name, &block) == 0 &&
+		    ip_prefix_covers(cidr, &block) && block.len != pool_block_size(r))
+			return field_error(
+			        err, "spec.blockSize", size,
+			        "IPPool block size conflicts with existing allocations that use "
+			        "a different block size");
 	}
 	return 0;
 }
@@ -160,8 +162,9 @@ static int check_pool(struct db *db, const struct resource *r, const struct reso
 		if (strcmp(p->name, r->name) == 0 || ip_prefix_parse(pool_cidr(p), &other) != 0 ||
 		    !ip_prefix_overlaps(&mine, &other))
 			continue;
-		CLEANUP(free_p) char *reason = xasprintf("IPPool(%s) CIDR overlaps with IPPool(%s) CIDR %s",
-		                                         r->name, p->name, pool_cidr(p));
+		CLEANUP(free_p)
+		char *reason = xasprintf("IPPool(%s) CIDR overlaps with IPPool(%s) CIDR %s",
+		                         r->name, p->name, pool_cidr(p));
 		return field_error(err, "spec.cidr", pool_cidr(r), reason);
 	}
 	return check_blocks(db, r, &mine, err);
@@ -176,7 +179,8 @@ static const char *policy_tier(const struct resource *r)
 
 		tier = spec ? spec->tier : NULL;
 	} else {
-		const V3__GlobalNetworkPolicySpec *spec = ((const V3__GlobalNetworkPolicy *)r->msg)->spec;
+		const V3__GlobalNetworkPolicySpec *spec =
+		        ((const V3__GlobalNetworkPolicy *)r->msg)->spec;
 
 		tier = spec ? spec->tier : NULL;
 	}
@@ -195,7 +199,8 @@ static int check_tier(struct db *db, const struct resource *r, struct err *err)
 	return found->status == STORE_NOT_FOUND ? err_wrap(err, -EINVAL, "spec.tier") : err->code;
 }
 
-int kinds_check(struct db *db, const struct resource *r, const struct resource *old, struct err *err)
+int kinds_check(struct db *db, const struct resource *r, const struct resource *old,
+                struct err *err)
 {
 	if (r->kind == POOL)
 		return check_pool(db, r, old, err);
@@ -268,7 +273,8 @@ static int remove_bgp_of_node(struct db *db, const char *node, struct err *err)
 	return rc ? rc : remove_if_there(db, V3__KIND__KIND_BGP_CONFIGURATION, NULL, config, err);
 }
 
-/* A node takes with it the addresses and endpoints of its workloads, its blocks, and its part of BGP; itself last, so that what fails can be repeated. */
+/* A node takes with it the addresses and endpoints of its workloads, its blocks, and its part of
+ * BGP; itself last, so that what fails can be repeated. */
 static int remove_node(struct db *db, const char *name, uint64_t revision, struct err *err)
 {
 	CLEANUP(result_p) struct store_result *node = db_get(db, NODE, NULL, name);
@@ -291,7 +297,8 @@ static int remove_node(struct db *db, const char *name, uint64_t revision, struc
 	for (size_t i = 0; i < weps->n; i++) {
 		const V3__WorkloadEndpoint *w = (const V3__WorkloadEndpoint *)weps->items[i]->msg;
 
-		for (size_t k = 0; wep_is_on(weps->items[i], name) && k < w->spec->n_ipnetworks; k++)
+		for (size_t k = 0; wep_is_on(weps->items[i], name) && k < w->spec->n_ipnetworks;
+		     k++)
 			add_addr(&addrs, w->spec->ipnetworks[k]);
 	}
 	n = (const V3__Node *)node->items[0]->msg;
@@ -303,7 +310,8 @@ static int remove_node(struct db *db, const char *name, uint64_t revision, struc
 	free(addrs.items);
 	for (size_t i = 0; i < weps->n && rc == 0; i++)
 		if (wep_is_on(weps->items[i], name))
-			rc = remove_if_there(db, WEP, weps->items[i]->ns, weps->items[i]->name, err);
+			rc = remove_if_there(db, WEP, weps->items[i]->ns, weps->items[i]->name,
+			                     err);
 	if (rc == 0)
 		rc = release_affinities(db, name, NULL, err);
 	if (rc == 0)
@@ -322,7 +330,8 @@ static int remove_pool(struct db *db, const char *name, uint64_t revision, struc
 		V3__IPPool *pool;
 		int rc;
 
-		if (found->status != STORE_OK || (revision && revision != found->items[0]->revision)) {
+		if (found->status != STORE_OK ||
+		    (revision && revision != found->items[0]->revision)) {
 			if (found->status == STORE_OK)
 				found->status = STORE_CONFLICT;
 			db_error(found, POOL, NULL, name, err);
@@ -341,7 +350,8 @@ static int remove_pool(struct db *db, const char *name, uint64_t revision, struc
 		}
 		(void)nanosleep(&settle, NULL);
 		rc = release_affinities(db, NULL, &cidr, err);
-		return rc ? rc : remove_one(db, POOL, NULL, name, disabled->items[0]->revision, err);
+		return rc ? rc
+		          : remove_one(db, POOL, NULL, name, disabled->items[0]->revision, err);
 	}
 	return err_set(err, -EAGAIN, "update conflict: IPPool(%s)", name);
 }
@@ -365,8 +375,8 @@ static int remove_tier(struct db *db, const char *name, uint64_t revision, struc
 	return remove_one(db, TIER, NULL, name, revision, err);
 }
 
-int kinds_remove(struct db *db, model_kind kind, const char *ns, const char *name, uint64_t revision,
-                 struct err *err)
+int kinds_remove(struct db *db, model_kind kind, const char *ns, const char *name,
+                 uint64_t revision, struct err *err)
 {
 	int rc = kinds_allowed(kind, ns, name, "Delete", err);
 

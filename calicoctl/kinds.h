@@ -19,16 +19,19 @@ char *kinds_identifier(model_kind kind, const char *ns, const char *name);
 void kinds_stamp(V3__ObjectMeta *meta);
 
 /* -EOPNOTSUPP with "operation Create is not supported on ...": verb is Create, Update or Delete. */
-int kinds_allowed(model_kind kind, const char *ns, const char *name, const char *verb, struct err *err);
+int kinds_allowed(model_kind kind, const char *ns, const char *name, const char *verb,
+                  struct err *err);
 
 /*
- * Checks against other objects. r is about to be created (old NULL) or to replace old. -EINVAL: the object is wrong.
+ * Checks against other objects. r is about to be created (old NULL) or to replace old. -EINVAL: the
+ * object is wrong.
  */
-int kinds_check(struct db *db, const struct resource *r, const struct resource *old, struct err *err);
+int kinds_check(struct db *db, const struct resource *r, const struct resource *old,
+                struct err *err);
 
 /* Deletes an object and what belongs to it. revision 0: whatever is there. */
-int kinds_remove(struct db *db, model_kind kind, const char *ns, const char *name, uint64_t revision,
-                 struct err *err);
+int kinds_remove(struct db *db, model_kind kind, const char *ns, const char *name,
+                 uint64_t revision, struct err *err);
 
 /* The profile that every cluster has and no datastore holds. */
 struct resource *kinds_static_profile(void);

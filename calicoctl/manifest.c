@@ -77,8 +77,9 @@ static void add_resource(struct manifest *m, const struct manifest_source *sourc
 	struct err err;
 
 	if (tree->type != JSON_OBJECT) {
-		CLEANUP(free_p) char *text = xasprintf("expected a resource (an object), got %s",
-		                                       json_type_str(tree->type));
+		CLEANUP(free_p)
+		char *text = xasprintf("expected a resource (an object), got %s",
+		                       json_type_str(tree->type));
 		item_fail(item, NULL, text);
 		return;
 	}
@@ -92,10 +93,10 @@ static void add_resource(struct manifest *m, const struct manifest_source *sourc
 	if (item->kind && !item->kind->v3)
 		item->kind = NULL;
 	if (!item->kind || !version || strcmp(version, MODEL_API_VERSION) != 0) {
-		CLEANUP(free_p) char *text = xasprintf(
-			"unknown resource type (%s) and/or version (%s)",
-			kind ? str_vis(kind, strnlen(kind, 64)) : "",
-			version ? str_vis(version, strnlen(version, 64)) : "");
+		CLEANUP(free_p)
+		char *text = xasprintf("unknown resource type (%s) and/or version (%s)",
+		                       kind ? str_vis(kind, strnlen(kind, 64)) : "",
+		                       version ? str_vis(version, strnlen(version, 64)) : "");
 		item_fail(item, kind && !item->kind ? "kind" : version ? "apiVersion" : NULL, text);
 		return;
 	}
@@ -182,8 +183,8 @@ void manifest_add_text(struct manifest *m, const char *name, const char *text, s
 		if (!doc->tree) {
 			struct manifest_item *item = add_item(m, source, doc, NULL);
 
-			item->error = xasprintf("%s, document %u, %s", name, doc->number,
-			                        doc->err.text);
+			item->error =
+			        xasprintf("%s, document %u, %s", name, doc->number, doc->err.text);
 		} else if (doc->tree->type != JSON_NULL) {
 			settle(doc->tree);
 			add_tree(m, source, doc, doc->tree, NULL);
@@ -228,7 +229,8 @@ static bool is_manifest(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
-	return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 || strcmp(dot, ".json") == 0);
+	return dot &&
+	       (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 || strcmp(dot, ".json") == 0);
 }
 
 /* scandir() sorts by strcmp, not by the locale's rules: the same order everywhere. */

@@ -25,8 +25,8 @@ static int denied(void)
 static int felixd_is_there(const struct options *o, struct err *err)
 {
 	struct ipc_call c;
-	int rc = ipc_call_open(&c, o->run_dir, "felixd", "ctl.sock", &ctl__v1__from_daemon__descriptor,
-	                       ANSWER_MS, err);
+	int rc = ipc_call_open(&c, o->run_dir, "felixd", "ctl.sock",
+	                       &ctl__v1__from_daemon__descriptor, ANSWER_MS, err);
 
 	ipc_call_close(&c);
 	return rc;
@@ -77,9 +77,10 @@ int cmd_node_status(const struct options *o)
 	if (reply->payload_case != BGP__V1__FROM_BGPD__PAYLOAD_PEERS) {
 		fflush(stdout);
 		fprintf(stderr, "Error querying bgpd: %s\n",
-		        reply->payload_case == BGP__V1__FROM_BGPD__PAYLOAD_ERROR && reply->error->text ?
-				reply->error->text :
-				"the answer is not a list of peers");
+		        reply->payload_case == BGP__V1__FROM_BGPD__PAYLOAD_ERROR &&
+		                        reply->error->text
+		                ? reply->error->text
+		                : "the answer is not a list of peers");
 		rc = 1;
 	} else {
 		nodestatus_write(reply->peers, time(NULL), &out);

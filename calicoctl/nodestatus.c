@@ -11,7 +11,8 @@
 #define COLUMNS 5
 #define TODAY_SEC (20 * 3600) /* what BIRD's default time format calls recent */
 
-/* confd names a peer for where it comes from; what a person named in a file of their own is neither. */
+/* confd names a peer for where it comes from; what a person named in a file of their own is
+ * neither. */
 static const char *type_of(const char *name)
 {
 	if (strncmp(name, "Mesh_", 5) == 0)
@@ -63,7 +64,8 @@ static void write_family(const Bgp__V1__Peers *peers, int family, time_t now, st
 {
 	static const char *const heading[COLUMNS] = { "PEER ADDRESS", "PEER TYPE", "STATE", "SINCE",
 		                                      "INFO" };
-	CLEANUP(free_p) const char **cells = xcalloc((peers->n_peers + 1) * COLUMNS, sizeof(*cells));
+	CLEANUP(free_p)
+	const char **cells = xcalloc((peers->n_peers + 1) * COLUMNS, sizeof(*cells));
 	size_t rows = 1;
 
 	memcpy(cells, heading, sizeof(heading));

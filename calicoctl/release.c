@@ -16,7 +16,8 @@
 #define HANDLE V3__KIND__KIND_IPAM_HANDLE
 
 /* 0: done; 1: somebody was quicker, look again; negative: failed. */
-static int outcome(struct store_result *r /* taken */, model_kind kind, const char *name, struct err *err)
+static int outcome(struct store_result *r /* taken */, model_kind kind, const char *name,
+                   struct err *err)
 {
 	int rc = 0;
 
@@ -40,7 +41,8 @@ static int write_back(struct db *db, const struct resource *changed, bool remove
 }
 
 /* *ret: a copy, or NULL when there is none. */
-static int fetch(struct db *db, model_kind kind, const char *name, struct resource **ret, struct err *err)
+static int fetch(struct db *db, model_kind kind, const char *name, struct resource **ret,
+                 struct err *err)
 {
 	CLEANUP(result_p) struct store_result *r = db_get(db, kind, NULL, name);
 
@@ -175,7 +177,8 @@ static int release_block(struct db *db, const char *node, const char *cidr, stru
 	return give_up_trying(BLOCK, cidr, err);
 }
 
-/* First the affinity is marked, so that its node takes no address from the block any more; then the block; then it goes. */
+/* First the affinity is marked, so that its node takes no address from the block any more; then the
+ * block; then it goes. */
 static int release_affinity(struct db *db, const char *name, const char *node, const char *cidr,
                             struct err *err)
 {
@@ -201,15 +204,17 @@ static int release_affinity(struct db *db, const char *name, const char *node, c
 		}
 		rc = release_block(db, node, cidr, err);
 		if (rc == 0)
-			rc = outcome(db_remove(db, AFFINITY, NULL, name, marked->items[0]->revision),
-			             AFFINITY, name, err);
+			rc = outcome(
+			        db_remove(db, AFFINITY, NULL, name, marked->items[0]->revision),
+			        AFFINITY, name, err);
 		if (rc <= 0)
 			return rc;
 	}
 	return give_up_trying(AFFINITY, name, err);
 }
 
-int release_affinities(struct db *db, const char *node, const struct ip_prefix *within, struct err *err)
+int release_affinities(struct db *db, const char *node, const struct ip_prefix *within,
+                       struct err *err)
 {
 	CLEANUP(free_p) char *prefix = node ? xasprintf("%s/", node) : NULL;
 	CLEANUP(result_p) struct store_result *all = db_list(db, AFFINITY, NULL, prefix);
@@ -225,7 +230,8 @@ int release_affinities(struct db *db, const char *node, const struct ip_prefix *
 		struct ip_prefix cidr;
 
 		if (!owner || (node && strcmp(owner, node) != 0) ||
-		    ip_prefix_parse(slash + 1, &cidr) != 0 || (within && !ip_prefix_covers(within, &cidr)))
+		    ip_prefix_parse(slash + 1, &cidr) != 0 ||
+		    (within && !ip_prefix_covers(within, &cidr)))
 			continue;
 		rc = release_affinity(db, name, owner, slash + 1, err);
 	}

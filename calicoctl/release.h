@@ -13,5 +13,7 @@
 /* Releases addresses, whichever blocks they are in. */
 int release_addresses(struct db *db, const struct ip_addr *addrs, size_t n, struct err *err);
 
-/* Gives up the blocks of a node (NULL: of any), those inside a prefix (NULL: all). A block that still holds addresses stays, without owner. */
-int release_affinities(struct db *db, const char *node, const struct ip_prefix *within, struct err *err);
+/* Gives up the blocks of a node (NULL: of any), those inside a prefix (NULL: all). A block that
+ * still holds addresses stays, without owner. */
+int release_affinities(struct db *db, const char *node, const struct ip_prefix *within,
+                       struct err *err);

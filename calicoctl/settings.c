@@ -30,10 +30,11 @@ static int set_type(const char *type, struct settings *s, struct err *err)
 	else if (strcmp(type, "typha") == 0)
 		s->embedded = false;
 	else
-		return err_set(err, -EINVAL,
-		               "datastore type '%s' is not supported: use 'typha' (typhad's socket in the "
-		               "run directory) or 'embedded' (a database file)",
-		               type);
+		return err_set(
+		        err, -EINVAL,
+		        "datastore type '%s' is not supported: use 'typha' (typhad's socket in the "
+		        "run directory) or 'embedded' (a database file)",
+		        type);
 	return 0;
 }
 
@@ -45,7 +46,8 @@ static const char *spec_text(const struct json *spec, const char *key)
 	return v && *v ? v : NULL;
 }
 
-int settings_parse(const char *name, const char *text, size_t len, struct settings *ret, struct err *err)
+int settings_parse(const char *name, const char *text, size_t len, struct settings *ret,
+                   struct err *err)
 {
 	struct yaml_docs docs;
 	const struct json *tree, *spec;
@@ -126,9 +128,10 @@ int settings_read(const struct options *o, struct settings *ret, struct err *err
 			ret->path = xstrdup(v);
 	}
 	if (ret->embedded && !ret->path)
-		return err_set(err, -EINVAL,
-		               "the datastore is 'embedded', but its file is not given: use --datastore, "
-		               "CALICO_DATASTORE_PATH or the configuration's datastorePath");
+		return err_set(
+		        err, -EINVAL,
+		        "the datastore is 'embedded', but its file is not given: use --datastore, "
+		        "CALICO_DATASTORE_PATH or the configuration's datastorePath");
 	if (!ret->path) {
 		char path[SOCK_PATH_MAX];
 

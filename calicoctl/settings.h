@@ -2,7 +2,8 @@
 /*
  * settings: which datastore, and where.
  *
- * Flags come first. A configuration file, when there is one, is used alone; the environment counts when there is none.
+ * Flags come first. A configuration file, when there is one, is used alone; the environment counts
+ * when there is none.
  */
 #pragma once
 
@@ -19,6 +20,8 @@ struct settings {
 
 int settings_read(const struct options *o, struct settings *ret, struct err *err);
 
-/* The same of a configuration file's text; *ret is filled with what it says, the path may stay NULL. */
-int settings_parse(const char *name, const char *text, size_t len, struct settings *ret, struct err *err);
+/* The same of a configuration file's text; *ret is filled with what it says, the path may stay
+ * NULL. */
+int settings_parse(const char *name, const char *text, size_t len, struct settings *ret,
+                   struct err *err);
 void settings_done(struct settings *s);

@@ -53,8 +53,8 @@ static void print_failures(const struct tally *t)
 		return;
 	}
 	if (t->handled > t->n_errors)
-		printf("Partial success: %s the first %zu out of %zu %sresources:\n", t->past, t->handled,
-		       t->total, kind);
+		printf("Partial success: %s the first %zu out of %zu %sresources:\n", t->past,
+		       t->handled, t->total, kind);
 	fflush(stdout); /* in this order, when both go to one place */
 	fputs("hit error: ", stderr);
 	print_errors(t);

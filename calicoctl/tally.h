@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tally: how many resources a command was asked to handle, how many it did, what went wrong, and the words for that. */
+/* tally: how many resources a command was asked to handle, how many it did, what went wrong, and
+ * the words for that. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,9 +10,9 @@
 #include "common/model/kind.h"
 
 struct tally {
-	const char *verb, *past;       /* "apply", "applied" */
+	const char *verb, *past; /* "apply", "applied" */
 	size_t total, handled;
-	const struct kind_info *kind;  /* of all of them; NULL: they differ, or are unknown */
+	const struct kind_info *kind; /* of all of them; NULL: they differ, or are unknown */
 	char **errors;
 	size_t n_errors;
 };
