@@ -72,8 +72,9 @@ static const char *const stmt_sql[KV_STMT_N] = {
 	[KV_STMT_REPLACE] = "UPDATE object SET modified = ?2, value = ?3 WHERE key = ?1",
 	[KV_STMT_DELETE] = "DELETE FROM object WHERE key = ?1",
 	[KV_STMT_LOG] = "INSERT INTO change VALUES (?1, ?2, ?3)",
-	[KV_STMT_SCAN] = "SELECT key, value, created, modified FROM object"
-	                 " WHERE key > ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4",
+	/* clang-format off */
+	[KV_STMT_SCAN] = "SELECT key, value, created, modified FROM object WHERE key > ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4",
+	/* clang-format on */
 	[KV_STMT_CHANGES] =
 	        "SELECT revision, key, deleted FROM change WHERE revision > ?1 ORDER BY revision",
 	[KV_STMT_COMPACTED] = "SELECT compacted FROM meta",
