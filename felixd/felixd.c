@@ -42,8 +42,7 @@ static void on_in_sync(void *arg)
 		log_info("in sync with the datastore", "endpoints=%zu local=%zu policies=%zu",
 			 calc_stats(f->calc).endpoints, calc_stats(f->calc).local_endpoints, calc_stats(f->calc).policies);
 	calc_in_sync(f->calc);
-	f->synced = f->store_up = true;
-	felixd_status(f);
+	f->synced = f->store_up = f->status_changed = true;
 }
 
 /* What is known stays known, and the kernel as it is. */
@@ -54,7 +53,7 @@ static void on_down(void *arg, const char *why)
 	f->store_up = false;
 	free(f->why_down);
 	f->why_down = xstrdup(why);
-	felixd_status(f);
+	f->status_changed = true;
 }
 
 static const struct store_watch_ops watch_ops = {
@@ -66,7 +65,7 @@ static const struct store_watch_ops watch_ops = {
 
 /* ---- the turn */
 
-void felixd_status(struct felixd *f)
+static void tell_status(struct felixd *f)
 {
 	bool ready = f->synced && f->store_up && f->in_step;
 	char *status;
@@ -81,9 +80,7 @@ void felixd_status(struct felixd *f)
 				   f->why_kernel ? f->why_kernel : "");
 	else
 		status = xstrdup("in sync with the datastore, the kernel is in step");
-	if (ready && !f->ready_told)
-		log_info("ready", "status=\"%s\"", status);
-	f->ready_told |= ready;
+	f->status_changed = false;
 	daemon_ready(f->d, ready, status);
 	free(status);
 }
@@ -91,9 +88,9 @@ void felixd_status(struct felixd *f)
 static void note_kernel(struct felixd *f, int rc, const struct err *err)
 {
 	const char *why = rc < 0 ? err->text : "";
-	bool changed = f->in_step != (rc == 0) || strcmp(f->why_kernel ? f->why_kernel : "", why) != 0;
 	unsigned more;
 
+	f->status_changed |= f->in_step != (rc == 0) || strcmp(f->why_kernel ? f->why_kernel : "", why) != 0;
 	f->in_step = rc == 0;
 	if (rc < 0) {
 		f->turns_failed++;
@@ -101,25 +98,21 @@ static void note_kernel(struct felixd *f, int rc, const struct err *err)
 			log_error("the kernel refused a change; it is tried again", "why=\"%s\" suppressed=%u", LOG_VIS(why),
 				  more);
 	}
-	if (!changed)
-		return;
-	free(f->why_kernel);
-	f->why_kernel = *why ? xstrdup(why) : NULL;
-	felixd_status(f);
+	if (f->status_changed) {
+		free(f->why_kernel);
+		f->why_kernel = *why ? xstrdup(why) : NULL;
+	}
 }
 
 /*
  * Runs before each wait for events, so after all the events of one round: they are gathered. The dataplane is asked each time: it may
  * have been woken by its own timers, or by somebody who changed the kernel.
  */
-static void on_turn(uv_prepare_t *h)
+static void turn(struct felixd *f)
 {
-	struct felixd *f = h->data;
 	struct err err = { 0 };
 	int rc;
 
-	if (!f->synced)
-		return;
 	if (calc_dirty(f->calc)) {
 		f->flushes++;
 		calc_flush(f->calc);
@@ -128,6 +121,16 @@ static void on_turn(uv_prepare_t *h)
 	note_kernel(f, rc, &err);
 	if (rc == 0)
 		api_on_in_step(f);
+}
+
+static void on_turn(uv_prepare_t *h)
+{
+	struct felixd *f = h->data;
+
+	if (f->synced)
+		turn(f);
+	if (f->status_changed)
+		tell_status(f);
 }
 
 /* ---- the process */
@@ -169,8 +172,7 @@ int felixd_start(struct felixd *f, struct daemon *d, struct err *err)
 	(void)uv_prepare_init(d->loop, &f->turn);
 	f->turn.data = f;
 	(void)uv_prepare_start(&f->turn, on_turn);
-	f->turning = true;
-	felixd_status(f);
+	f->turning = f->status_changed = true;
 	return 0;
 }
 

@@ -33,7 +33,7 @@ struct felixd {
 	bool synced;             /* the datastore's state has been seen whole, once at least */
 	bool store_up;           /* and is up to date */
 	bool in_step;            /* so is the kernel */
-	bool ready_told, turning;
+	bool status_changed, turning;
 	char *why_down, *why_kernel;
 	struct log_limit log_invalid, log_kernel;
 	uint64_t updates, removals, invalid, flushes, turns_failed, programmed, removed, deadlines;
@@ -41,7 +41,6 @@ struct felixd {
 
 int felixd_start(struct felixd *f, struct daemon *d, struct err *err);
 void felixd_stop(struct felixd *f);
-void felixd_status(struct felixd *f); /* tells readiness */
 
 /* api.c */
 int api_open(struct felixd *f, struct err *err);
