@@ -44,6 +44,7 @@ static void text_comes_back_as_it_was(void **state)
 		{ "{\"b\":1,\"a\":[null,{\"x\":\"y\"}]}", NULL },
 		{ "\"\\u00e4\\n\\t\\\"\\\\\\/\"", "\"\xc3\xa4\\n\\t\\\"\\\\/\"" },
 		{ "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"" },
+		{ "\"\\uD83f\\uDFFF\"", "\"\xf0\x9f\xbf\xbf\"" },
 		{ "\"\\uD83D\\uDE00\"", "\"\xf0\x9f\x98\x80\"" },
 		{ "\"a\\u0000b\"", NULL },
 		{ "\"\\\\ud800\"", NULL }, /* a backslash and letters, no surrogate */
@@ -104,6 +105,11 @@ static void errors_tell_line_and_column(void **state)
 		{ "[\"\\ud800\"]", "line 1, column 3: half of a surrogate pair" },
 		{ "[\"x\\ud800\\u0041\"]", "line 1, column 4: half of a surrogate pair" },
 		{ "[\"\\udc00\"]", "line 1, column 3: half of a surrogate pair" },
+		{ "\"\\ud800x00", "line 1, column 2: half of a surrogate pair" },
+		{ "\"\\ud800\\n0000\"", "line 1, column 2: half of a surrogate pair" },
+		{ "\"\\ud800\\udb00\"", "line 1, column 2: half of a surrogate pair" },
+		{ "\"\\ud800\\ue000\"", "line 1, column 2: half of a surrogate pair" },
+		{ "\"\\ud800\\udc0", "line 1, column 2: half of a surrogate pair" },
 		{ "\"\\ud800", "line 1, column 2: half of a surrogate pair" },
 	};
 

@@ -169,6 +169,9 @@ static void escapes_are_read(void **state)
 	                 0);
 	assert_string_equal(name, "a/b%c%2");
 	free(name);
+	assert_int_equal(key_parse("/calico/ipam/v2/handle/x2f%3f%2e25%", &kind, &ns, &name), 0);
+	assert_string_equal(name, "x2f%3f%2e25%");
+	free(name);
 }
 
 static void prefixes_end_with_a_slash(void **state)

@@ -86,6 +86,11 @@ static void copies_and_packed_copies_are_equal(void **state)
 	msg_set_str(&copy->spec->selector, "");
 	assert_false(msg_equal(&p->base, &copy->base));
 
+	msg_free(&copy->spec->base);
+	copy->spec = NULL;
+	assert_false(msg_equal(&p->base, &copy->base));
+	assert_false(msg_equal(&copy->base, &p->base));
+
 	msg_free(&p->base);
 	msg_free(&copy->base);
 	msg_free(&wire->base);

@@ -33,7 +33,7 @@ static const struct {
 } defaults[] = {
 	{ "IPPool", "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"cidr\":\"10.0.0.0/16\"}}",
 	  "{\"kind\":\"IPPool\"," API ",\"metadata\":{\"name\":\"p\"},\"spec\":{\"cidr\":\"10.0.0."
-	                              "0/16\",\"vxlanMode\":\"Never\",\"ipipMode\":"
+	  "0/16\",\"vxlanMode\":\"Never\",\"ipipMode\":"
 	  "\"Never\",\"blockSize\":26,\"nodeSelector\":\"all()\",\"allowedUses\":[\"Workload\","
 	  "\"Tunnel\"],\"assignmentMode\":\"Automatic\"}}" },
 	{ "IPPool",
@@ -41,19 +41,19 @@ static const struct {
 	  "64\",\"ipipMode\":\"Never\",\"vxlanMode\":\"Always\",\"allowedUses\":"
 	  "[\"Tunnel\"],\"nodeSelector\":\"a == 'b'\",\"assignmentMode\":\"Manual\"}}",
 	  "{\"kind\":\"IPPool\"," API ",\"metadata\":{\"name\":\"p\"},\"spec\":{\"cidr\":\"fd00::/"
-	                              "64\",\"vxlanMode\":\"Always\",\"ipipMode\":"
+	  "64\",\"vxlanMode\":\"Always\",\"ipipMode\":"
 	  "\"Never\",\"blockSize\":122,\"nodeSelector\":\"a == "
 	  "'b'\",\"allowedUses\":[\"Tunnel\"],\"assignmentMode\":\"Manual\"}}" },
 	{ "NetworkPolicy", "{\"metadata\":{\"name\":\"p\",\"namespace\":\"n\"}}",
 	  "{\"kind\":\"NetworkPolicy\"," API ",\"metadata\":{\"name\":\"p\",\"namespace\":\"n\","
-	                                     "\"labels\":{\"projectcalico.org/tier\":"
+	  "\"labels\":{\"projectcalico.org/tier\":"
 	  "\"default\"}},\"spec\":{\"tier\":\"default\",\"types\":[\"Ingress\"]}}" },
 	{ "NetworkPolicy",
 	  "{\"metadata\":{\"name\":\"p\",\"namespace\":\"n\",\"labels\":{\"projectcalico.org/"
 	  "tier\":\"x\"}},\"spec\":{\"tier\":"
 	  "\"t\",\"egress\":[{\"action\":\"Allow\"}]}}",
 	  "{\"kind\":\"NetworkPolicy\"," API ",\"metadata\":{\"name\":\"p\",\"namespace\":\"n\","
-	                                     "\"labels\":{\"projectcalico.org/tier\":\"t\"}},"
+	  "\"labels\":{\"projectcalico.org/tier\":\"t\"}},"
 	  "\"spec\":{\"tier\":\"t\",\"egress\":[{\"action\":\"Allow\",\"source\":{},"
 	  "\"destination\":{}}],\"types\":[\"Egress\"]}}" },
 	{ "GlobalNetworkPolicy",
@@ -75,7 +75,7 @@ static const struct {
 	  "}],\"types\":[\"Egress\"]}}" },
 	{ "Tier", "{\"metadata\":{\"name\":\"t\"}}",
 	  "{\"kind\":\"Tier\"," API ",\"metadata\":{\"name\":\"t\"},\"spec\":{\"order\":1000000,"
-	                            "\"defaultAction\":\"Deny\"}}" },
+	  "\"defaultAction\":\"Deny\"}}" },
 	{ "Tier",
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"order\":0,\"defaultAction\":\"Pass\"}}",
 	  "{\"kind\":\"Tier\"," API
@@ -166,6 +166,7 @@ static const struct {
 	  ONE("metadata.namespace = 'ns' (namespace should not be specified for a non-namespaced "
 	      "resource. Node is not a namespaced resource)") },
 	{ "Node", OBJ(N ",\"labels\":{\"a.b/c-d_e\":\"V1\",\"e\":\"\"}", ""), NULL },
+	{ "Node", OBJ(N ",\"labels\":{\"A\":\"Z\",\"Z\":\"A\",\"0\":\"9\"}", ""), NULL },
 	{ "Node", OBJ(N ",\"labels\":{\"a b\":\"\"}", ""),
 	  "metadata.labels = 'a b' (a label's key must be" },
 	{ "Node", OBJ(N ",\"labels\":{\"A/b\":\"\"}", ""), "metadata.labels = 'A/b'" },
@@ -567,6 +568,9 @@ static const struct {
 	{ "BGPPeer", OBJ(N, "\"peerIP\":\"192.0.2.1:1790\",\"nodeSelector\":\"has(a)\""), NULL },
 	{ "BGPPeer", OBJ(N, "\"peerIP\":\"[fd00::1]:179\""), NULL },
 	{ "BGPPeer", OBJ(N, "\"peerIP\":\"fd00::1\""), NULL },
+	{ "BGPPeer", OBJ(N, "\"peerIP\":\"192.0.2.1:65535\""), NULL },
+	{ "BGPPeer", OBJ(N, "\"peerIP\":\"192.0.2.1:65536\""),
+	  "the port must be between 1 and 65535" },
 	{ "BGPPeer", OBJ(N, "\"peerIP\":\"host\""),
 	  ONE("spec.peerIP = 'host' (is not an IP address, IPv4:port or [IPv6]:port)") },
 	{ "BGPPeer", OBJ(N, "\"peerIP\":\"192.0.2.1:0\""), "the port must be between 1 and 65535" },
@@ -729,6 +733,52 @@ static void lists_and_lengths_have_limits(void **state)
 	msg_free(m);
 }
 
+/* The longest that may be, and one more. */
+static void names_may_be_so_long(void **state)
+{
+	static const struct {
+		const char *kind, *before, *after;
+		size_t max;
+	} limits[] = {
+		{ "Tier", "{\"metadata\":{\"name\":\"", "\"}}", 63 },
+		{ "Node", "{\"metadata\":{\"name\":\"", "\"}}", 253 },
+		{ "NetworkSet", "{\"metadata\":{\"name\":\"x\",\"namespace\":\"", "\"}}", 63 },
+		{ "Node", "{\"metadata\":{\"name\":\"x\",\"labels\":{\"", "\":\"\"}}}", 63 },
+		{ "Node", "{\"metadata\":{\"name\":\"x\",\"labels\":{\"p/", "\":\"\"}}}", 63 },
+		{ "Node", "{\"metadata\":{\"name\":\"x\",\"labels\":{\"", "/n\":\"\"}}}", 253 },
+		{ "Node", "{\"metadata\":{\"name\":\"x\",\"labels\":{\"a\":\"", "\"}}}", 63 },
+		{ "GlobalNetworkPolicy",
+		  "{\"metadata\":{\"name\":\"x\"},\"spec\":{\"selector\":\"a == '", "'\"}}",
+		  1024 - strlen("a == ''") },
+		{ "WorkloadEndpoint",
+		  "{\"metadata\":{\"namespace\":\"n\"},\"spec\":{\"node\":\"n\",\"orchestrator\":"
+		  "\"k8s\","
+		  "\"pod\":\"p\",\"endpoint\":\"e\",\"interfaceName\":\"",
+		  "\"}}", 15 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		for (size_t more = 0; more < 2; more++) {
+			const struct kind_info *k = kind_by_name(limits[i].kind);
+			CLEANUP(buf_done) struct buf in = { 0 };
+			ProtobufCMessage *m;
+			struct violations v;
+
+			buf_str(&in, limits[i].before);
+			for (size_t n = 0; n < limits[i].max + more; n++)
+				buf_byte(&in, 'a');
+			buf_str(&in, limits[i].after);
+			m = manifest(k, buf_cstr(&in));
+			model_default(k->kind, m);
+			if (model_validate(k->kind, m, &v) != more)
+				fail_msg("%s: %zu violations", buf_cstr(&in), v.n);
+			violations_done(&v);
+			msg_free(m);
+		}
+	}
+}
+
 static void the_list_of_violations_ends(void **state)
 {
 	CLEANUP(buf_done) struct buf in = { 0 };
@@ -754,6 +804,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_is_told_and_nothing_else),
 		cmocka_unit_test(several_violations_are_a_list),
 		cmocka_unit_test(lists_and_lengths_have_limits),
+		cmocka_unit_test(names_may_be_so_long),
 		cmocka_unit_test(the_list_of_violations_ends),
 	};
 
