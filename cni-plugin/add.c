@@ -19,11 +19,6 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-struct progress {
-	bool asked;      /* ipamd may have assigned something */
-	bool programmed; /* felixd may have something in force */
-};
-
 static void undo_step(struct attach *a, const char *what, int (*step)(struct attach *, struct cni_error *))
 {
 	struct cni_error e = { 0 };
@@ -31,7 +26,7 @@ static void undo_step(struct attach *a, const char *what, int (*step)(struct att
 	/* A step back has time of its own: the deadline may be what failed. */
 	a->deadline = mono_after(mono_now(), CNI_UNDO_MS);
 	if (step(a, &e) < 0)
-		log_error("a failed ADD could not be undone", "step=%s error=\"%s\"", what, LOG_VIS(e.msg));
+		log_error("a failed ADD could not be undone", "step=%s error=%s", what, LOG_VIS(e.msg));
 }
 
 static int undo_endpoint(struct attach *a, struct cni_error *e)
@@ -42,33 +37,24 @@ static int undo_endpoint(struct attach *a, struct cni_error *e)
 }
 
 /* What DEL would do, for what was done. */
-static void undo(struct attach *a, const struct progress *p)
+static void undo(struct attach *a, const struct ipam_pending *ipam)
 {
-	if (p->programmed)
+	if (a->felixd_told)
 		undo_step(a, "felixd", endpoint_unprogram);
 	if (a->wep_revision)
 		undo_step(a, "endpoint", undo_endpoint);
 	pod_undo(a);
-	if (p->asked)
+	if (ipam->may_hold)
 		undo_step(a, "address", ipam_release);
 }
 
-static int steps(struct attach *a, struct progress *p, struct cni_error *e)
+static int steps(struct attach *a, struct ipam_pending *ipam, struct cni_error *e)
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
-	struct ipam_pending pending;
 
-	if (pod_open(a, e) < 0 || pod_mtu(a, e) < 0 || endpoint_prepare(a, e) < 0)
-		return -1;
-	p->asked = true;
-	if (ipam_begin(a, &pending, e) < 0)
-		return -1;
-	if (pod_create(a, e) < 0)
-		return -1;
-	if (ipam_finish(a, &pending, e) < 0 || pod_host_up(a, e) < 0 || endpoint_write(a, &body, e) < 0)
-		return -1;
-	p->programmed = true;
-	if (endpoint_program(a, &body, e) < 0)
+	if (pod_open(a, e) < 0 || pod_mtu(a, e) < 0 || endpoint_prepare(a, e) < 0 || daemon_connect(a, &a->felixd, e) < 0 ||
+	    ipam_begin(a, ipam, e) < 0 || pod_create(a, e) < 0 || ipam_finish(a, ipam, e) < 0 ||
+	    pod_host_up(a, e) < 0 || endpoint_write(a, &body, e) < 0 || endpoint_program(a, &body, e) < 0)
 		return -1;
 	return pod_configure(a, e);
 }
@@ -94,10 +80,10 @@ static void answer(struct attach *a, struct buf *out)
 
 int calico_add(struct attach *a, struct buf *out, struct cni_error *e)
 {
-	struct progress p = { 0 };
+	struct ipam_pending ipam = { 0 };
 
-	if (steps(a, &p, e) < 0) {
-		undo(a, &p);
+	if (steps(a, &ipam, e) < 0) {
+		undo(a, &ipam);
 		return -1;
 	}
 	log_info("pod attached", "namespace=%s pod=%s interface=%s endpoint=%s", LOG_VIS(a->ns), LOG_VIS(a->env->pod_name),
@@ -108,10 +94,11 @@ int calico_add(struct attach *a, struct buf *out, struct cni_error *e)
 
 int calico_ipam_add(struct attach *a, struct buf *out, struct cni_error *e)
 {
-	struct ipam_pending pending;
+	struct ipam_pending ipam = { 0 };
 
-	if (ipam_begin(a, &pending, e) < 0 || ipam_finish(a, &pending, e) < 0) {
-		undo_step(a, "address", ipam_release);
+	if (ipam_begin(a, &ipam, e) < 0 || ipam_finish(a, &ipam, e) < 0) {
+		if (ipam.may_hold)
+			undo_step(a, "address", ipam_release);
 		return -1;
 	}
 	cni_result_write(&a->ipam, a->config->version, out);

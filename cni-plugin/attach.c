@@ -72,7 +72,7 @@ static int timeout_ms(void)
 		return CNI_TIMEOUT_MS;
 	sec = strtoul(s, &end, 10);
 	if (*end || sec == 0 || sec > TIMEOUT_MAX_SEC) {
-		log_warn("CALICO_CNI_TIMEOUT is not a number of seconds from 1 to 3600", "value=\"%s\"", LOG_VIS(s));
+		log_warn("CALICO_CNI_TIMEOUT is not a number of seconds from 1 to 3600", "value=%s", LOG_VIS(s));
 		return CNI_TIMEOUT_MS;
 	}
 	return (int)sec * 1000;
@@ -132,7 +132,19 @@ static int lost(struct attach *a, struct daemon *d, const struct err *err, struc
 	d->open = false;
 	if (d == &a->typhad)
 		a->typhad_greeted = false;
+	if (strstr(err->text, "api.sock"))
+		return cni_fail(e, CNI_TRY_AGAIN_LATER, "%s", err->text);
 	return cni_fail(e, CNI_TRY_AGAIN_LATER, "%s (%s/%s/api.sock)", err->text, a->run, d->name);
+}
+
+int daemon_connect(struct attach *a, struct daemon *d, struct cni_error *e)
+{
+	struct err err = { 0 };
+
+	if (!d->open && ipc_call_open(&d->call, a->run, d->name, "api.sock", d->reply, attach_left_ms(a), &err) < 0)
+		return lost(a, d, &err, e);
+	d->open = true;
+	return 0;
 }
 
 int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id, struct cni_error *e)
@@ -140,9 +152,8 @@ int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, u
 	struct ipc_envelope *envelope = (struct ipc_envelope *)request;
 	struct err err = { 0 };
 
-	if (!d->open && ipc_call_open(&d->call, a->run, d->name, "api.sock", d->reply, attach_left_ms(a), &err) < 0)
-		return lost(a, d, &err, e);
-	d->open = true;
+	if (daemon_connect(a, d, e) < 0)
+		return -1;
 	d->call.deadline = a->deadline;
 	envelope->has_request_id = 1;
 	envelope->request_id = *ret_id = d->call.next_id++;

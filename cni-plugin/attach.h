@@ -39,6 +39,7 @@ struct attach {
 
 	struct daemon typhad, felixd, ipamd;
 	bool typhad_greeted;
+	bool felixd_told;     /* a Program request has left */
 
 	/* the pod, as pod.c knows it */
 	int netns_fd;             /* -1: not open */
@@ -72,6 +73,9 @@ int attach_left_ms(const struct attach *a);
  * are worth another try (code 11) and name daemon and socket.
  */
 int daemon_ask(struct attach *a, struct daemon *d, ProtobufCMessage *request, ProtobufCMessage **ret, struct cni_error *e);
+
+/* Connects, if that is still to be done. */
+int daemon_connect(struct attach *a, struct daemon *d, struct cni_error *e);
 
 /* The two halves, so that something else can be done between them. */
 int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id, struct cni_error *e);

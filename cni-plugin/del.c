@@ -38,7 +38,7 @@ static int delete_endpoint(struct attach *a, bool *ret_ours, struct cni_error *e
 		 * it is back.
 		 */
 		if (i == 0 && endpoint_unprogram(a, &why) < 0)
-			log_warn("felixd was not told", "endpoint=%s error=\"%s\"", LOG_VIS(a->wep_name), LOG_VIS(why.msg));
+			log_warn("felixd was not told", "endpoint=%s error=%s", LOG_VIS(a->wep_name), LOG_VIS(why.msg));
 		*ret_ours = true;
 		if (endpoint_delete(a, a->wep_found, &conflict, e) < 0)
 			return -1;

@@ -470,6 +470,9 @@ int endpoint_program(struct attach *a, const struct buf *body, struct cni_error 
 	program.deadline_ms = felixd_deadline(a);
 	m.payload_case = ENDPOINT__V1__TO_FELIXD__PAYLOAD_PROGRAM;
 	m.program = &program;
+	if (daemon_connect(a, &a->felixd, e) < 0)
+		return -1;
+	a->felixd_told = true;
 	return felixd_ask(a, &m, e);
 }
 

@@ -78,7 +78,11 @@ static int send_assign(struct attach *a, struct ipam_pending *p, struct cni_erro
 	}
 	m.payload_case = IPAM__V1__TO_IPAMD__PAYLOAD_ASSIGN;
 	m.assign = &assign;
-	return daemon_send(a, &a->ipamd, &m.base, &p->id, e);
+	p->may_hold = a->ipamd.open;
+	if (daemon_send(a, &a->ipamd, &m.base, &p->id, e) < 0)
+		return -1;
+	p->may_hold = true;
+	return 0;
 }
 
 static int take_cidrs(const Ipam__V1__Assigned *m, bool as_host, struct cni_result *r, struct cni_error *e)
@@ -108,6 +112,7 @@ int ipam_begin(struct attach *a, struct ipam_pending *p, struct cni_error *e)
 		return send_assign(a, p, e);
 	if (delegate_add(a, &a->ipam, e) < 0)
 		return -1;
+	p->may_hold = true;
 	if (a->ipam.n_ips == 0)
 		return cni_fail(e, CNI_FAILED, "IPAM plugin returned missing IP config");
 	return 0;
@@ -130,6 +135,8 @@ int ipam_finish(struct attach *a, struct ipam_pending *p, struct cni_error *e)
 		r = refused(m->error, e);
 	else
 		r = unexpected(e);
+	if (m->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_ERROR)
+		p->may_hold = false; /* all or nothing */
 	protobuf_c_message_free_unpacked(answer, NULL);
 	return r;
 }

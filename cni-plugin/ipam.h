@@ -8,10 +8,11 @@
 
 /*
  * Two halves, so that the veth pair can be made while the address becomes durable. ipam_begin() starts (a delegate is run to its end);
- * ipam_finish() fills a->ipam. After an error nothing is assigned, or ipam_release() gives it back.
+ * ipam_finish() fills a->ipam.
  */
 struct ipam_pending {
-	uint64_t id; /* 0: done already */
+	uint64_t id;   /* 0: done already */
+	bool may_hold; /* the container may hold addresses now: on failure, ipam_release() */
 };
 int ipam_begin(struct attach *a, struct ipam_pending *p, struct cni_error *e);
 int ipam_finish(struct attach *a, struct ipam_pending *p, struct cni_error *e);

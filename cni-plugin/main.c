@@ -59,7 +59,7 @@ static void set_up_log(const struct cni_config *c, const char *program)
 	}
 	fd = open(c->log_file_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
-		log_warn("log file cannot be opened", "path=%s error=\"%s\"", LOG_VIS(c->log_file_path),
+		log_warn("log file cannot be opened", "path=%s error=%s", LOG_VIS(c->log_file_path),
 			 LOG_VIS(strerror(errno)));
 	else
 		log_set_fd(fd); /* until the process ends */
@@ -100,7 +100,7 @@ static int run(bool ipam, struct cni_env *env, struct cni_config *config, struct
 	if (r == 0)
 		r = act(&a, ipam, out, e);
 	if (r < 0)
-		log_error("request failed", "command=%s container=%s code=%u error=\"%s\"", getenv("CNI_COMMAND"),
+		log_error("request failed", "command=%s container=%s code=%u error=%s", getenv("CNI_COMMAND"),
 			  LOG_VIS(env->container), e->code, LOG_VIS(e->msg));
 	attach_done(&a);
 	return r;

@@ -126,7 +126,7 @@ static int host_mac_set(struct attach *a, struct cni_error *e)
 		if (i > 0)
 			(void)poll(NULL, 0, MAC_RETRY_MS);
 		if (nl_request(a->host_nl, rt_link_set(l.ifindex, &change), &err, "MAC address of %s", a->host_if) < 0) {
-			log_warn("the host's end keeps the kernel's MAC", "error=\"%s\"", LOG_VIS(err.text));
+			log_warn("the host's end keeps the kernel's MAC", "error=%s", LOG_VIS(err.text));
 			return 0;
 		}
 	}
@@ -173,7 +173,7 @@ void pod_undo(struct attach *a)
 	if (a->pod_index == 0)
 		return;
 	if (nl_request(a->host_nl, rt_link_delete(0, a->host_if), &err, "delete %s", a->host_if) < 0 && err.code != -ENODEV)
-		log_error("a failed ADD leaves an interface behind", "interface=%s error=\"%s\"", a->host_if,
+		log_error("a failed ADD leaves an interface behind", "interface=%s error=%s", a->host_if,
 			  LOG_VIS(err.text));
 	a->pod_index = 0;
 }
@@ -249,7 +249,7 @@ static int write_sysctls(void *arg, struct err *err)
 		if (r < 0 && s->fatal)
 			return r;
 		if (r < 0)
-			log_warn("sysctl not written", "path=%s error=\"%s\"", path, LOG_VIS(err->text));
+			log_warn("sysctl not written", "path=%s error=%s", path, LOG_VIS(err->text));
 	}
 	return 0;
 }
