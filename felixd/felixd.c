@@ -85,41 +85,34 @@ static void tell_status(struct felixd *f)
 	free(status);
 }
 
-static void note_kernel(struct felixd *f, int rc, const struct err *err)
+static void note_kernel(struct felixd *f)
 {
-	const char *why = rc < 0 ? err->text : "";
-	unsigned more;
+	const char *why;
+	bool in_step = dataplane_in_step(f->dataplane, &why);
 
-	f->status_changed |= f->in_step != (rc == 0) || strcmp(f->why_kernel ? f->why_kernel : "", why) != 0;
-	f->in_step = rc == 0;
-	if (rc < 0) {
-		f->turns_failed++;
-		if (log_limit_pass(&f->log_kernel, &more))
-			log_error("the kernel refused a change; it is tried again", "why=\"%s\" suppressed=%u", LOG_VIS(why),
-				  more);
-	}
-	if (f->status_changed) {
-		free(f->why_kernel);
-		f->why_kernel = *why ? xstrdup(why) : NULL;
-	}
+	if (!why)
+		why = "";
+	if (f->in_step == in_step && strcmp(f->why_kernel ? f->why_kernel : "", why) == 0)
+		return;
+	f->in_step = in_step;
+	free(f->why_kernel);
+	f->why_kernel = *why ? xstrdup(why) : NULL;
+	f->status_changed = true;
 }
 
 /*
- * Runs before each wait for events, so after all the events of one round: they are gathered. The dataplane is asked each time: it may
- * have been woken by its own timers, or by somebody who changed the kernel.
+ * Runs before each wait for events, so after all the events of one round: they are gathered. The dataplane tries again by itself what
+ * failed, and logs it; here it is only asked how it stands.
  */
 static void turn(struct felixd *f)
 {
-	struct err err = { 0 };
-	int rc;
-
 	if (calc_dirty(f->calc)) {
 		f->flushes++;
 		calc_flush(f->calc);
+		(void)dataplane_apply(f->dataplane, NULL);
 	}
-	rc = dataplane_apply(f->dataplane, &err);
-	note_kernel(f, rc, &err);
-	if (rc == 0)
+	note_kernel(f);
+	if (f->in_step)
 		api_on_in_step(f);
 }
 
@@ -162,7 +155,6 @@ int felixd_start(struct felixd *f, struct daemon *d, struct err *err)
 	f->d = d;
 	list_init(&f->waits);
 	f->log_invalid = (struct log_limit)LOG_LIMIT_INIT(20, 10000);
-	f->log_kernel = (struct log_limit)LOG_LIMIT_INIT(5, 10000);
 	rc = dataplane_new(d->loop, &f->config.dataplane, api_on_endpoint, f, &f->dataplane, err);
 	if (rc < 0)
 		return err_wrap(err, rc, "read the kernel's state");

@@ -35,8 +35,8 @@ struct felixd {
 	bool in_step;            /* so is the kernel */
 	bool status_changed, turning;
 	char *why_down, *why_kernel;
-	struct log_limit log_invalid, log_kernel;
-	uint64_t updates, removals, invalid, flushes, turns_failed, programmed, removed, deadlines;
+	struct log_limit log_invalid;
+	uint64_t updates, removals, invalid, flushes, programmed, removed, deadlines;
 };
 
 int felixd_start(struct felixd *f, struct daemon *d, struct err *err);

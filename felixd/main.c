@@ -133,7 +133,6 @@ static void health(struct daemon *d, void *ctx)
 		{ "removals", f->removals },
 		{ "invalid_objects", f->invalid },
 		{ "flushes", f->flushes },
-		{ "turns_failed", f->turns_failed },
 		{ "endpoints_programmed", f->programmed },
 		{ "endpoints_removed", f->removed },
 		{ "deadlines_missed", f->deadlines },

@@ -136,6 +136,7 @@ struct outcome {
 	int code; /* the first failure */
 	bool more;
 	struct err *err;
+	struct err first;
 };
 
 static bool failed(struct dataplane *dp, struct outcome *o, int rc, const struct err *why)
@@ -151,6 +152,7 @@ static bool failed(struct dataplane *dp, struct outcome *o, int rc, const struct
 			 LOG_VIS(why->text), held);
 	if (o->code == 0) {
 		o->code = rc;
+		o->first = *why;
 		if (o->err)
 			*o->err = *why;
 	}
@@ -399,8 +401,17 @@ int dataplane_apply(struct dataplane *dp, struct err *err)
 		dp->backoff_ms = 0;
 	}
 	dp->failing = o.code < 0;
+	dp->in_step = o.code >= 0 && chains_ok && !routes_dirty(dp->routes);
+	if (o.code < 0)
+		dp->why = o.first;
 	sleep_until_next(dp, sweep_ms);
 	return o.code < 0 ? o.code : o.more;
+}
+
+bool dataplane_in_step(const struct dataplane *dp, const char **ret_why)
+{
+	*ret_why = dp->failing ? dp->why.text : NULL;
+	return dp->in_step;
 }
 
 /* ---- life */

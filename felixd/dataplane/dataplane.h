@@ -49,6 +49,12 @@ extern const struct calc_output_ops dataplane_ops; /* arg: the struct dataplane 
  */
 int dataplane_apply(struct dataplane *dp, struct err *err);
 
+/*
+ * Has the kernel all that can be in it (an endpoint whose interface is not there does not count)? Changes with dataplane_apply(), which the
+ * dataplane also calls by itself. *ret_why: what the kernel refused last, or NULL; good until the next apply.
+ */
+bool dataplane_in_step(const struct dataplane *dp, const char **ret_why);
+
 struct dataplane_stats {
 	uint64_t iptables_writes, iptables_rules, ipset_requests, route_requests, repairs, failures;
 	size_t chains, rules, sets, routes, endpoints_up;

@@ -4,6 +4,7 @@
 
 #include <uv.h>
 
+#include "common/base/err.h"
 #include "common/base/clock.h"
 #include "common/nl/nl.h"
 #include "felixd/dataplane/dataplane.h"
@@ -62,6 +63,8 @@ struct dataplane {
 	bool dispatch_dirty, pools_dirty, host_addrs_dirty, set_removed;
 	bool read_again;                /* events were lost */
 	bool failing;                   /* the last apply failed somewhere */
+	bool in_step;                   /* it left nothing undone but for interfaces that are not there */
+	struct err why;                 /* of the failure */
 
 	struct deadline retry, next_iptables, next_ipsets, next_routes, post_check;
 	unsigned backoff_ms, post_check_ms;
