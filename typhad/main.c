@@ -87,6 +87,7 @@ static void raise_fd_limit(void)
 
 static int start(struct daemon *d, struct err *err)
 {
+	static const int no_caps[] = { -1 };
 	struct typhad *t = &the_typhad;
 	const char *type = daemon_opt(d, "datastore-type"), *listen = daemon_opt(d, "listen");
 	int rc;
@@ -111,6 +112,11 @@ static int start(struct daemon *d, struct err *err)
 	rc = store_embedded_open(d->loop, t->datastore_path, &t->store, err);
 	if (rc < 0)
 		return rc;
+	/* Capabilities are a thread's: given up before the store has its worker. The directories
+	 * are ours as they are. */
+	rc = daemon_drop_privileges(no_caps, err);
+	if (rc < 0)
+		log_warn("cannot give up privileges", "why=%s", LOG_VIS(err->text));
 	cache_init(&t->cache);
 	fanout_init(&t->fanout, d->loop, &t->cache);
 	(void)uv_timer_init(d->loop, &t->hello_timer);
