@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "calicoctl/visible.h"
 #include "common/base/err.h"
-#include "common/base/log.h"
 #include "common/base/mem.h"
 
 #define GLOBAL_FLAGS (FLAG_HELP | FLAG_LOG_LEVEL | FLAG_ALLOW_MISMATCH | FLAG_RUN_DIR)
@@ -108,11 +108,6 @@ struct parse {
 	struct err *err;
 };
 
-static const char *shown(const char *s)
-{
-	return str_vis(s, strnlen(s, 100));
-}
-
 /* "--name", "--name=value", "--name value" */
 static int parse_long(struct parse *p, const char *arg)
 {
@@ -135,13 +130,13 @@ static int parse_long(struct parse *p, const char *arg)
 			if (!on && strcmp(value, "false") != 0)
 				return err_set(p->err, -EINVAL,
 				               "invalid argument \"%s\" for \"--%s\" flag",
-				               shown(value), f->name);
+				               visible(value), f->name);
 		}
 		p->seen |= f->bit;
 		set_flag(p->o, f->bit, value, on, &p->help);
 		return 0;
 	}
-	return err_set(p->err, -EINVAL, "unknown flag: --%s", str_vis(arg, len));
+	return err_set(p->err, -EINVAL, "unknown flag: --%.*s", (int)len, visible(arg));
 }
 
 /* "-R", "-Rf FILE", "-fFILE", "-f=FILE" */
@@ -155,13 +150,13 @@ static int parse_short(struct parse *p, const char *arg)
 			f++;
 		if (f == end)
 			return err_set(p->err, -EINVAL, "unknown shorthand flag: '%.1s' in -%s",
-			               shown(c), shown(arg));
+			               visible(c), visible(arg));
 		if (f->value) {
 			value = c[1] == '=' ? c + 2 : c[1] ? c + 1 : NULL;
 			if (!value && p->at + 1 >= p->argc)
 				return err_set(p->err, -EINVAL,
 				               "flag needs an argument: '%c' in -%s", *c,
-				               shown(arg));
+				               visible(arg));
 			if (!value)
 				value = p->argv[++p->at];
 		}
@@ -219,14 +214,14 @@ static int choose(const struct cli_command *commands, struct parse *p,
 				               flags[i].name);
 		if (o->n_args > c->max_args && !p->help)
 			return err_set(p->err, -EINVAL, "unexpected argument '%s'",
-			               shown(o->args[c->max_args]));
+			               visible(o->args[c->max_args]));
 		return 0;
 	}
 	if (strcmp(o->args[0], "node") == 0 && o->n_args == 1)
 		return err_set(p->err, -EINVAL, "node: a command is missing: status");
 	return err_set(p->err, -EINVAL, "unknown command \"%s%s%s\" for \"calicoctl\"",
-	               shown(o->args[0]), strcmp(o->args[0], "node") == 0 ? " " : "",
-	               strcmp(o->args[0], "node") == 0 ? shown(o->args[1]) : "");
+	               visible(o->args[0]), strcmp(o->args[0], "node") == 0 ? " " : "",
+	               strcmp(o->args[0], "node") == 0 ? visible(o->args[1]) : "");
 }
 
 int cli_parse(const struct cli_command *commands, int argc, char **argv, struct options *o,

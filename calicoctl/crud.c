@@ -9,8 +9,8 @@
 #include "calicoctl/db.h"
 #include "calicoctl/kinds.h"
 #include "calicoctl/tally.h"
+#include "calicoctl/visible.h"
 #include "common/base/err.h"
-#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/model/validate.h"
 #include "proto/v3_endpoint.pb-c.h"
@@ -98,8 +98,7 @@ const struct kind_info *crud_kind(const char *arg, struct err *err)
 	const struct kind_info *kind = kind_by_alias(arg);
 
 	if (!kind)
-		err_set(err, -EINVAL, "resource type '%s' is not supported",
-		        str_vis(arg, strnlen(arg, 128)));
+		err_set(err, -EINVAL, "resource type '%s' is not supported", visible(arg));
 	return kind;
 }
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "calicoctl/typed.h"
+#include "calicoctl/visible.h"
 #include "common/base/file.h"
-#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/model/mapper.h"
 #include "common/model/resource.h"
@@ -95,8 +95,7 @@ static void add_resource(struct manifest *m, const struct manifest_source *sourc
 	if (!item->kind || !version || strcmp(version, MODEL_API_VERSION) != 0) {
 		CLEANUP(free_p)
 		char *text = xasprintf("unknown resource type (%s) and/or version (%s)",
-		                       kind ? str_vis(kind, strnlen(kind, 64)) : "",
-		                       version ? str_vis(version, strnlen(version, 64)) : "");
+		                       kind ? visible(kind) : "", version ? visible(version) : "");
 		item_fail(item, kind && !item->kind ? "kind" : version ? "apiVersion" : NULL, text);
 		return;
 	}

@@ -6,6 +6,9 @@ $(BUILD)/calicoctl/version.o: $(BUILD)/calicoctl/commit.h
 calicoctl_src := $(wildcard calicoctl/*.c)
 $(call program,calicoctl/calicoctl,$(calicoctl_src),-luv -lprotobuf-c -lyaml -lyajl -lsqlite3 -lm)
 
-$(call unit_test,calicoctl_yaml,calicoctl/yaml.c calicoctl/typed.c,-lyaml -lyajl -lprotobuf-c -lm)
-$(call unit_test,calicoctl_table,calicoctl/table.c calicoctl/output.c calicoctl/yaml.c calicoctl/typed.c,-lyaml -lyajl -lprotobuf-c -lm)
-$(call fuzz_test,yaml,calicoctl/yaml.c calicoctl/typed.c,-lyaml -lyajl -lprotobuf-c -lm)
+calicoctl_yaml := $(patsubst %,calicoctl/%.c,yaml yaml_scalar typed visible)
+$(call unit_test,calicoctl_yaml,$(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
+$(call unit_test,calicoctl_table,calicoctl/table.c calicoctl/output.c $(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
+$(call fuzz_test,yaml,$(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
+$(call unit_test,calicoctl_block,calicoctl/block.c,-lyajl -lprotobuf-c -lm)
+$(call unit_test,calicoctl_nodestatus,calicoctl/nodestatus.c calicoctl/boxtable.c calicoctl/visible.c,-lprotobuf-c)

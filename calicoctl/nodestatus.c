@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "calicoctl/boxtable.h"
-#include "common/base/log.h"
+#include "calicoctl/visible.h"
 #include "common/base/mem.h"
 
 #define BGP_PORT 179
@@ -43,7 +43,7 @@ static char *info_str(const Bgp__V1__Peer *p)
 
 	if (strcmp(state, "Established") == 0 || !p->last_error || !*p->last_error)
 		return xstrdup(state);
-	return xasprintf("%s %s", state, str_vis(p->last_error, strnlen(p->last_error, 200)));
+	return xasprintf("%s %s", state, visible(p->last_error));
 }
 
 static char *address_str(const Bgp__V1__Peer *p)

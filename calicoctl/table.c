@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "calicoctl/visible.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
 
@@ -324,23 +325,11 @@ static size_t width_of(const char *s)
 	return n;
 }
 
-/* What would break the line, or reach the terminal as a command, is shown as \n, \t or \x1b. */
 static char *printable(const char *s)
 {
 	struct buf out = { 0 };
 
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '\n')
-			buf_str(&out, "\\n");
-		else if (c == '\t')
-			buf_str(&out, "\\t");
-		else if (c < 0x20 || c == 0x7f)
-			buf_printf(&out, "\\x%02x", c);
-		else
-			buf_byte(&out, c);
-	}
+	visible_add(&out, s, false);
 	return out.len ? buf_take(&out) : xstrdup("");
 }
 

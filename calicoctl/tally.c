@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "calicoctl/visible.h"
 #include "common/base/mem.h"
 
 void tally_begin(struct tally *t, const char *verb, const char *past, const struct manifest *m)
@@ -18,8 +19,11 @@ void tally_begin(struct tally *t, const char *verb, const char *past, const stru
 
 void tally_error(struct tally *t, const char *text)
 {
+	struct buf shown = { 0 };
+
+	visible_add(&shown, text, true); /* it quotes what manifests hold */
 	t->errors = xrealloc(t->errors, (t->n_errors + 1) * sizeof(*t->errors));
-	t->errors[t->n_errors++] = xstrdup(text);
+	t->errors[t->n_errors++] = buf_take(&shown);
 }
 
 /* "'IPPool' ", or nothing when kinds differ. */
