@@ -57,4 +57,22 @@ wait $sleepy && ok "the sleeper wakes and catches up" || fail "the sleeper wakes
 expect "to the same picture" "$(awk '{ print $2 }' $W/awake)" "$(awk '{ print $1 }' $W/sleepy)"
 updates=$(awk '{ print $2 }' $W/sleepy)
 [ "$updates" -lt 6000 ] && ok "with $updates updates where 7500 happened" || fail "with fewer updates than happened" "$updates"
+
+# ---- one who sleeps until deletions have been forgotten: a new snapshot says what is gone
+stop a typhad
+start a typhad --datastore-path $W/mortal.db
+wait_for 10 $client fill $sock mortal 9000 2000
+$client sleepy $sock 100000 3 >$W/sleepy &
+sleepy=$!
+stalled() { $client dump /run/n/a clients | grep -q '"program":"sleepy".*"slow":true'; }
+wait_for 10 stalled
+$client drain $sock mortal 9000 >/dev/null
+[ "$(counter tombstones)" -le 8192 ] && ok "the memory of deletions is bounded" || fail "tombstones" "$(counter tombstones)"
+$client put $sock end 3 >/dev/null
+kill -USR1 $sleepy
+wait $sleepy && ok "who slept through 9000 deletions wakes" || fail "who slept through 9000 deletions wakes" "$(cat $W/sleepy)"
+expect "is given a second snapshot" 2 "$(awk '{ print $3 }' $W/sleepy)"
+expect "which is counted" 1 "$(counter snapshots_for_laggards)"
+$client watchers $sock 1 3 >$W/fresh
+expect "and ends with the picture of one who has just come" "$(awk '{ print $2 }' $W/fresh)" "$(awk '{ print $1 }' $W/sleepy)"
 stop a typhad

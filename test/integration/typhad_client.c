@@ -186,7 +186,7 @@ static void on_filled(void *arg, const struct store_result *r)
 	}
 }
 
-static int cmd_fill(struct store *s, char **a, int n)
+static int cmd_fill(struct store *s, char **a, int n, bool drain)
 {
 	size_t count = strtoul(a[1], NULL, 10), pad = n > 2 ? strtoul(a[2], NULL, 10) : 0;
 
@@ -196,8 +196,12 @@ static int cmd_fill(struct store *s, char **a, int n)
 			struct resource *r;
 
 			(void)snprintf(name, sizeof(name), "%s%zu", a[0], i++);
-			r = object_new(name, name, pad);
 			under_way++;
+			if (drain) {
+				store_remove(s, KIND, NULL, name, 0, on_filled, NULL);
+				continue;
+			}
+			r = object_new(name, name, pad);
 			store_apply(s, r, on_filled, NULL);
 			resource_free(r);
 			continue;
@@ -325,6 +329,7 @@ static int cmd_writer(struct store *s, char **a)
 
 struct entry {
 	struct hmap_node node;
+	uint64_t snapshot; /* that named it last */
 	uint64_t revision;
 	char *value;
 	char name[];
@@ -335,6 +340,7 @@ struct belief {
 	const char *wanted; /* value of "end" */
 	bool done;
 	uint64_t updates, snapshots;
+	bool in_snapshot;
 };
 
 static struct entry *entry_find(struct belief *b, const char *name)
@@ -353,6 +359,7 @@ static void believe(struct belief *b, const char *name, const char *value, uint6
 		memcpy(e->name, name, strlen(name) + 1);
 		hmap_insert(&b->entries, &e->node, hash_str(name));
 	}
+	e->snapshot = b->snapshots;
 	free(e->value);
 	e->value = xstrdup(value);
 	e->revision = revision;
@@ -457,8 +464,16 @@ static void sleepy_take(struct belief *b, const Sync__V1__FromTyphad *m)
 	const struct kind_info *k = kind_info(KIND);
 	struct resource r = { .kind = KIND };
 
-	if (m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_SNAPSHOT_START)
+	if (m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_SNAPSHOT_START) {
 		b->snapshots++;
+		b->in_snapshot = true;
+	}
+	if (m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_IN_SYNC) {
+		b->in_snapshot = false;
+		hmap_for_each (e, &b->entries, struct entry, node)
+			if (e->snapshot != b->snapshots)
+				disbelieve(b, e->name);
+	}
 	if (m->payload_case != SYNC__V1__FROM_TYPHAD__PAYLOAD_UPDATE)
 		return;
 	if (m->update->deleted) {
@@ -508,7 +523,7 @@ static int cmd_sleepy(const char *path, char **a)
 	send_message(fd, &m);
 	(void)signal(SIGUSR1, wake_up);
 	(void)poll(NULL, 0, atoi(a[0]));
-	while (!b.done) {
+	while (!b.done || b.in_snapshot) {
 		struct pollfd p = { fd, POLLIN, 0 };
 		struct cursor body;
 		size_t used;
@@ -625,7 +640,9 @@ int main(int argc, char **argv)
 	if (strcmp(cmd, "list") == 0)
 		return cmd_list(open_store(path));
 	if (strcmp(cmd, "fill") == 0 && n >= 2)
-		return cmd_fill(open_store(path), argv + 3, n);
+		return cmd_fill(open_store(path), argv + 3, n, false);
+	if (strcmp(cmd, "drain") == 0 && n == 2)
+		return cmd_fill(open_store(path), argv + 3, n, true);
 	if (strcmp(cmd, "writer") == 0 && n == 3)
 		return cmd_writer(open_store(path), argv + 3);
 	if (strcmp(cmd, "watchers") == 0 && n == 2)
