@@ -141,7 +141,8 @@ void jsonw_double(struct jsonw *w, const char *key, double v)
 	begin_value(w, key);
 	/* The shortest text that reads back as the same number; integers without an exponent, as
 	 * long as they are exact. */
-	for (int digits = fabs(v) < 1e15 && v == (double)(int64_t)v ? 17 : 1; digits <= 17; digits++) {
+	for (int digits = fabs(v) < 1e15 && v == (double)(int64_t)v ? 17 : 1; digits <= 17;
+	     digits++) {
 		(void)snprintf(text, sizeof(text), "%.*g", digits, v);
 		if (strtod(text, NULL) == v)
 			break;
