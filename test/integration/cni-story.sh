@@ -6,6 +6,8 @@ PLUGIN=$BUILD/cni-plugin/calico
 ctl() { CALICO_RUN_DIR=/run/n/a "$BUILD/calicoctl/calicoctl" "$@"; }
 
 node a
+# The host's end answers ARP requests for 169.254.1.1 only where the node has a route to it: every real node has a default one.
+node out; wire a out 10.0.0.0/30; ip -n a route add default via 10.0.0.2
 start a typhad --datastore-path $W/ds/datastore.db
 wait_for 10 listening /run/n/a/typhad/api.sock || fail "typhad starts"
 ctl apply -f - >$W/apply.out 2>&1 <<Y || fail "pool and node are applied" "$(cat $W/apply.out)"
@@ -40,7 +42,7 @@ weps() { ctl get workloadendpoints -A -o name 2>/dev/null | grep -c / || ctl get
 endpoints() { ctl get workloadendpoints --all-namespaces -o json | jq -r '.items[].metadata.name' | sort | xargs; }
 # Addresses that are assigned, by the datastore's own account.
 assigned() { sqlite3 $W/ds/datastore.db "SELECT value FROM object WHERE key LIKE '/calico/ipam/v2/handle/%'" 2>/dev/null | grep -c . ; }
-cali() { ip -n a -o link show type veth | wc -l; }
+cali() { ip -n a -o link show type veth | grep -c ": cali"; }
 # nothing NAME: no interface, endpoint, route or chain of a pod is left
 nothing() {
 	expect "$1: no interface is left" 0 "$(cali)"
