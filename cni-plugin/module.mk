@@ -7,3 +7,5 @@ PROGRAMS += $(BUILD)/cni-plugin/calico-ipam
 $(BUILD)/cni-plugin/calico-ipam: $(BUILD)/cni-plugin/calico
 	$(Q)ln -sf calico $@
 
+$(call unit_test,cni_config,$(cni_pure),-lyajl)
+$(call fuzz_test,cni_config,$(cni_pure),-lyajl)
