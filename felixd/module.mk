@@ -6,6 +6,7 @@ ifneq ($(wildcard felixd/dataplane/dataplane.c),)
 $(call program,felixd/felixd,felixd/main.c felixd/felixd.c felixd/api.c felixd/config.c $(felixd_calc_src) $(wildcard felixd/dataplane/*.c),$(felixd_libs))
 endif
 
+$(call program,test/integration/felixd_client,test/integration/felixd_client.c,-lprotobuf-c -lyajl)
 $(call unit_test,felixd_config,felixd/config.c,)
 $(call unit_test,felixd_calc,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
 $(call unit_test,felixd_calc_rules,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
