@@ -44,6 +44,7 @@ static void text_comes_back_as_it_was(void **state)
 		{ "{\"b\":1,\"a\":[null,{\"x\":\"y\"}]}", NULL },
 		{ "\"\\u00e4\\n\\t\\\"\\\\\\/\"", "\"\xc3\xa4\\n\\t\\\"\\\\/\"" },
 		{ "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"" },
+		{ "\"\\ud800\\udc00\"", "\"\xf0\x90\x80\x80\"" },
 		{ "\"\\uD83f\\uDFFF\"", "\"\xf0\x9f\xbf\xbf\"" },
 		{ "\"\\uD83D\\uDE00\"", "\"\xf0\x9f\x98\x80\"" },
 		{ "\"a\\u0000b\"", NULL },
