@@ -26,6 +26,7 @@
 #define ROUTE_PRIORITY 1024
 #define SET_BUDGET 16384       /* members per turn of the loop */
 #define LOCK_RETRY_MS 50       /* upstream's IptablesLockProbeIntervalMillis */
+#define CHAIN_RETRY_MS 1000
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 10000
 #define POST_CHECK_MIN_MS 5000 /* after a write the table is looked at again, ever more rarely: others may have overwritten it */
@@ -331,6 +332,10 @@ static bool apply_policy(struct dataplane *dp, struct outcome *o)
 	}
 	if (failed(dp, o, rc, &why))
 		return false;
+	if (iptables_pending(dp->tables)) { /* a chain could not be made */
+		o->more = true;
+		deadline_in(&dp->retry, CHAIN_RETRY_MS);
+	}
 	iptables_prune(dp->tables, TABLE_FILTER, "cali-gi-");
 	iptables_prune(dp->tables, TABLE_FILTER, "cali-go-");
 	iptables_prune(dp->tables, TABLE_FILTER, "cali-from-wl-dispatch-");

@@ -269,7 +269,8 @@ static int apply_table(struct iptables *t, struct table *tab, int set_fd, struct
 		}
 	}
 	tab->count.failures += res.failed_chains;
-	tab->dirty = tab->doubt = false;
+	tab->dirty = res.failed_chains > 0; /* what they lack may come */
+	tab->doubt = false;
 	return 0;
 }
 

@@ -23,7 +23,7 @@ struct wish {
 	struct ip_prefix dst;
 	struct owner *owners; /* NULL: unwanted, there only until it is out of the kernel */
 	int actual;
-	bool programmed;      /* had a route since it was last without: connections may exist */
+	int last;             /* where it led last: connections may exist (0: none can) */
 	bool queued;
 	struct wish *next_dirty;
 };
@@ -207,7 +207,7 @@ static void seen(struct routes *t, const struct rt_route *r)
 	if (w && w->owners) {
 		if (w->actual != r->ifindex) {
 			w->actual = r->ifindex;
-			w->programmed = true;
+			w->last = r->ifindex;
 			mark_dirty(t, w);
 		}
 		return;
@@ -393,12 +393,10 @@ int routes_remove(struct routes *t, route_gone_fn *gone_fn, void *arg, struct er
 				t->failures++;
 			keep_first(rc, &one, &first, err);
 		}
-		if (w->programmed && !w->actual && rc == 0) {
-			/* Down and up again keeps its connections; a new owner, or none, does not. */
-			if (!w->owners || want) {
-				gone_fn(arg, &w->dst.addr);
-				w->programmed = false;
-			}
+		/* Down and up again keeps its connections; a new owner, or none, does not. */
+		if (w->last && !w->actual && rc == 0 && (!w->owners || (want && want != w->last))) {
+			gone_fn(arg, &w->dst.addr);
+			w->last = 0;
 		}
 		if (!w->owners && !w->actual) {
 			*at = w->next_dirty;
@@ -419,8 +417,7 @@ static bool adopt(struct routes *t, struct wish *w, int ifindex)
 
 	if (!s || !is_as_we_make_it(t, &s->route))
 		return false;
-	w->actual = ifindex;
-	w->programmed = true;
+	w->actual = w->last = ifindex;
 	stray_drop(t, s);
 	return true;
 }
@@ -443,8 +440,7 @@ int routes_add(struct routes *t, struct err *err)
 
 			rc = tell_kernel(t, &r, true, &one);
 			if (rc == 0) {
-				w->actual = want;
-				w->programmed = true;
+				w->actual = w->last = want;
 			} else {
 				t->failures++;
 			}

@@ -73,10 +73,11 @@ set=$(on h ipset list -n | grep cali40s: | head -n1)
 back "a deleted member comes back" on h ipset del "$set" $A
 back "a member that somebody added goes" on h ipset add "$set" 192.0.2.9
 back "a flushed set comes back" on h ipset flush cali40masq-ipam-pools
-on h iptables-legacy -t nat -F cali-nat-outgoing
-back "a destroyed set comes back" on h sh -c 'iptables-legacy -t nat -F cali-nat-outgoing; ipset destroy cali40masq-ipam-pools || true'
+back "a destroyed set comes back" on h sh -c 'iptables-legacy -t nat -F cali-nat-outgoing; ipset destroy cali40masq-ipam-pools'
 back "a deleted route comes back at once" ip -n h route del $A dev calia
+on a ping -q -c1 -W1 $B >/dev/null
 back "an interface that was down comes back with its route and neighbour" sh -c 'ip -n h link set calia down; ip -n h link set calia up'
+check "... and its connections" sh -c "nsenter --net=/run/netns/h conntrack -L 2>/dev/null | grep -q 'icmp.*$A'"
 on h iptables-legacy -I FORWARD -p tcp --dport 7777 -j DROP
 check "a rule before our hook: the hook goes to the top again" wait_for 5 first
 on h iptables-legacy -A FORWARD -p tcp --dport 7778 -j DROP
