@@ -7,3 +7,4 @@ $(call program,bgpd/bgpd,$(sort $(bgpd_wire) $(bgpd_config) $(bgpd_rib) bgpd/mai
 	bgpd/session.c bgpd/fsm.c bgpd/listener.c bgpd/export.c bgpd/fib.c bgpd/kernel.c bgpd/api.c bgpd/ctl.c),\
 	-luv -lprotobuf-c -lnl-route-3 -lnl-3 -lcap-ng)
 $(call program,test/integration/bgpd_client,test/integration/bgpd_client.c,-lprotobuf-c)
+$(call unit_test,bgpd_wire,$(bgpd_wire),-lprotobuf-c)

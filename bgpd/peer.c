@@ -285,7 +285,7 @@ static void lose_routes(struct peer *p, bool graceful)
 {
 	uint8_t keep = 0;
 
-	if (graceful && p->cfg->graceful.on && p->open.gr && p->open.gr_sec)
+	if (graceful && !p->b->stopping && p->cfg->graceful.on && p->open.gr && p->open.gr_sec)
 		keep = p->open.gr_families;
 	/* RFC 4724 section 4.2: what was stale already has not been confirmed since, and goes. */
 	flush_stale(p, 0xFF);

@@ -207,6 +207,8 @@ void speaker_status(struct bgpd *b)
 	unsigned up = 0, all = 0;
 	char text[128];
 
+	if (b->stopping)
+		return;
 	if (!b->config) {
 		daemon_ready(b->d, false, "waiting for a configuration");
 		return;
