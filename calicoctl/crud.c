@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "calicoctl/cluster.h"
 #include "calicoctl/db.h"
 #include "calicoctl/kinds.h"
 #include "calicoctl/tally.h"
@@ -260,7 +261,7 @@ static void merge_stored(struct resource *r, const struct resource *stored)
 	theirs->labels = swap.labels;
 	theirs->n_annotations = swap.n_annotations;
 	theirs->annotations = swap.annotations;
-	kinds_stamp(mine);
+	cluster_stamp(mine);
 
 	if (r->msg->n_unknown_fields == 0)
 		keep_unknown(r->msg, copy);
@@ -285,7 +286,7 @@ static int create(struct db *db, const struct resource *r, struct err *err)
 	if (rc)
 		return rc;
 	stamped = resource_copy(r);
-	kinds_stamp(model_meta(stamped->msg, true));
+	cluster_stamp(model_meta(stamped->msg, true));
 	done = db_create(db, stamped);
 	resource_free(stamped);
 	if (done->status == STORE_OK)
@@ -397,7 +398,7 @@ static int write_all(const struct options *o, enum mode mode, const char *verb, 
 	db = db_begin(o);
 	if (!db)
 		return 1;
-	if (db_ensure_initialized(db, &err) != 0) {
+	if (cluster_ensure(db, &err) != 0) {
 		fprintf(stderr, "%s\n", err.text);
 		db_close(db);
 		return 1;

@@ -4,18 +4,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "calicoctl/kinds.h"
 #include "calicoctl/settings.h"
-#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/base/version.h"
 #include "common/ipc/sock.h"
 #include "proto/v3_node.pb-c.h"
-#include "proto/v3_policy.pb-c.h"
 
 #define FIRST_ANSWER_MS 2500
 #define ANSWER_MS 30000
@@ -277,141 +274,4 @@ struct db *db_begin(const struct options *o)
 		return NULL;
 	}
 	return db;
-}
-
-/* ---- what a cluster begins with */
-
-static void random_hex(char out[33])
-{
-	uint8_t bytes[16];
-
-	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		abort();                     /* 16 bytes always come whole */
-	bytes[6] = (bytes[6] & 0x0f) | 0x40; /* RFC 4122 section 4.4 */
-	bytes[8] = (bytes[8] & 0x3f) | 0x80;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
-void kinds_stamp(V3__ObjectMeta *meta)
-{
-	char hex[33], uuid[37], now[RFC3339_MAX];
-
-	if (!meta->uid || !*meta->uid) {
-		random_hex(hex);
-		snprintf(uuid, sizeof(uuid), "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-		         hex + 16, hex + 20);
-		msg_set_str(&meta->uid, uuid);
-	}
-	if (!meta->creationtimestamp || !*meta->creationtimestamp) {
-		rfc3339_sec(now, wall_unix_ns() / 1000000000u);
-		msg_set_str(&meta->creationtimestamp, now);
-	}
-}
-
-static struct resource *new_named(model_kind kind, const char *name)
-{
-	ProtobufCMessage *msg = msg_new(kind_info(kind)->message);
-	V3__ObjectMeta *meta = model_meta(msg, true);
-
-	msg_set_str(&meta->name, name);
-	kinds_stamp(meta);
-	return resource_new(kind, NULL, name, 0, msg);
-}
-
-/* Somebody else may be doing the same: what exists is fine. */
-static int create_missing(struct db *db, struct resource *r /* taken */, struct err *err)
-{
-	struct store_result *done = db_create(db, r);
-	int rc = 0;
-
-	if (done->status != STORE_OK && done->status != STORE_ALREADY_EXISTS) {
-		db_error(done, r->kind, NULL, r->name, err);
-		rc = err->code;
-	}
-	store_result_free(done);
-	resource_free(r);
-	return rc;
-}
-
-static int ensure_cluster(struct db *db, struct err *err)
-{
-	const model_kind kind = V3__KIND__KIND_CLUSTER_INFORMATION;
-	CLEANUP(result_p) struct store_result *r = db_get(db, kind, NULL, "default");
-	CLEANUP(result_p) struct store_result *updated = NULL;
-	V3__ClusterInformation *info;
-	struct resource *created;
-	char guid[33];
-
-	if (r->status != STORE_OK && r->status != STORE_NOT_FOUND) {
-		db_error(r, kind, NULL, "default", err);
-		return err->code;
-	}
-	random_hex(guid);
-	created = r->status == STORE_OK ? resource_copy(r->items[0]) : new_named(kind, "default");
-	info = (V3__ClusterInformation *)created->msg;
-	if (!info->spec)
-		info->spec = (V3__ClusterInformationSpec *)msg_new(
-		        &v3__cluster_information_spec__descriptor);
-	if (r->status == STORE_OK && info->spec->clusterguid && *info->spec->clusterguid &&
-	    info->spec->has_datastoreready) {
-		resource_free(created);
-		return 0;
-	}
-	if (!info->spec->clusterguid || !*info->spec->clusterguid)
-		msg_set_str(&info->spec->clusterguid, guid);
-	if (!info->spec->has_datastoreready) {
-		info->spec->has_datastoreready = 1;
-		info->spec->datastoreready = 1;
-	}
-	if (r->status == STORE_NOT_FOUND)
-		return create_missing(db, created, err);
-	updated = db_update(db, created);
-	resource_free(created);
-	if (updated->status != STORE_OK && updated->status != STORE_CONFLICT) {
-		db_error(updated, kind, NULL, "default", err);
-		return err->code;
-	}
-	return 0;
-}
-
-int db_ensure_initialized(struct db *db, struct err *err)
-{
-	static const struct {
-		const char *name, *action;
-		double order;
-	} tiers[] = {
-		{ "kube-admin", "Pass", 1000 },
-		{ "default", "Deny", 1000000 },
-		{ "kube-baseline", "Pass", 10000000 },
-	};
-	const model_kind kind = V3__KIND__KIND_TIER;
-	CLEANUP(result_p) struct store_result *have = NULL;
-	int rc = ensure_cluster(db, err);
-
-	if (rc)
-		return rc;
-	have = db_list(db, kind, NULL, NULL);
-	if (have->status != STORE_OK) {
-		db_error(have, kind, NULL, "", err);
-		return err->code;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(tiers) && rc == 0; i++) {
-		struct resource *r;
-		V3__Tier *tier;
-		size_t k = 0;
-
-		while (k < have->n && strcmp(have->items[k]->name, tiers[i].name) != 0)
-			k++;
-		if (k < have->n)
-			continue;
-		r = new_named(kind, tiers[i].name);
-		tier = (V3__Tier *)r->msg;
-		tier->spec = (V3__TierSpec *)msg_new(&v3__tier_spec__descriptor);
-		tier->spec->has_order = 1;
-		tier->spec->order = tiers[i].order;
-		msg_set_str(&tier->spec->defaultaction, tiers[i].action);
-		rc = create_missing(db, r, err);
-	}
-	return rc;
 }

@@ -38,7 +38,3 @@ void db_error(const struct store_result *r, model_kind kind, const char *ns, con
 /* What every command that needs the datastore begins with: opens it and compares versions. Says
  * what is wrong on standard error. */
 struct db *db_begin(const struct options *o);
-
-/* Creates the objects that a cluster has from its first day: ClusterInformation and the three
- * tiers. */
-int db_ensure_initialized(struct db *db, struct err *err);

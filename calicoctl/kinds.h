@@ -15,9 +15,6 @@ struct err;
 /* "IPPool(pool1)", "NetworkPolicy(ns1/web)". The caller's. */
 char *kinds_identifier(model_kind kind, const char *ns, const char *name);
 
-/* uid and creationTimestamp, where they are missing. */
-void kinds_stamp(V3__ObjectMeta *meta);
-
 /* -EOPNOTSUPP with "operation Create is not supported on ...": verb is Create, Update or Delete. */
 int kinds_allowed(model_kind kind, const char *ns, const char *name, const char *verb,
                   struct err *err);
