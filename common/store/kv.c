@@ -379,10 +379,11 @@ static int still_there(struct kv *kv, struct err *err)
 
 	if (stat(kv->path, &st) == 0 && st.st_dev == kv->dev && st.st_ino == kv->ino)
 		return 0;
-	return err_set(err, -ESTALE,
-	               "the datastore '%s' was removed or replaced while it was in use; put it back, or "
-	               "restart the daemon to use what is there now",
-	               kv->path);
+	return err_set(
+	        err, -ESTALE,
+	        "the datastore '%s' was removed or replaced while it was in use; put it back, or "
+	        "restart the daemon to use what is there now",
+	        kv->path);
 }
 
 int kv_begin(struct kv *kv, bool write, struct err *err)
@@ -392,7 +393,7 @@ int kv_begin(struct kv *kv, bool write, struct err *err)
 	if (rc < 0)
 		return rc;
 	rc = stmt_run(kv, stmt_of(kv, write ? KV_STMT_BEGIN_WRITE : KV_STMT_BEGIN_READ),
-	                  write ? "write" : "read", err);
+	              write ? "write" : "read", err);
 
 	if (rc == 0 && write)
 		rc = kv_revision(kv, &kv->revision, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A stream of frames as typhad and its clients read it: cut into frames, unpacked as either envelope, bodies unpacked as what they claim to be. */
+/* A stream of frames as typhad and its clients read it: cut into frames, unpacked as either
+ * envelope, bodies unpacked as what they claim to be. */
 #include <stddef.h>
 #include <stdint.h>
 

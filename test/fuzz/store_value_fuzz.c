@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A value of the datastore: the first byte chooses the kind. What can be read can be written, and reads the same again. */
+/* A value of the datastore: the first byte chooses the kind. What can be read can be written, and
+ * reads the same again. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
