@@ -2,8 +2,9 @@
 /*
  * api: the CNI plugin's requests (proto/felixd_endpoint_v1.proto).
  *
- * Program hands the endpoint to calc at once; the request waits until the dataplane says that this revision of the endpoint, or a later
- * one, is in the kernel. Remove takes it away and waits until it is gone. Each wait has a deadline.
+ * Program hands the endpoint to calc at once; the request waits until the dataplane says that this
+ * revision of the endpoint, or a later one, is in the kernel. Remove takes it away and waits until
+ * it is gone. Each wait has a deadline.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct wait {
 	bool remove;
 	uint64_t revision;
 	char *ns, *name;
-	char *refused;    /* what the kernel said last */
+	char *refused; /* what the kernel said last */
 	uv_timer_t timer;
 };
 
@@ -44,7 +45,8 @@ static void answer_done(struct ipc_peer *p, uint64_t request_id)
 	(void)ipc_peer_send(p, &m.base);
 }
 
-static void answer_error(struct ipc_peer *p, uint64_t request_id, Endpoint__V1__ErrorCode code, const char *text)
+static void answer_error(struct ipc_peer *p, uint64_t request_id, Endpoint__V1__ErrorCode code,
+                         const char *text)
 {
 	Endpoint__V1__Error error = ENDPOINT__V1__ERROR__INIT;
 	Endpoint__V1__FromFelixd m = ENDPOINT__V1__FROM_FELIXD__INIT;
@@ -94,18 +96,22 @@ static void on_deadline(uv_timer_t *t)
 
 	w->f->deadlines++;
 	if (w->refused)
-		text = xasprintf("endpoint %s/%s: the kernel refused: %s; felixd goes on trying", w->ns, w->name, w->refused);
+		text = xasprintf("endpoint %s/%s: the kernel refused: %s; felixd goes on trying",
+		                 w->ns, w->name, w->refused);
 	else
-		text = xasprintf("endpoint %s/%s was not %s the kernel in time; felixd goes on trying", w->ns, w->name,
-				 w->remove ? "out of" : "in");
+		text = xasprintf(
+		        "endpoint %s/%s was not %s the kernel in time; felixd goes on trying",
+		        w->ns, w->name, w->remove ? "out of" : "in");
 	answer_error(w->peer, w->request_id,
-		     w->refused ? ENDPOINT__V1__ERROR_CODE__ERROR_KERNEL : ENDPOINT__V1__ERROR_CODE__ERROR_DEADLINE, text);
+	             w->refused ? ENDPOINT__V1__ERROR_CODE__ERROR_KERNEL
+	                        : ENDPOINT__V1__ERROR_CODE__ERROR_DEADLINE,
+	             text);
 	free(text);
 	wait_end(w);
 }
 
-static void wait_new(struct felixd *f, struct ipc_peer *p, uint64_t request_id, const char *ns, const char *name,
-		     bool remove, uint64_t revision, uint32_t deadline_ms)
+static void wait_new(struct felixd *f, struct ipc_peer *p, uint64_t request_id, const char *ns,
+                     const char *name, bool remove, uint64_t revision, uint32_t deadline_ms)
 {
 	struct wait *w = xcalloc(1, sizeof(*w));
 
@@ -126,27 +132,30 @@ static void wait_new(struct felixd *f, struct ipc_peer *p, uint64_t request_id, 
 	(void)uv_timer_start(&w->timer, on_deadline, deadline_ms, 0);
 }
 
-/* An older request for an endpoint that is on its way out, or the other way round, will not come true. */
+/* An older request for an endpoint that is on its way out, or the other way round, will not come
+ * true. */
 static void overtake(struct felixd *f, const char *ns, const char *name, bool remove)
 {
-	list_for_each_safe(it, &f->waits) {
+	list_for_each_safe (it, &f->waits) {
 		struct wait *w = list_entry(it, struct wait, node);
 
 		if (w->remove == remove || strcmp(w->name, name) != 0 || strcmp(w->ns, ns) != 0)
 			continue;
 		answer_error(w->peer, w->request_id, ENDPOINT__V1__ERROR_CODE__ERROR_DEADLINE,
-			     remove ? "the endpoint was removed meanwhile" : "the endpoint was added anew meanwhile");
+		             remove ? "the endpoint was removed meanwhile"
+		                    : "the endpoint was added anew meanwhile");
 		wait_end(w);
 	}
 }
 
-void api_on_endpoint(void *arg, const char *ns, const char *name, uint64_t revision, int code, const char *text)
+void api_on_endpoint(void *arg, const char *ns, const char *name, uint64_t revision, int code,
+                     const char *text)
 {
 	struct felixd *f = arg;
 	struct calc_local_info info;
 	bool there = calc_local_endpoint_info(f->calc, ns, name, &info);
 
-	list_for_each_safe(it, &f->waits) {
+	list_for_each_safe (it, &f->waits) {
 		struct wait *w = list_entry(it, struct wait, node);
 
 		if (strcmp(w->name, name) != 0 || strcmp(w->ns, ns) != 0 || w->remove == there)
@@ -167,7 +176,7 @@ void api_on_in_step(struct felixd *f)
 {
 	struct calc_local_info info;
 
-	list_for_each_safe(it, &f->waits) {
+	list_for_each_safe (it, &f->waits) {
 		struct wait *w = list_entry(it, struct wait, node);
 
 		if (w->remove && !calc_local_endpoint_info(f->calc, w->ns, w->name, &info))
@@ -182,7 +191,8 @@ static const char *or_empty(const char *s)
 	return s ? s : "";
 }
 
-static void on_program(struct felixd *f, struct ipc_peer *p, uint64_t id, const Endpoint__V1__Program *m)
+static void on_program(struct felixd *f, struct ipc_peer *p, uint64_t id,
+                       const Endpoint__V1__Program *m)
 {
 	struct err err = { 0 };
 	struct resource *r;
@@ -191,19 +201,24 @@ static void on_program(struct felixd *f, struct ipc_peer *p, uint64_t id, const 
 
 	if (!f->synced) {
 		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_NOT_READY,
-			     "felixd has not seen the datastore yet, and does not know the policy: try again");
+		             "felixd has not seen the datastore yet, and does not know the policy: "
+		             "try again");
 		return;
 	}
 	if (!*or_empty(m->name)) {
-		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_INVALID, "the endpoint has no name");
+		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_INVALID,
+		             "the endpoint has no name");
 		return;
 	}
-	wep = msg_unpack(&v3__workload_endpoint__descriptor, m->workload_endpoint.data, m->workload_endpoint.len);
+	wep = msg_unpack(&v3__workload_endpoint__descriptor, m->workload_endpoint.data,
+	                 m->workload_endpoint.len);
 	if (!wep) {
-		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_INVALID, "workload_endpoint is not a WorkloadEndpoint");
+		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_INVALID,
+		             "workload_endpoint is not a WorkloadEndpoint");
 		return;
 	}
-	r = resource_new(V3__KIND__KIND_WORKLOAD_ENDPOINT, or_empty(m->namespace_), m->name, m->revision, wep);
+	r = resource_new(V3__KIND__KIND_WORKLOAD_ENDPOINT, or_empty(m->namespace_), m->name,
+	                 m->revision, wep);
 	overtake(f, r->ns, r->name, false);
 	rc = calc_local_endpoint(f->calc, r, &err);
 	if (rc < 0)
@@ -213,14 +228,17 @@ static void on_program(struct felixd *f, struct ipc_peer *p, uint64_t id, const 
 	resource_free(r);
 }
 
-static void on_remove(struct felixd *f, struct ipc_peer *p, uint64_t id, const Endpoint__V1__Remove *m)
+static void on_remove(struct felixd *f, struct ipc_peer *p, uint64_t id,
+                      const Endpoint__V1__Remove *m)
 {
-	const char *ns = or_empty(m->namespace_), *name = or_empty(m->name), *container = or_empty(m->container_id);
+	const char *ns = or_empty(m->namespace_), *name = or_empty(m->name),
+	           *container = or_empty(m->container_id);
 	struct calc_local_info info;
 
 	if (!f->synced) {
 		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_NOT_READY,
-			     "felixd has not seen the datastore yet: what is in the kernel stays until it has");
+		             "felixd has not seen the datastore yet: what is in the kernel stays "
+		             "until it has");
 		return;
 	}
 	if (calc_local_endpoint_info(f->calc, ns, name, &info)) {
@@ -231,7 +249,8 @@ static void on_remove(struct felixd *f, struct ipc_peer *p, uint64_t id, const E
 		overtake(f, ns, name, true);
 		calc_local_endpoint_remove(f->calc, ns, name);
 	}
-	/* One that calc does not have may still be on its way out of the kernel: the end of the turn tells. */
+	/* One that calc does not have may still be on its way out of the kernel: the end of the
+	 * turn tells. */
 	wait_new(f, p, id, ns, name, true, 0, m->deadline_ms);
 }
 
@@ -249,7 +268,7 @@ static void on_message(struct ipc_peer *p, ProtobufCMessage *msg)
 		break;
 	default:
 		answer_error(p, m->request_id, ENDPOINT__V1__ERROR_CODE__ERROR_INVALID,
-			     "the request is none that this version knows");
+		             "the request is none that this version knows");
 	}
 }
 
@@ -257,7 +276,7 @@ static void on_close(struct ipc_peer *p)
 {
 	struct felixd *f = ipc_peer_arg(p);
 
-	list_for_each_safe(it, &f->waits) {
+	list_for_each_safe (it, &f->waits) {
 		struct wait *w = list_entry(it, struct wait, node);
 
 		if (w->peer == p)

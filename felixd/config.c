@@ -10,7 +10,7 @@
 #include "common/base/mem.h"
 
 enum type {
-	T_ONEOF,    /* any case; kept as the list spells it */
+	T_ONEOF, /* any case; kept as the list spells it */
 	T_STRING,
 	T_BOOL,
 	T_INT,      /* 0 to 255, base as in Go: 0x10, 010, 16 */
@@ -23,10 +23,10 @@ enum type {
 struct param {
 	const char *name;
 	enum type type;
-	const char *dflt;      /* NULL: not set */
-	const char *choices;   /* of T_ONEOF, separated by blanks */
-	bool never_none;       /* "none" is an error */
-	size_t offset;         /* in struct felix_config */
+	const char *dflt;    /* NULL: not set */
+	const char *choices; /* of T_ONEOF, separated by blanks */
+	bool never_none;     /* "none" is an error */
+	size_t offset;       /* in struct felix_config */
 };
 
 #define FIELD(f) offsetof(struct felix_config, f)
@@ -55,8 +55,8 @@ static const struct param params[] = {
 static bool all_of(const char *s, size_t len, const char *extra)
 {
 	for (size_t i = 0; i < len; i++)
-		if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') || (s[i] >= '0' && s[i] <= '9') ||
-		      strchr(extra, s[i])))
+		if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') ||
+		      (s[i] >= '0' && s[i] <= '9') || strchr(extra, s[i])))
 			return false;
 	return len > 0;
 }
@@ -84,7 +84,9 @@ static bool parse_oneof(const struct param *p, const char *value, char **field)
 
 static bool parse_bool(const char *value, bool *ret)
 {
-	static const char *const yes[] = { "true", "1", "yes", "y", "t" }, *const no[] = { "false", "0", "no", "n", "f" };
+	static const char *const yes[] = { "true", "1", "yes", "y", "t" }, *const no[] = {
+		"false", "0", "no", "n", "f"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
 		if (strcasecmp(value, yes[i]) == 0 || strcasecmp(value, no[i]) == 0) {
@@ -203,7 +205,8 @@ static const struct param *find(const char *name, size_t len)
 	return NULL;
 }
 
-static void read_one(struct felix_config *c, const char *entry, felix_config_report_fn *report, void *arg)
+static void read_one(struct felix_config *c, const char *entry, felix_config_report_fn *report,
+                     void *arg)
 {
 	const char *name = entry + strlen("FELIX_"), *eq = strchr(name, '=');
 	const struct param *p;
@@ -221,7 +224,8 @@ static void read_one(struct felix_config *c, const char *entry, felix_config_rep
 	}
 }
 
-void felix_config_read(const char *const *env, struct felix_config *ret, felix_config_report_fn *report, void *arg)
+void felix_config_read(const char *const *env, struct felix_config *ret,
+                       felix_config_report_fn *report, void *arg)
 {
 	*ret = (struct felix_config){ .dataplane.nat_outgoing_random_fully = true };
 	for (size_t i = 0; i < ARRAY_SIZE(params); i++)
@@ -254,7 +258,8 @@ void felix_config_done(struct felix_config *c)
 	*c = (struct felix_config){ 0 };
 }
 
-void felix_config_each(const struct felix_config *c, void (*fn)(void *arg, const char *name, const char *value), void *arg)
+void felix_config_each(const struct felix_config *c,
+                       void (*fn)(void *arg, const char *name, const char *value), void *arg)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(params); i++) {
 		const void *field = (const char *)c + params[i].offset;

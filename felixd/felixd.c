@@ -21,9 +21,10 @@ static void on_update(void *arg, const struct resource *r)
 		return;
 	f->invalid++;
 	if (log_limit_pass(&f->log_invalid, &more))
-		log_warn("an object makes no sense and counts as absent", "kind=%s ns=%s name=%s why=\"%s\" suppressed=%u",
-			 kind_info(r->kind) ? kind_info(r->kind)->name : "?", LOG_VIS(r->ns ? r->ns : ""),
-			 LOG_VIS(r->name), LOG_VIS(err.text), more);
+		log_warn("an object makes no sense and counts as absent",
+		         "kind=%s ns=%s name=%s why=\"%s\" suppressed=%u",
+		         kind_info(r->kind) ? kind_info(r->kind)->name : "?",
+		         LOG_VIS(r->ns ? r->ns : ""), LOG_VIS(r->name), LOG_VIS(err.text), more);
 }
 
 static void on_remove(void *arg, model_kind kind, const char *ns, const char *name)
@@ -40,7 +41,8 @@ static void on_in_sync(void *arg)
 
 	if (!f->store_up)
 		log_info("in sync with the datastore", "endpoints=%zu local=%zu policies=%zu",
-			 calc_stats(f->calc).endpoints, calc_stats(f->calc).local_endpoints, calc_stats(f->calc).policies);
+		         calc_stats(f->calc).endpoints, calc_stats(f->calc).local_endpoints,
+		         calc_stats(f->calc).policies);
 	calc_in_sync(f->calc);
 	f->synced = f->store_up = f->status_changed = true;
 }
@@ -72,12 +74,13 @@ static void tell_status(struct felixd *f)
 
 	if (!f->store_up && f->synced)
 		status = xasprintf("the datastore is away (%s): the kernel keeps what it has",
-				   f->why_down ? f->why_down : "no reason given");
+		                   f->why_down ? f->why_down : "no reason given");
 	else if (!f->synced)
-		status = xasprintf("waiting for the datastore%s%s", f->why_down ? ": " : "", f->why_down ? f->why_down : "");
+		status = xasprintf("waiting for the datastore%s%s", f->why_down ? ": " : "",
+		                   f->why_down ? f->why_down : "");
 	else if (!f->in_step)
 		status = xasprintf("the kernel is not in step%s%s", f->why_kernel ? ": " : "",
-				   f->why_kernel ? f->why_kernel : "");
+		                   f->why_kernel ? f->why_kernel : "");
 	else
 		status = xstrdup("in sync with the datastore, the kernel is in step");
 	f->status_changed = false;
@@ -101,8 +104,8 @@ static void note_kernel(struct felixd *f)
 }
 
 /*
- * Runs before each wait for events, so after all the events of one round: they are gathered. The dataplane tries again by itself what
- * failed, and logs it; here it is only asked how it stands.
+ * Runs before each wait for events, so after all the events of one round: they are gathered. The
+ * dataplane tries again by itself what failed, and logs it; here it is only asked how it stands.
  */
 static void turn(struct felixd *f)
 {
@@ -131,16 +134,22 @@ static void on_turn(uv_prepare_t *h)
 static int watch(struct felixd *f, struct err *err)
 {
 	static const model_kind kinds[] = {
-		V3__KIND__KIND_WORKLOAD_ENDPOINT, V3__KIND__KIND_NETWORK_POLICY, V3__KIND__KIND_GLOBAL_NETWORK_POLICY,
-		V3__KIND__KIND_PROFILE,		  V3__KIND__KIND_TIER,		 V3__KIND__KIND_NETWORK_SET,
-		V3__KIND__KIND_GLOBAL_NETWORK_SET, V3__KIND__KIND_IP_POOL,
+		V3__KIND__KIND_WORKLOAD_ENDPOINT,
+		V3__KIND__KIND_NETWORK_POLICY,
+		V3__KIND__KIND_GLOBAL_NETWORK_POLICY,
+		V3__KIND__KIND_PROFILE,
+		V3__KIND__KIND_TIER,
+		V3__KIND__KIND_NETWORK_SET,
+		V3__KIND__KIND_GLOBAL_NETWORK_SET,
+		V3__KIND__KIND_IP_POOL,
 	};
 	char path[SOCK_PATH_MAX];
 	const char *opt = daemon_opt(f->d, "typhad");
 	int rc;
 
 	daemon_sock_path(f->d, "typhad", "api.sock", path);
-	rc = store_typha_open(f->d->loop, opt && *opt ? opt : path, "felixd", f->d->node, &f->store, err);
+	rc = store_typha_open(f->d->loop, opt && *opt ? opt : path, "felixd", f->d->node, &f->store,
+	                      err);
 	if (rc < 0)
 		return rc;
 	rc = store_watch(f->store, kinds, ARRAY_SIZE(kinds), &watch_ops, f);
@@ -159,7 +168,8 @@ int felixd_start(struct felixd *f, struct daemon *d, struct err *err)
 	if (rc < 0)
 		return err_wrap(err, rc, "read the kernel's state");
 	f->calc = calc_new(d->node, &dataplane_ops, f->dataplane);
-	if ((rc = daemon_drop_privileges(caps, err)) < 0 || (rc = api_open(f, err)) < 0 || (rc = watch(f, err)) < 0)
+	if ((rc = daemon_drop_privileges(caps, err)) < 0 || (rc = api_open(f, err)) < 0 ||
+	    (rc = watch(f, err)) < 0)
 		return rc;
 	(void)uv_prepare_init(d->loop, &f->turn);
 	f->turn.data = f;

@@ -6,7 +6,8 @@
  *     plugin --api----->  ^                  |
  *                         '--- answer <------'  the endpoint's state in the kernel
  *
- * Updates only change calc. Once per turn of the loop, before it waits again, what they changed is flushed and applied.
+ * Updates only change calc. Once per turn of the loop, before it waits again, what they changed is
+ * flushed and applied.
  */
 #pragma once
 
@@ -28,11 +29,11 @@ struct felixd {
 	struct calc *calc;
 	struct dataplane *dataplane;
 	struct ipc_server *api;
-	struct list waits;       /* struct wait of api.c: requests that are not answered yet */
+	struct list waits; /* struct wait of api.c: requests that are not answered yet */
 	uv_prepare_t turn;
-	bool synced;             /* the datastore's state has been seen whole, once at least */
-	bool store_up;           /* and is up to date */
-	bool in_step;            /* so is the kernel */
+	bool synced;   /* the datastore's state has been seen whole, once at least */
+	bool store_up; /* and is up to date */
+	bool in_step;  /* so is the kernel */
 	bool status_changed, turning;
 	char *why_down, *why_kernel;
 	struct log_limit log_invalid;
@@ -46,6 +47,7 @@ void felixd_stop(struct felixd *f);
 int api_open(struct felixd *f, struct err *err);
 void api_close(struct felixd *f);
 /* The dataplane's verdict on an endpoint; felixd is the argument. */
-void api_on_endpoint(void *arg, const char *ns, const char *name, uint64_t revision, int code, const char *text);
+void api_on_endpoint(void *arg, const char *ns, const char *name, uint64_t revision, int code,
+                     const char *text);
 /* After each turn that ended with the kernel in step. */
 void api_on_in_step(struct felixd *f);

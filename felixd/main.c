@@ -10,7 +10,8 @@
 extern char **environ;
 
 static const struct daemon_option options[] = {
-	{ "typhad", "CALICO_TYPHAD", NULL, "path of typhad's api.sock (default: in the run directory)", false },
+	{ "typhad", "CALICO_TYPHAD", NULL,
+	  "path of typhad's api.sock (default: in the run directory)", false },
 	{ 0 },
 };
 
@@ -107,7 +108,8 @@ static void dump_parameters(struct daemon *d, void *ctx)
 
 static const struct daemon_dump dumps[] = {
 	{ "endpoints", "this node's endpoints, their policies and profiles", dump_endpoints },
-	{ "policies", "every policy: its selector, its sets, whether an endpoint here matches", dump_policies },
+	{ "policies", "every policy: its selector, its sets, whether an endpoint here matches",
+	  dump_policies },
 	{ "profiles", "profiles that somebody names", dump_profiles },
 	{ "tiers", "tiers", dump_tiers },
 	{ "sets", "IP sets that are in use, with their members", dump_sets },
@@ -191,23 +193,26 @@ static void report(void *arg, const char *name, const char *value, const char *w
 {
 	(void)arg;
 	if (value)
-		log_error("a parameter cannot be used", "parameter=%s value=%s why=\"%s\"", LOG_VIS(name), LOG_VIS(value), why);
+		log_error("a parameter cannot be used", "parameter=%s value=%s why=\"%s\"",
+		          LOG_VIS(name), LOG_VIS(value), why);
 	else
 		log_warn("a parameter is ignored", "parameter=%s why=\"%s\"", LOG_VIS(name), why);
 }
 
-/* Upstream's names for what all daemons of the suite have in common; our own options and variables go first. */
+/* Upstream's names for what all daemons of the suite have in common; our own options and variables
+ * go first. */
 static void common_settings(const struct felix_config *c)
 {
 	static const char *const levels[][2] = {
-		{ "TRACE", "debug" }, { "DEBUG", "debug" },   { "INFO", "info" },
+		{ "TRACE", "debug" },  { "DEBUG", "debug" }, { "INFO", "info" },
 		{ "WARNING", "warn" }, { "ERROR", "error" }, { "FATAL", "error" },
 	};
 
 	if (c->felix_hostname)
 		(void)setenv("NODENAME", c->felix_hostname, 1);
 	for (size_t i = 0; c->log_severity_screen && i < ARRAY_SIZE(levels); i++)
-		if (strcmp(levels[i][0], c->log_severity_screen) == 0 && !getenv("CALICO_LOG_LEVEL"))
+		if (strcmp(levels[i][0], c->log_severity_screen) == 0 &&
+		    !getenv("CALICO_LOG_LEVEL"))
 			(void)setenv("FELIXD_LOG_LEVEL", levels[i][1], 0);
 }
 

@@ -6,12 +6,13 @@
  *     or       := and { "||" and }
  *     and      := op { "&&" op }
  *     op       := { "!" } primary
- *     primary  := has(label) | all() | global() | label ( "==" | "!=" | contains | starts with | ends with ) string
- *               | label ( in | not in ) "{" [ string { "," string } [ "," ] ] "}" | "(" or ")"
+ *     primary  := has(label) | all() | global() | label ( "==" | "!=" | contains | starts with |
+ * ends with ) string | label ( in | not in ) "{" [ string { "," string } [ "," ] ] "}" | "(" or ")"
  *
- * The one context in the lexer: words are operators directly behind a label and labels everywhere else, so that a label
- * may be called "in" or "contains". The whole text is run through the lexer before the parser sees the first token: an unterminated
- * string at the end is then reported as what it is, and not as whatever the parser makes of the tokens before it.
+ * The one context in the lexer: words are operators directly behind a label and labels everywhere
+ * else, so that a label may be called "in" or "contains". The whole text is run through the lexer
+ * before the parser sees the first token: an unterminated string at the end is then reported as
+ * what it is, and not as whatever the parser makes of the tokens before it.
  */
 #include "common/model/selector.h"
 
@@ -27,7 +28,8 @@
 #include "common/model/selector_tree.h"
 
 /*
- * What text put together from several selectors within the limits can come to: canonical text has a pair of parentheses for each
+ * What text put together from several selectors within the limits can come to: canonical text has a
+ * pair of parentheses for each
  * && and || group, blanks and longer labels.
  */
 #define DERIVED_TEXT_MAX (16u * SELECTOR_TEXT_MAX)
@@ -73,13 +75,13 @@ struct token {
 	enum token_type type;
 	const char *text; /* into the input */
 	size_t len;
-	size_t at;        /* where it begins, from 0 */
+	size_t at; /* where it begins, from 0 */
 };
 
 struct parser {
 	const char *start, *at;
-	struct token tok;          /* the one looked at */
-	struct selector *sel;      /* being built */
+	struct token tok;     /* the one looked at */
+	struct selector *sel; /* being built */
 	const char *label_prefix;
 	unsigned depth, depth_max;
 	struct err *err;
@@ -92,8 +94,8 @@ static int fail(struct parser *p, size_t at, const char *what)
 
 static bool is_label_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-	       c == '/' || c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '.' || c == '/' || c == '-';
 }
 
 static const char *skip_blanks(const char *s)
@@ -251,8 +253,10 @@ static int next(struct parser *p)
 	if (after_label) {
 		if (lex_word_operator(p))
 			return 0;
-		return err_set(p->err, -EINVAL, "expected operator after label \"%.*s\" at character %zu of the selector",
-			       (int)label.len, label.text, p->tok.at + 1);
+		return err_set(
+		        p->err, -EINVAL,
+		        "expected operator after label \"%.*s\" at character %zu of the selector",
+		        (int)label.len, label.text, p->tok.at + 1);
 	}
 	if ((s = after_word(p->at, "has(")))
 		return lex_function(p, TOK_HAS, s);
@@ -374,8 +378,10 @@ static int parse_group(struct parser *p, const struct selector_node **ret)
 	int rc;
 
 	if (++p->depth > p->depth_max)
-		return err_set(p->err, -EINVAL, "parentheses nested more than %u deep at character %zu of the selector",
-			       p->depth_max, p->tok.at + 1);
+		return err_set(
+		        p->err, -EINVAL,
+		        "parentheses nested more than %u deep at character %zu of the selector",
+		        p->depth_max, p->tok.at + 1);
 	if ((rc = next(p)) < 0 || (rc = parse_or(p, ret)) < 0)
 		return rc;
 	if (p->tok.type != TOK_CLOSE)
@@ -391,7 +397,8 @@ static int parse_primary(struct parser *p, const struct selector_node **ret)
 	switch (p->tok.type) {
 	case TOK_HAS:
 		n = node_new(p, OP_HAS);
-		n->label = selector_arena_str(&p->sel->arena, p->label_prefix, p->tok.text, p->tok.len);
+		n->label = selector_arena_str(&p->sel->arena, p->label_prefix, p->tok.text,
+		                              p->tok.len);
 		*ret = n;
 		return next(p);
 	case TOK_ALL:
@@ -405,7 +412,9 @@ static int parse_primary(struct parser *p, const struct selector_node **ret)
 	case TOK_OPEN:
 		return parse_group(p, ret);
 	default:
-		return fail(p, p->tok.at, "unexpected token where an operation (such as has(x) or x == \"y\") is required");
+		return fail(p, p->tok.at,
+		            "unexpected token where an operation (such as has(x) or x == \"y\") is "
+		            "required");
 	}
 }
 
@@ -433,8 +442,8 @@ static int parse_op(struct parser *p, const struct selector_node **ret)
 typedef int parse_fn(struct parser *p, const struct selector_node **ret);
 
 /* kid { separator kid }: the kid itself when it is alone. */
-static int parse_list(struct parser *p, parse_fn *kid, enum token_type separator, enum selector_op op,
-		      const struct selector_node **ret)
+static int parse_list(struct parser *p, parse_fn *kid, enum token_type separator,
+                      enum selector_op op, const struct selector_node **ret)
 {
 	CLEANUP(buf_done) struct buf kids = { 0 };
 	const struct selector_node *one;
@@ -516,7 +525,7 @@ void selector_make_id(const char *prefix, const char *content, char out[SELECTOR
 }
 
 static int parse(const char *text, const char *label_prefix, size_t text_max, unsigned depth_max,
-		 struct selector **ret, struct err *err)
+                 struct selector **ret, struct err *err)
 {
 	struct selector *s;
 
@@ -527,9 +536,12 @@ static int parse(const char *text, const char *label_prefix, size_t text_max, un
 
 	s = xcalloc(1, sizeof(*s));
 	s->refs = 1;
-	struct parser p = {
-		.start = text, .at = text, .sel = s, .label_prefix = label_prefix, .depth_max = depth_max, .err = err
-	};
+	struct parser p = { .start = text,
+		            .at = text,
+		            .sel = s,
+		            .label_prefix = label_prefix,
+		            .depth_max = depth_max,
+		            .err = err };
 	int rc = parse_text(&p);
 	if (rc < 0) {
 		selector_unref(s);
@@ -545,7 +557,7 @@ static int parse(const char *text, const char *label_prefix, size_t text_max, un
 	s->n_restrictions = selector_node_restrict(s->root, &s->arena, r);
 	if (s->n_restrictions) {
 		struct selector_restriction *kept =
-			selector_arena_alloc(&s->arena, s->n_restrictions * sizeof(*kept));
+		        selector_arena_alloc(&s->arena, s->n_restrictions * sizeof(*kept));
 
 		memcpy(kept, r, s->n_restrictions * sizeof(*kept));
 		s->restrictions = kept;
@@ -559,7 +571,8 @@ int selector_parse(const char *text, struct selector **ret, struct err *err)
 	return parse(text, "", SELECTOR_TEXT_MAX, SELECTOR_DEPTH_MAX, ret, err);
 }
 
-int selector_parse_prefixed(const char *text, const char *label_prefix, struct selector **ret, struct err *err)
+int selector_parse_prefixed(const char *text, const char *label_prefix, struct selector **ret,
+                            struct err *err)
 {
 	return parse(text, label_prefix, SELECTOR_TEXT_MAX, SELECTOR_DEPTH_MAX, ret, err);
 }

@@ -4,7 +4,8 @@
  *
  *     role == 'db' && (env in {'prod','test'} || !has(legacy)) && name starts with "a"
  *
- * Parsed once into a tree that is shared and never changes; its canonical text and the identifier derived from that are what IP set names are made of.
+ * Parsed once into a tree that is shared and never changes; its canonical text and the identifier
+ * derived from that are what IP set names are made of.
  */
 #pragma once
 
@@ -19,11 +20,15 @@ struct selector;
 #define SELECTOR_LABEL_MAX 512  /* bytes of a label's name */
 #define SELECTOR_ID_MAX 56      /* "svcnoport:", 38 characters, and room */
 
-/* Parses text ("" and NULL are all()). -EINVAL with the position in *err. The result holds one reference. */
+/* Parses text ("" and NULL are all()). -EINVAL with the position in *err. The result holds one
+ * reference. */
 int selector_parse(const char *text, struct selector **ret, struct err *err);
-/* As above, and every label name is given prefix ("pcns."), as upstream does for namespace and service account selectors. */
-int selector_parse_prefixed(const char *text, const char *label_prefix, struct selector **ret, struct err *err);
-/* For text that was put together from selectors that each were within the limits: several times as long and as deep is allowed. */
+/* As above, and every label name is given prefix ("pcns."), as upstream does for namespace and
+ * service account selectors. */
+int selector_parse_prefixed(const char *text, const char *label_prefix, struct selector **ret,
+                            struct err *err);
+/* For text that was put together from selectors that each were within the limits: several times as
+ * long and as deep is allowed. */
 int selector_parse_derived(const char *text, struct selector **ret, struct err *err);
 struct selector *selector_ref(struct selector *s);
 void selector_unref(struct selector *s); /* NULL is fine */
@@ -42,8 +47,9 @@ typedef const char *selector_lookup_fn(void *arg, const char *label);
 bool selector_match(const struct selector *s, selector_lookup_fn *lookup, void *arg);
 
 /*
- * What a label index can use: a (label, values) pair such that nothing can match unless the label has one of the values (n_values 0: unless the label exists).
- * Values are sorted. Pointers live as long as s.
+ * What a label index can use: a (label, values) pair such that nothing can match unless the label
+ * has one of the values (n_values 0: unless the label exists). Values are sorted. Pointers live as
+ * long as s.
  */
 struct selector_restriction {
 	const char *label;

@@ -9,7 +9,8 @@
 /* ---- the arena */
 
 #define CHUNK_SIZE 512u
-/* More values than this are not worth an index; it also bounds the work that a hostile selector can ask for. */
+/* More values than this are not worth an index; it also bounds the work that a hostile selector can
+ * ask for. */
 #define RESTRICTION_VALUES_MAX 256
 
 struct selector_chunk {
@@ -27,7 +28,8 @@ void *selector_arena_alloc(struct selector_arena *a, size_t size)
 		struct selector_chunk *c = xcalloc(1, sizeof(*c) + room);
 
 		c->size = room;
-		if (room == need && a->chunks) { /* a big piece: behind the chunk in use, which keeps its rest */
+		if (room == need &&
+		    a->chunks) { /* a big piece: behind the chunk in use, which keeps its rest */
 			c->next = a->chunks->next;
 			a->chunks->next = c;
 			return c->bytes;
@@ -134,7 +136,8 @@ bool selector_node_match(const struct selector_node *node, selector_lookup_fn *l
 
 static void print_literal(const char *s, struct buf *out)
 {
-	/* The language has no escapes; a literal can hold one kind of quote only, because the other kind ended it. */
+	/* The language has no escapes; a literal can hold one kind of quote only, because the other
+	 * kind ended it. */
 	char q = strchr(s, '"') ? '\'' : '"';
 
 	buf_byte(out, (uint8_t)q);
@@ -222,8 +225,9 @@ void selector_node_print(const struct selector_node *node, struct buf *out)
 
 /* ---- restrictions
  *
- * Each is a necessary condition, so forgetting one is always right: that is how the limits are kept. n_values 0 says
- * "present"; a set that became empty (nothing can match) is weakened to that as well.
+ * Each is a necessary condition, so forgetting one is always right: that is how the limits are
+ * kept. n_values 0 says "present"; a set that became empty (nothing can match) is weakened to that
+ * as well.
  */
 
 static int cmp_str(const void *a, const void *b)
@@ -231,7 +235,8 @@ static int cmp_str(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static struct selector_restriction *find_label(struct selector_restriction *r, size_t n, const char *label)
+static struct selector_restriction *find_label(struct selector_restriction *r, size_t n,
+                                               const char *label)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(r[i].label, label) == 0)
@@ -239,8 +244,8 @@ static struct selector_restriction *find_label(struct selector_restriction *r, s
 	return NULL;
 }
 
-static void intersect_values(struct selector_restriction *r, const struct selector_restriction *with,
-			     struct selector_arena *a)
+static void intersect_values(struct selector_restriction *r,
+                             const struct selector_restriction *with, struct selector_arena *a)
 {
 	if (with->n_values == 0)
 		return;
@@ -263,7 +268,8 @@ static void intersect_values(struct selector_restriction *r, const struct select
 	r->n_values = n;
 }
 
-static size_t restrict_and(const struct selector_node *node, struct selector_arena *a, struct selector_restriction *out)
+static size_t restrict_and(const struct selector_node *node, struct selector_arena *a,
+                           struct selector_restriction *out)
 {
 	size_t n = 0;
 
@@ -284,15 +290,16 @@ static size_t restrict_and(const struct selector_node *node, struct selector_are
 }
 
 /* What all branches say of one label. false: some branch says nothing. */
-static bool unite(const struct selector_restriction *const *branches, const size_t *n_branch, size_t n_kids,
-		  const char *label, struct selector_arena *a, struct selector_restriction *ret)
+static bool unite(const struct selector_restriction *const *branches, const size_t *n_branch,
+                  size_t n_kids, const char *label, struct selector_arena *a,
+                  struct selector_restriction *ret)
 {
 	size_t total = 0;
 	bool any_value = false;
 
 	for (size_t k = 0; k < n_kids; k++) {
 		const struct selector_restriction *r =
-			find_label((struct selector_restriction *)branches[k], n_branch[k], label);
+		        find_label((struct selector_restriction *)branches[k], n_branch[k], label);
 
 		if (!r)
 			return false;
@@ -307,7 +314,7 @@ static bool unite(const struct selector_restriction *const *branches, const size
 	size_t n = 0;
 	for (size_t k = 0; k < n_kids; k++) {
 		const struct selector_restriction *r =
-			find_label((struct selector_restriction *)branches[k], n_branch[k], label);
+		        find_label((struct selector_restriction *)branches[k], n_branch[k], label);
 
 		for (size_t i = 0; i < r->n_values; i++)
 			all[n++] = r->values[i];
@@ -322,7 +329,8 @@ static bool unite(const struct selector_restriction *const *branches, const size
 	return true;
 }
 
-static size_t restrict_or(const struct selector_node *node, struct selector_arena *a, struct selector_restriction *out)
+static size_t restrict_or(const struct selector_node *node, struct selector_arena *a,
+                          struct selector_restriction *out)
 {
 	const struct selector_restriction **branches = xcalloc(node->n, sizeof(*branches));
 	size_t *n_branch = xcalloc(node->n, sizeof(*n_branch));
@@ -348,7 +356,7 @@ out:
 }
 
 size_t selector_node_restrict(const struct selector_node *node, struct selector_arena *a,
-			      struct selector_restriction out[SELECTOR_RESTRICTIONS_MAX])
+                              struct selector_restriction out[SELECTOR_RESTRICTIONS_MAX])
 {
 	switch (node->op) {
 	case OP_EQ:

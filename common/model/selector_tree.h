@@ -2,8 +2,8 @@
 /*
  * selector_tree: what a selector is once it was read. Private to common/model/selector*.c.
  *
- * Every node, label and literal lies in one arena that belongs to the selector and is freed with it; nothing in it changes after
- * the parser has finished.
+ * Every node, label and literal lies in one arena that belongs to the selector and is freed with
+ * it; nothing in it changes after the parser has finished.
  */
 #pragma once
 
@@ -40,15 +40,16 @@ enum selector_op {
 
 struct selector_node {
 	enum selector_op op;
-	const char *label;                   /* of has and the comparisons */
-	const char **values;                 /* 1 of a comparison; n, sorted and without duplicates, of a set */
-	const struct selector_node **kids;   /* 1 of NOT; n >= 2 of AND and OR */
-	size_t n;                            /* of values or kids */
+	const char *label;   /* of has and the comparisons */
+	const char **values; /* 1 of a comparison; n, sorted and without duplicates, of a set */
+	const struct selector_node **kids; /* 1 of NOT; n >= 2 of AND and OR */
+	size_t n;                          /* of values or kids */
 };
 
 bool selector_node_match(const struct selector_node *node, selector_lookup_fn *lookup, void *arg);
 void selector_node_print(const struct selector_node *node, struct buf *out);
 
-/* All restrictions that hold for node, at most SELECTOR_RESTRICTIONS_MAX; memory from a. Returns how many. */
+/* All restrictions that hold for node, at most SELECTOR_RESTRICTIONS_MAX; memory from a. Returns
+ * how many. */
 size_t selector_node_restrict(const struct selector_node *node, struct selector_arena *a,
-			      struct selector_restriction out[SELECTOR_RESTRICTIONS_MAX]);
+                              struct selector_restriction out[SELECTOR_RESTRICTIONS_MAX]);

@@ -110,8 +110,9 @@ bool calc_dirty(const struct calc *c)
 {
 	if (!c->in_sync)
 		return false;
-	return !c->in_sync_told || !list_empty(&c->dirty_policies) || !list_empty(&c->dirty_profiles) ||
-	       !list_empty(&c->dirty_locals) || !list_empty(&c->dirty_pools) || sets_dirty(&c->sets) || c->gone.n;
+	return !c->in_sync_told || !list_empty(&c->dirty_policies) ||
+	       !list_empty(&c->dirty_profiles) || !list_empty(&c->dirty_locals) ||
+	       !list_empty(&c->dirty_pools) || sets_dirty(&c->sets) || c->gone.n;
 }
 
 struct calc_stats calc_stats(const struct calc *c)
@@ -127,7 +128,7 @@ struct calc_stats calc_stats(const struct calc *c)
 		.selectors = sets_count(&c->sets) + c->policies.n,
 	};
 
-	hmap_for_each(p, &c->policies, struct policy, node)
+	hmap_for_each (p, &c->policies, struct policy, node)
 		s.active_policies += p->n_matches > 0;
 	return s;
 }

@@ -77,8 +77,8 @@ static int derived_text(struct buf *b, struct selector **ret, char **ret_text, s
 
 /* ---- policies */
 
-int compose_network_policy(const char *ns, const V3__NetworkPolicySpec *spec, struct selector **ret, char **ret_text,
-			   struct err *err)
+int compose_network_policy(const char *ns, const V3__NetworkPolicySpec *spec, struct selector **ret,
+                           char **ret_text, struct err *err)
 {
 	CLEANUP(buf_done) struct buf b = { 0 };
 	CLEANUP(selector_unref_p) struct selector *sa = NULL;
@@ -101,9 +101,10 @@ int compose_network_policy(const char *ns, const V3__NetworkPolicySpec *spec, st
 	return derived_text(&b, ret, ret_text, err);
 }
 
-/* A further selector of a global policy: for objects that have the label, whatever else is asked of them. */
-static int narrow(struct buf *b, const char *text, const char *prefix, const char *label_present, const char *field,
-		  struct err *err)
+/* A further selector of a global policy: for objects that have the label, whatever else is asked of
+ * them. */
+static int narrow(struct buf *b, const char *text, const char *prefix, const char *label_present,
+                  const char *field, struct err *err)
 {
 	CLEANUP(selector_unref_p) struct selector *s = NULL;
 	int rc;
@@ -117,8 +118,8 @@ static int narrow(struct buf *b, const char *text, const char *prefix, const cha
 	return 0;
 }
 
-int compose_global_policy(const V3__GlobalNetworkPolicySpec *spec, struct selector **ret, char **ret_text,
-			  struct err *err)
+int compose_global_policy(const V3__GlobalNetworkPolicySpec *spec, struct selector **ret,
+                          char **ret_text, struct err *err)
 {
 	CLEANUP(buf_done) struct buf b = { 0 };
 	int rc;
@@ -129,16 +130,17 @@ int compose_global_policy(const V3__GlobalNetworkPolicySpec *spec, struct select
 		buf_str(&b, spec->selector);
 	}
 	if (spec && ((rc = narrow(&b, spec->namespaceselector, NS_PREFIX, "has(" NS_LABEL ")",
-				  "spec.namespaceSelector", err)) < 0 ||
-		     (rc = narrow(&b, spec->serviceaccountselector, SA_PREFIX, "has(" SA_LABEL ")",
-				  "spec.serviceAccountSelector", err)) < 0))
+	                          "spec.namespaceSelector", err)) < 0 ||
+	             (rc = narrow(&b, spec->serviceaccountselector, SA_PREFIX, "has(" SA_LABEL ")",
+	                          "spec.serviceAccountSelector", err)) < 0))
 		return rc;
 	return derived_text(&b, ret, ret_text, err);
 }
 
 /* ---- rules */
 
-static int entity_namespace(const char *ns, const V3__EntityRule *e, struct buf *out, struct err *err)
+static int entity_namespace(const char *ns, const V3__EntityRule *e, struct buf *out,
+                            struct err *err)
 {
 	CLEANUP(selector_unref_p) struct selector *s = NULL;
 	int rc;
@@ -164,11 +166,14 @@ static int entity_account(const V3__ServiceAccountMatch *m, struct buf *out, str
 
 	if (!m)
 		return 0;
-	if (given(m->selector) && (rc = selector_parse_prefixed(m->selector, SA_PREFIX, &s, err)) < 0)
+	if (given(m->selector) &&
+	    (rc = selector_parse_prefixed(m->selector, SA_PREFIX, &s, err)) < 0)
 		return err_wrap(err, rc, "serviceAccounts.selector");
 	for (size_t i = 0; i < m->n_names; i++) {
 		if (strchr(m->names[i], '"'))
-			return err_set(err, -EINVAL, "serviceAccounts.names[%zu] is not a service account's name", i);
+			return err_set(err, -EINVAL,
+			               "serviceAccounts.names[%zu] is not a service account's name",
+			               i);
 		buf_printf(&names, "%s\"%s\"", i ? ", " : SA_LABEL " in {", m->names[i]);
 	}
 	if (names.len)
@@ -198,9 +203,12 @@ static int entity_want(const char *ns, const V3__EntityRule *e, struct buf *out,
 	if (account.len && given(e->selector))
 		buf_printf(&endpoint, "(%s) && (%s)", buf_cstr(&account), e->selector);
 	else
-		buf_str(&endpoint, account.len ? buf_cstr(&account) : given(e->selector) ? e->selector : "");
+		buf_str(&endpoint, account.len          ? buf_cstr(&account)
+		                   : given(e->selector) ? e->selector
+		                                        : "");
 
-	/* A rule that names nobody stays one that matches anything, not one for the policy's namespace. */
+	/* A rule that names nobody stays one that matches anything, not one for the policy's
+	 * namespace. */
 	bool asks = endpoint.len || given(e->notselector) || given(e->namespaceselector);
 	if (!space.len || !asks)
 		buf_str(out, buf_cstr(&endpoint));
@@ -211,8 +219,8 @@ static int entity_want(const char *ns, const V3__EntityRule *e, struct buf *out,
 	return 0;
 }
 
-int compose_entity(const char *ns, const V3__EntityRule *e, struct selector **ret_want, struct selector **ret_not,
-		   struct err *err)
+int compose_entity(const char *ns, const V3__EntityRule *e, struct selector **ret_want,
+                   struct selector **ret_not, struct err *err)
 {
 	CLEANUP(buf_done) struct buf want = { 0 };
 	int rc;
@@ -225,7 +233,8 @@ int compose_entity(const char *ns, const V3__EntityRule *e, struct selector **re
 	if (given(e->notselector)) {
 		if ((rc = check(e->notselector, "notSelector", err)) < 0)
 			return rc;
-		if (!want.len) /* stays a set of its own: sources that no endpoint is are not in it, and so match */
+		if (!want.len) /* stays a set of its own: sources that no endpoint is are not in it,
+		                  and so match */
 			return selector_parse(e->notselector, ret_not, err);
 		and_with(&want, "(!(");
 		buf_printf(&want, "%s))", e->notselector);

@@ -51,7 +51,8 @@ static void dump_endpoint(const struct local *l, dump_fn *fn, void *arg)
 	jsonw_end_array(&w);
 	jsonw_array(&w, "profiles");
 	for (uint32_t i = 0; i < l->item.n_parents; i++)
-		jsonw_str(&w, NULL, container_of(l->item.parents[i].parent, struct profile, local)->name);
+		jsonw_str(&w, NULL,
+		          container_of(l->item.parents[i].parent, struct profile, local)->name);
 	jsonw_end_array(&w);
 	done(&w, "endpoint", fn, arg);
 }
@@ -109,11 +110,11 @@ void calc_dump(const struct calc *c, dump_fn *fn, void *arg)
 
 	for (uint32_t i = 0; i < c->local.items.n; i++)
 		dump_endpoint(container_of(c->local.items.v[i], struct local, item), fn, arg);
-	hmap_for_each(p, &c->policies, struct policy, node)
+	hmap_for_each (p, &c->policies, struct policy, node)
 		dump_policy(p, fn, arg);
-	hmap_for_each(p, &c->profiles, struct profile, node)
+	hmap_for_each (p, &c->profiles, struct profile, node)
 		dump_profile(p, fn, arg);
-	hmap_for_each(t, &c->tiers, struct tier, node) {
+	hmap_for_each (t, &c->tiers, struct tier, node) {
 		begin(&w, &b);
 		jsonw_str(&w, "name", t->name);
 		dump_order(&w, t->order);
@@ -121,7 +122,7 @@ void calc_dump(const struct calc *c, dump_fn *fn, void *arg)
 		done(&w, "tier", fn, arg);
 	}
 	sets_dump(&c->sets, fn, arg);
-	hmap_for_each(p, &c->pools, struct pool, node) {
+	hmap_for_each (p, &c->pools, struct pool, node) {
 		begin(&w, &b);
 		jsonw_str(&w, "name", p->name);
 		jsonw_str(&w, "cidr", ip_prefix_str(&p->cidr, cidr));

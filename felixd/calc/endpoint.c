@@ -2,9 +2,10 @@
 /*
  * Endpoints, and the priority lane.
  *
- * An endpoint comes from two sides: from the plugin, ahead of everything, and from the datastore, later and for good. Revisions are the
- * datastore's and decide: what the plugin said is in force until the datastore says at least that revision; what the plugin took
- * away stays away until the datastore has forgotten it, or says something newer.
+ * An endpoint comes from two sides: from the plugin, ahead of everything, and from the datastore,
+ * later and for good. Revisions are the datastore's and decide: what the plugin said is in force
+ * until the datastore says at least that revision; what the plugin took away stays away until the
+ * datastore has forgotten it, or says something newer.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static size_t key_size(const char *ns, const char *name)
 static struct endpoint *find(const struct calc *c, const char *ns, const char *name)
 {
 	hmap_find(ep, &c->endpoints, key_hash(ns, name), struct endpoint, node,
-		  strcmp(ep->name, name) == 0 && strcmp(ep->ns, ns) == 0);
+	          strcmp(ep->name, name) == 0 && strcmp(ep->ns, ns) == 0);
 	return ep;
 }
 
@@ -58,7 +59,7 @@ static struct endpoint *get(struct calc *c, const char *ns, const char *name)
 static struct gone *gone_find(const struct calc *c, const char *ns, const char *name)
 {
 	hmap_find(g, &c->gone, key_hash(ns, name), struct gone, node,
-		  strcmp(g->name, name) == 0 && strcmp(g->ns, ns) == 0);
+	          strcmp(g->name, name) == 0 && strcmp(g->ns, ns) == 0);
 	return g;
 }
 
@@ -86,7 +87,7 @@ static bool gone_cancel(struct calc *c, const char *ns, const char *name)
 static struct tombstone *tombstone_find(const struct calc *c, const char *ns, const char *name)
 {
 	hmap_find(t, &c->tombstones, key_hash(ns, name), struct tombstone, node,
-		  strcmp(t->name, name) == 0 && strcmp(t->ns, ns) == 0);
+	          strcmp(t->name, name) == 0 && strcmp(t->ns, ns) == 0);
 	return t;
 }
 
@@ -103,7 +104,8 @@ static void tombstone_add(struct calc *c, const struct endpoint *ep)
 	struct tombstone *t = xcalloc(1, sizeof(*t) + key_size(ep->ns, ep->name));
 
 	t->name = key_write(t->ns, ep->ns, ep->name);
-	t->revision = ep->lane_revision > ep->store_revision ? ep->lane_revision : ep->store_revision;
+	t->revision =
+	        ep->lane_revision > ep->store_revision ? ep->lane_revision : ep->store_revision;
 	t->in_store = ep->store_revision != 0;
 	hmap_insert(&c->tombstones, &t->node, key_hash(ep->ns, ep->name));
 }
@@ -113,7 +115,8 @@ static void tombstone_add(struct calc *c, const struct endpoint *ep)
 static void local_unparent(struct calc *c, struct local *l)
 {
 	for (uint32_t i = 0; i < l->item.n_parents; i++)
-		calc_profile_local(c, container_of(l->item.parents[i].parent, struct profile, local), -1);
+		calc_profile_local(
+		        c, container_of(l->item.parents[i].parent, struct profile, local), -1);
 }
 
 static void local_remove(struct calc *c, struct endpoint *ep)
@@ -143,10 +146,12 @@ static void replace_str(char **field, const char *value)
 	*field = copy;
 }
 
-static void local_set(struct calc *c, struct endpoint *ep, const struct wep *w, struct profile *const *profiles)
+static void local_set(struct calc *c, struct endpoint *ep, const struct wep *w,
+                      struct profile *const *profiles)
 {
 	struct local *l = ep->local;
-	struct index_parent **parents = w->n_profiles ? xcalloc(w->n_profiles, sizeof(struct index_parent *)) : NULL;
+	struct index_parent **parents =
+	        w->n_profiles ? xcalloc(w->n_profiles, sizeof(struct index_parent *)) : NULL;
 
 	if (!l) {
 		l = ep->local = xcalloc(1, sizeof(*l));
@@ -180,7 +185,8 @@ static void unref_profiles(struct calc *c, struct profile **profiles, size_t n)
 static struct profile **profiles_of(const struct endpoint *ep, size_t *ret_n)
 {
 	const struct index_item *item = &ep->src.item;
-	struct profile **v = item->n_parents ? xcalloc(item->n_parents, sizeof(struct profile *)) : NULL;
+	struct profile **v =
+	        item->n_parents ? xcalloc(item->n_parents, sizeof(struct profile *)) : NULL;
 
 	for (uint32_t i = 0; i < item->n_parents; i++)
 		v[i] = container_of(item->parents[i].parent, struct profile, all);
@@ -191,8 +197,10 @@ static struct profile **profiles_of(const struct endpoint *ep, size_t *ret_n)
 /* w's contribution is taken. */
 static void set_endpoint(struct calc *c, struct endpoint *ep, struct wep *w)
 {
-	struct index_parent **parents = w->n_profiles ? xcalloc(w->n_profiles, sizeof(struct index_parent *)) : NULL;
-	struct profile **profiles = w->n_profiles ? xcalloc(w->n_profiles, sizeof(struct profile *)) : NULL;
+	struct index_parent **parents =
+	        w->n_profiles ? xcalloc(w->n_profiles, sizeof(struct index_parent *)) : NULL;
+	struct profile **profiles =
+	        w->n_profiles ? xcalloc(w->n_profiles, sizeof(struct profile *)) : NULL;
 	size_t n_before;
 	struct profile **before = profiles_of(ep, &n_before);
 
@@ -200,7 +208,8 @@ static void set_endpoint(struct calc *c, struct endpoint *ep, struct wep *w)
 		profiles[i] = calc_profile_ref(c, w->profiles[i]);
 		parents[i] = &profiles[i]->all;
 	}
-	sets_source_set(&c->sets, &ep->src, w->labels.v, w->labels.n, parents, w->n_profiles, &w->contribution);
+	sets_source_set(&c->sets, &ep->src, w->labels.v, w->labels.n, parents, w->n_profiles,
+	                &w->contribution);
 	w->contribution = (struct contribution){ 0 };
 	if (strcmp(w->node, c->node) == 0)
 		local_set(c, ep, w, profiles);
@@ -262,22 +271,25 @@ void calc_endpoint_remove(struct calc *c, const char *ns, const char *name)
 	tombstone_free(c, tombstone_find(c, ns ? ns : "", name));
 	if (!ep)
 		return;
-	if (ep->lane_revision) /* an earlier one of the same name went; the plugin's has yet to arrive */
+	if (ep->lane_revision) /* an earlier one of the same name went; the plugin's has yet to
+	                          arrive */
 		ep->store_revision = 0;
 	else
 		remove_endpoint(c, ep);
 }
 
-/* The datastore's state is complete up to at least max_revision: what should be in it by then and is not, has been deleted. */
+/* The datastore's state is complete up to at least max_revision: what should be in it by then and
+ * is not, has been deleted. */
 void calc_endpoint_in_sync(struct calc *c)
 {
 	for (uint32_t i = c->local.items.n; i-- > 0;) {
 		struct local *l = container_of(c->local.items.v[i], struct local, item);
 
-		if (l->ep->lane_revision && !l->ep->store_revision && l->ep->lane_revision <= c->max_revision)
+		if (l->ep->lane_revision && !l->ep->store_revision &&
+		    l->ep->lane_revision <= c->max_revision)
 			remove_endpoint(c, l->ep);
 	}
-	hmap_for_each(t, &c->tombstones, struct tombstone, node)
+	hmap_for_each (t, &c->tombstones, struct tombstone, node)
 		if (!t->in_store && t->revision <= c->max_revision)
 			tombstone_free(c, t);
 }
@@ -292,13 +304,16 @@ int calc_local_endpoint(struct calc *c, const struct resource *r, struct err *er
 	int rc;
 
 	if (ep && ep->local && !ep->lane_revision && ep->store_revision >= r->revision) {
-		calc_touch(&c->dirty_locals, &ep->local->dirty); /* known already: told once more, so that there is a verdict */
+		calc_touch(&c->dirty_locals, &ep->local->dirty); /* known already: told once more,
+		                                                    so that there is a verdict */
 		return 0;
 	}
 	if ((rc = wep_read(r, c->node, &w, err)) < 0)
 		return rc;
 	if (strcmp(w.node, c->node) != 0) {
-		rc = err_set(err, -EINVAL, "spec.node: the endpoint is of node '%.64s', this is '%s'", w.node, c->node);
+		rc = err_set(err, -EINVAL,
+		             "spec.node: the endpoint is of node '%.64s', this is '%s'", w.node,
+		             c->node);
 		wep_done(&w);
 		return rc;
 	}
@@ -322,23 +337,25 @@ void calc_local_endpoint_remove(struct calc *c, const char *ns, const char *name
 	remove_endpoint(c, ep);
 }
 
-bool calc_local_endpoint_info(const struct calc *c, const char *ns, const char *name, struct calc_local_info *ret)
+bool calc_local_endpoint_info(const struct calc *c, const char *ns, const char *name,
+                              struct calc_local_info *ret)
 {
 	const struct endpoint *ep = find(c, ns ? ns : "", name);
 
 	if (!ep || !ep->local)
 		return false;
-	*ret = (struct calc_local_info){ .revision = ep->revision, .container = ep->local->container };
+	*ret = (struct calc_local_info){ .revision = ep->revision,
+		                         .container = ep->local->container };
 	return true;
 }
 
 void calc_endpoints_done(struct calc *c)
 {
-	hmap_for_each(ep, &c->endpoints, struct endpoint, node)
+	hmap_for_each (ep, &c->endpoints, struct endpoint, node)
 		remove_endpoint(c, ep);
-	hmap_for_each(g, &c->gone, struct gone, node)
+	hmap_for_each (g, &c->gone, struct gone, node)
 		free(g);
-	hmap_for_each(t, &c->tombstones, struct tombstone, node)
+	hmap_for_each (t, &c->tombstones, struct tombstone, node)
 		free(t);
 	hmap_done(&c->endpoints);
 	hmap_done(&c->gone);

@@ -2,7 +2,8 @@
 /*
  * What has changed, told in the order that output.h demands.
  *
- * First it is settled who is active: from then on the sets are known. Nothing here changes what matches what.
+ * First it is settled who is active: from then on the sets are known. Nothing here changes what
+ * matches what.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,12 +31,12 @@ static void hold_sets(struct calc *c, bool active, bool *holds, const struct rul
 
 static void settle(struct calc *c)
 {
-	list_for_each(it, &c->dirty_policies) {
+	list_for_each (it, &c->dirty_policies) {
 		struct policy *p = list_entry(it, struct policy, dirty);
 
 		hold_sets(c, policy_active(p), &p->holds_sets, &p->rules);
 	}
-	list_for_each(it, &c->dirty_profiles) {
+	list_for_each (it, &c->dirty_profiles) {
 		struct profile *p = list_entry(it, struct profile, dirty);
 
 		hold_sets(c, p->local_refs > 0, &p->holds_sets, &p->rules);
@@ -46,12 +47,14 @@ static void settle(struct calc *c)
 
 static struct calc_policy_id id_of(const struct policy *p)
 {
-	return (struct calc_policy_id){ .kind = p->kind, .ns = p->ns, .name = p->name, .selector = p->sel_text };
+	return (struct calc_policy_id){
+		.kind = p->kind, .ns = p->ns, .name = p->name, .selector = p->sel_text
+	};
 }
 
 static void tell_policies(struct calc *c)
 {
-	list_for_each_safe(it, &c->dirty_policies) {
+	list_for_each_safe (it, &c->dirty_policies) {
 		struct policy *p = list_entry(it, struct policy, dirty);
 
 		if (!policy_active(p))
@@ -59,19 +62,19 @@ static void tell_policies(struct calc *c)
 		list_unlink(it);
 		p->told = true;
 		c->ops->policy_update(c->arg, &(struct calc_policy){
-						      .id = id_of(p),
-						      .tier = p->tier,
-						      .ingress = p->rules.ingress,
-						      .n_ingress = p->rules.n_ingress,
-						      .egress = p->rules.egress,
-						      .n_egress = p->rules.n_egress,
-					      });
+		                                      .id = id_of(p),
+		                                      .tier = p->tier,
+		                                      .ingress = p->rules.ingress,
+		                                      .n_ingress = p->rules.n_ingress,
+		                                      .egress = p->rules.egress,
+		                                      .n_egress = p->rules.n_egress,
+		                              });
 	}
 }
 
 static void tell_policy_removals(struct calc *c)
 {
-	list_for_each_safe(it, &c->dirty_policies) {
+	list_for_each_safe (it, &c->dirty_policies) {
 		struct policy *p = list_entry(it, struct policy, dirty);
 		struct calc_policy_id id = id_of(p);
 
@@ -85,7 +88,7 @@ static void tell_policy_removals(struct calc *c)
 
 static void tell_profiles(struct calc *c)
 {
-	list_for_each_safe(it, &c->dirty_profiles) {
+	list_for_each_safe (it, &c->dirty_profiles) {
 		struct profile *p = list_entry(it, struct profile, dirty);
 
 		if (!p->local_refs)
@@ -93,18 +96,18 @@ static void tell_profiles(struct calc *c)
 		list_unlink(it);
 		p->told = true;
 		c->ops->profile_update(c->arg, &(struct calc_profile){
-						       .name = p->name,
-						       .ingress = p->rules.ingress,
-						       .n_ingress = p->rules.n_ingress,
-						       .egress = p->rules.egress,
-						       .n_egress = p->rules.n_egress,
-					       });
+		                                       .name = p->name,
+		                                       .ingress = p->rules.ingress,
+		                                       .n_ingress = p->rules.n_ingress,
+		                                       .egress = p->rules.egress,
+		                                       .n_egress = p->rules.n_egress,
+		                               });
 	}
 }
 
 static void tell_profile_removals(struct calc *c)
 {
-	list_for_each_safe(it, &c->dirty_profiles) {
+	list_for_each_safe (it, &c->dirty_profiles) {
 		struct profile *p = list_entry(it, struct profile, dirty);
 
 		list_unlink(it);
@@ -117,7 +120,8 @@ static void tell_profile_removals(struct calc *c)
 
 /* ---- endpoints */
 
-/* Tiers that exist before those that do not, then by order, then by name; within a tier by order, then by name. */
+/* Tiers that exist before those that do not, then by order, then by name; within a tier by order,
+ * then by name. */
 struct place {
 	const struct policy *policy;
 	const struct tier *tier; /* NULL: it does not exist */
@@ -154,8 +158,10 @@ static struct place *places_of(const struct calc *c, const struct local *l)
 	return v;
 }
 
-/* Fills tiers from the sorted places; ids has room for each policy in each direction. Returns how many tiers. */
-static size_t fill_tiers(const struct place *v, size_t n, struct calc_tier *tiers, struct calc_policy_id *ids)
+/* Fills tiers from the sorted places; ids has room for each policy in each direction. Returns how
+ * many tiers. */
+static size_t fill_tiers(const struct place *v, size_t n, struct calc_tier *tiers,
+                         struct calc_policy_id *ids)
 {
 	size_t n_tiers = 0;
 
@@ -193,19 +199,20 @@ static void tell_endpoint(struct calc *c, struct local *l)
 
 	for (uint32_t i = 0; i < l->item.n_parents; i++)
 		profiles[i] = container_of(l->item.parents[i].parent, struct profile, local)->name;
-	c->ops->endpoint_update(c->arg, &(struct calc_endpoint){
-						.ns = l->ep->ns,
-						.name = l->ep->name,
-						.revision = l->ep->revision,
-						.interface = l->interface,
-						.mac = l->mac,
-						.addrs = l->ep->src.now.nets,
-						.n_addrs = l->ep->src.now.n_nets,
-						.tiers = tiers,
-						.n_tiers = fill_tiers(places, l->n_matched, tiers, ids),
-						.profiles = profiles,
-						.n_profiles = l->item.n_parents,
-					});
+	c->ops->endpoint_update(c->arg,
+	                        &(struct calc_endpoint){
+	                                .ns = l->ep->ns,
+	                                .name = l->ep->name,
+	                                .revision = l->ep->revision,
+	                                .interface = l->interface,
+	                                .mac = l->mac,
+	                                .addrs = l->ep->src.now.nets,
+	                                .n_addrs = l->ep->src.now.n_nets,
+	                                .tiers = tiers,
+	                                .n_tiers = fill_tiers(places, l->n_matched, tiers, ids),
+	                                .profiles = profiles,
+	                                .n_profiles = l->item.n_parents,
+	                        });
 	l->told = true;
 	free(profiles);
 	free(ids);
@@ -215,7 +222,7 @@ static void tell_endpoint(struct calc *c, struct local *l)
 
 static void tell_endpoints(struct calc *c)
 {
-	list_for_each_safe(it, &c->dirty_locals) {
+	list_for_each_safe (it, &c->dirty_locals) {
 		list_unlink(it);
 		tell_endpoint(c, list_entry(it, struct local, dirty));
 	}
@@ -223,7 +230,7 @@ static void tell_endpoints(struct calc *c)
 
 static void tell_endpoint_removals(struct calc *c)
 {
-	hmap_for_each(g, &c->gone, struct gone, node) {
+	hmap_for_each (g, &c->gone, struct gone, node) {
 		c->ops->endpoint_remove(c->arg, g->ns, g->name);
 		hmap_remove(&c->gone, &g->node);
 		free(g);

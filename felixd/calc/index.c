@@ -17,7 +17,7 @@ struct index_key {
 struct index_pair {
 	struct hmap_node node;
 	struct index_key *key;
-	uint32_t pos;               /* in key->pairs */
+	uint32_t pos; /* in key->pairs */
 	struct index_vec items, parents, selectors;
 	char value[];
 };
@@ -95,7 +95,7 @@ static uint32_t pair_hash(const char *key, const char *value)
 static struct index_pair *pair_find(const struct index *x, const char *key, const char *value)
 {
 	hmap_find(p, &x->pairs, pair_hash(key, value), struct index_pair, node,
-		  strcmp(p->value, value) == 0 && strcmp(p->key->name, key) == 0);
+	          strcmp(p->value, value) == 0 && strcmp(p->key->name, key) == 0);
 	return p;
 }
 
@@ -233,7 +233,7 @@ static bool match(const struct index_selector *s, const struct index_item *item,
 
 struct change {
 	struct index *x;
-	struct index_item *item;          /* whom to tell of */
+	struct index_item *item;                 /* whom to tell of */
 	const struct index_item *before, *after; /* NULL: was not, is not */
 };
 
@@ -278,8 +278,8 @@ static void tell_change(const struct change *c)
 	consider(c, &c->x->unrestricted);
 }
 
-void index_item_set(struct index *x, struct index_item *item, const struct index_kv *labels, size_t n,
-		    struct index_parent *const *parents, size_t n_parents)
+void index_item_set(struct index *x, struct index_item *item, const struct index_kv *labels,
+                    size_t n, struct index_parent *const *parents, size_t n_parents)
 {
 	struct index_item before = *item;
 	bool was = item->present;
@@ -346,7 +346,8 @@ static bool labels_are(const struct index_labels *l, const struct index_kv *kv, 
 	return true;
 }
 
-void index_parent_set(struct index *x, struct index_parent *p, const struct index_kv *labels, size_t n)
+void index_parent_set(struct index *x, struct index_parent *p, const struct index_kv *labels,
+                      size_t n)
 {
 	if (labels_are(&p->labels, labels, n))
 		return;
@@ -383,7 +384,8 @@ static size_t pair_population(const struct index_pair *p)
 }
 
 /* How many items meet r; *ret_selectors: how many selectors stand there already. */
-static size_t restriction_population(const struct index *x, const struct selector_restriction *r, size_t *ret_selectors)
+static size_t restriction_population(const struct index *x, const struct selector_restriction *r,
+                                     size_t *ret_selectors)
 {
 	size_t n = 0;
 	const struct index_key *k;
@@ -415,7 +417,8 @@ static const struct selector_restriction *choose(const struct index *x, const st
 		size_t selectors, items = restriction_population(x, &all[i], &selectors);
 		bool better = !best || items < best_items;
 
-		if (best && items == best_items) { /* at start there are no items yet: spread the selectors */
+		if (best && items == best_items) { /* at start there are no items yet: spread the
+			                              selectors */
 			bool valued = all[i].n_values > 0, best_valued = best->n_values > 0;
 
 			better = valued != best_valued ? valued : selectors < best_selectors;
@@ -429,8 +432,8 @@ static const struct selector_restriction *choose(const struct index *x, const st
 	return best;
 }
 
-static void scan_items(struct index *x, struct index_selector *s, const struct index_vec *items, index_fn *fn,
-		       void *arg, bool was, bool is)
+static void scan_items(struct index *x, struct index_selector *s, const struct index_vec *items,
+                       index_fn *fn, void *arg, bool was, bool is)
 {
 	for (uint32_t i = 0; i < items->n; i++) {
 		struct index_item *item = items->v[i];
@@ -443,15 +446,17 @@ static void scan_items(struct index *x, struct index_selector *s, const struct i
 	}
 }
 
-static void scan_pair(struct index *x, struct index_selector *s, const struct index_pair *p, index_fn *fn, void *arg,
-		      bool was, bool is)
+static void scan_pair(struct index *x, struct index_selector *s, const struct index_pair *p,
+                      index_fn *fn, void *arg, bool was, bool is)
 {
 	scan_items(x, s, &p->items, fn, arg, was, is);
 	for (uint32_t i = 0; i < p->parents.n; i++)
-		scan_items(x, s, &((const struct index_parent *)p->parents.v[i])->items, fn, arg, was, is);
+		scan_items(x, s, &((const struct index_parent *)p->parents.v[i])->items, fn, arg,
+		           was, is);
 }
 
-static void scan(struct index *x, struct index_selector *s, index_fn *fn, void *arg, bool was, bool is)
+static void scan(struct index *x, struct index_selector *s, index_fn *fn, void *arg, bool was,
+                 bool is)
 {
 	x->stamp++;
 	if (s->n_under) {
@@ -537,13 +542,13 @@ static void vec_done(struct index_vec *v)
 
 void index_done(struct index *x)
 {
-	hmap_for_each(p, &x->pairs, struct index_pair, node) {
+	hmap_for_each (p, &x->pairs, struct index_pair, node) {
 		vec_done(&p->items);
 		vec_done(&p->parents);
 		vec_done(&p->selectors);
 		free(p);
 	}
-	hmap_for_each(k, &x->keys, struct index_key, node) {
+	hmap_for_each (k, &x->keys, struct index_key, node) {
 		vec_done(&k->pairs);
 		vec_done(&k->selectors);
 		free(k);

@@ -103,12 +103,15 @@ static void directions(const struct v3_policy *v, bool *ret_ingress, bool *ret_e
 	}
 }
 
-static int read_network_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel, char **ret_text,
-			       struct err *err)
+static int read_network_policy(const struct resource *r, struct v3_policy *v,
+                               struct selector **ret_sel, char **ret_text, struct err *err)
 {
 	const V3__NetworkPolicySpec *s = ((const V3__NetworkPolicy *)r->msg)->spec;
 
-	*v = (struct v3_policy){ .kind = "NetworkPolicy", .ns = r->ns ? r->ns : "", .order = INFINITY, .workloads = true };
+	*v = (struct v3_policy){ .kind = "NetworkPolicy",
+		                 .ns = r->ns ? r->ns : "",
+		                 .order = INFINITY,
+		                 .workloads = true };
 	if (s) {
 		v->tier = s->tier;
 		v->order = order_of(s->has_order, s->order);
@@ -122,12 +125,14 @@ static int read_network_policy(const struct resource *r, struct v3_policy *v, st
 	return compose_network_policy(v->ns, s, ret_sel, ret_text, err);
 }
 
-static int read_global_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel, char **ret_text,
-			       struct err *err)
+static int read_global_policy(const struct resource *r, struct v3_policy *v,
+                              struct selector **ret_sel, char **ret_text, struct err *err)
 {
 	const V3__GlobalNetworkPolicySpec *s = ((const V3__GlobalNetworkPolicy *)r->msg)->spec;
 
-	*v = (struct v3_policy){ .kind = "GlobalNetworkPolicy", .ns = "", .order = INFINITY, .workloads = true };
+	*v = (struct v3_policy){
+		.kind = "GlobalNetworkPolicy", .ns = "", .order = INFINITY, .workloads = true
+	};
 	if (s) {
 		v->tier = s->tier;
 		v->order = order_of(s->has_order, s->order);
@@ -142,11 +147,12 @@ static int read_global_policy(const struct resource *r, struct v3_policy *v, str
 	return compose_global_policy(s, ret_sel, ret_text, err);
 }
 
-static int read_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel, char **ret_text,
-		       struct rules *ret_rules, struct err *err)
+static int read_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel,
+                       char **ret_text, struct rules *ret_rules, struct err *err)
 {
-	int rc = r->kind == V3__KIND__KIND_NETWORK_POLICY ? read_network_policy(r, v, ret_sel, ret_text, err)
-							  : read_global_policy(r, v, ret_sel, ret_text, err);
+	int rc = r->kind == V3__KIND__KIND_NETWORK_POLICY
+	                 ? read_network_policy(r, v, ret_sel, ret_text, err)
+	                 : read_global_policy(r, v, ret_sel, ret_text, err);
 
 	if (rc < 0)
 		return rc;
@@ -174,7 +180,8 @@ static uint32_t policy_hash(const char *ns, const char *name)
 static struct policy *find(const struct calc *c, const char *kind, const char *ns, const char *name)
 {
 	hmap_find(p, &c->policies, policy_hash(ns, name), struct policy, node,
-		  strcmp(p->kind, kind) == 0 && strcmp(p->ns, ns) == 0 && strcmp(p->name, name) == 0);
+	          strcmp(p->kind, kind) == 0 && strcmp(p->ns, ns) == 0 &&
+	                  strcmp(p->name, name) == 0);
 	return p;
 }
 
@@ -216,7 +223,8 @@ void calc_policy_forget(struct calc *c, struct policy *p)
 		free_policy(c, p);
 }
 
-void calc_policy_on_match(void *arg, struct index_selector *s, struct index_item *item, bool was, bool is)
+void calc_policy_on_match(void *arg, struct index_selector *s, struct index_item *item, bool was,
+                          bool is)
 {
 	struct calc *c = arg;
 	struct policy *p = container_of(s, struct policy, isel);
@@ -241,7 +249,8 @@ void calc_policy_on_match(void *arg, struct index_selector *s, struct index_item
 	calc_touch(&c->dirty_locals, &l->dirty);
 }
 
-static void touch_local(void *arg, struct index_selector *s, struct index_item *item, bool was, bool is)
+static void touch_local(void *arg, struct index_selector *s, struct index_item *item, bool was,
+                        bool is)
 {
 	struct calc *c = arg;
 
@@ -252,13 +261,15 @@ static void touch_local(void *arg, struct index_selector *s, struct index_item *
 }
 
 /* What decides where the policy stands among an endpoint's others. */
-static void set_place(struct calc *c, struct policy *p, const struct v3_policy *v, char *text /* taken */)
+static void set_place(struct calc *c, struct policy *p, const struct v3_policy *v,
+                      char *text /* taken */)
 {
 	bool ingress, egress;
 
 	directions(v, &ingress, &egress);
-	if (p->isel.present && (strcmp(p->tier, tier_or_default(v->tier)) != 0 || p->order != v->order ||
-				p->ingress != ingress || p->egress != egress || strcmp(p->sel_text, text) != 0))
+	if (p->isel.present &&
+	    (strcmp(p->tier, tier_or_default(v->tier)) != 0 || p->order != v->order ||
+	     p->ingress != ingress || p->egress != egress || strcmp(p->sel_text, text) != 0))
 		index_selector_scan(&c->local, &p->isel, touch_local, c);
 	free(p->sel_text);
 	p->sel_text = text;
@@ -335,9 +346,9 @@ void calc_policy_remove(struct calc *c, model_kind kind, const char *ns, const c
 
 void calc_policies_done(struct calc *c)
 {
-	hmap_for_each(p, &c->policies, struct policy, node)
+	hmap_for_each (p, &c->policies, struct policy, node)
 		free_policy(c, p);
-	hmap_for_each(t, &c->tiers, struct tier, node)
+	hmap_for_each (t, &c->tiers, struct tier, node)
 		free(t);
 	hmap_done(&c->policies);
 	hmap_done(&c->tiers);

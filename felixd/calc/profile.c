@@ -12,7 +12,8 @@
 
 static struct profile *find(const struct calc *c, const char *name)
 {
-	hmap_find(p, &c->profiles, hash_str(name), struct profile, node, strcmp(p->name, name) == 0);
+	hmap_find(p, &c->profiles, hash_str(name), struct profile, node,
+	          strcmp(p->name, name) == 0);
 	return p;
 }
 
@@ -88,7 +89,8 @@ int calc_profile_update(struct calc *c, const struct resource *r, struct err *er
 
 	if (p && p->builtin)
 		return 0; /* a stored copy says nothing */
-	if (spec && (rc = rules_convert("", spec->ingress, spec->n_ingress, spec->egress, spec->n_egress, &rules, err)) < 0) {
+	if (spec && (rc = rules_convert("", spec->ingress, spec->n_ingress, spec->egress,
+	                                spec->n_egress, &rules, err)) < 0) {
 		calc_profile_remove(c, r->name);
 		return err_wrap(err, rc, "spec");
 	}
@@ -144,7 +146,7 @@ void calc_profile_local(struct calc *c, struct profile *p, int delta)
 
 void calc_profiles_done(struct calc *c)
 {
-	hmap_for_each(p, &c->profiles, struct profile, node)
+	hmap_for_each (p, &c->profiles, struct profile, node)
 		free_profile(c, p);
 	hmap_done(&c->profiles);
 }

@@ -60,8 +60,9 @@ void rules_constant(enum calc_action action, struct rules *ret)
 /* ---- sets */
 
 /* The ID of the set, which the rules keep. sel (borrowed) may be NULL. */
-static const char *want_set(struct rules *r, const char *id, enum set_source source, enum calc_set_type type,
-			    struct selector *sel, uint8_t protocol, const char *port)
+static const char *want_set(struct rules *r, const char *id, enum set_source source,
+                            enum calc_set_type type, struct selector *sel, uint8_t protocol,
+                            const char *port)
 {
 	struct set_spec *s;
 
@@ -86,7 +87,8 @@ static const char *want_selector(struct rules *r, struct selector *sel)
 	return want_set(r, selector_id(sel), SET_OF_SELECTOR, CALC_SET_NET, sel, 0, NULL);
 }
 
-static const char *want_named_port(struct rules *r, struct selector *sel, int protocol, const char *port)
+static const char *want_named_port(struct rules *r, struct selector *sel, int protocol,
+                                   const char *port)
 {
 	uint8_t number = IPPROTO_TCP; /* upstream's choice for protocols without ports, too */
 	const char *name = "tcp";
@@ -110,8 +112,8 @@ static const char *want_named_port(struct rules *r, struct selector *sel, int pr
 
 /* ---- one side of a rule */
 
-static int convert_nets(struct rules *r, char *const *text, size_t n, const char *field, const struct ip_prefix **ret,
-			size_t *ret_n, struct err *err)
+static int convert_nets(struct rules *r, char *const *text, size_t n, const char *field,
+                        const struct ip_prefix **ret, size_t *ret_n, struct err *err)
 {
 	struct ip_prefix *nets;
 
@@ -120,7 +122,8 @@ static int convert_nets(struct rules *r, char *const *text, size_t n, const char
 	nets = own(r, xcalloc(n, sizeof(*nets)));
 	for (size_t i = 0; i < n; i++) {
 		if (ip_prefix_parse(text[i], &nets[i]) < 0)
-			return err_set(err, -EINVAL, "%s[%zu]: '%.64s' is not a CIDR", field, i, text[i]);
+			return err_set(err, -EINVAL, "%s[%zu]: '%.64s' is not a CIDR", field, i,
+			               text[i]);
 		nets[i] = ip_prefix_network(&nets[i]);
 	}
 	*ret = nets;
@@ -135,8 +138,8 @@ struct port_list {
 	size_t n_sets;
 };
 
-static int convert_ports(struct rules *r, V3__Port *const *ports, size_t n, struct selector *among, int protocol,
-			 const char *field, struct port_list *ret, struct err *err)
+static int convert_ports(struct rules *r, V3__Port *const *ports, size_t n, struct selector *among,
+                         int protocol, const char *field, struct port_list *ret, struct err *err)
 {
 	*ret = (struct port_list){ 0 };
 	if (n == 0)
@@ -152,8 +155,10 @@ static int convert_ports(struct rules *r, V3__Port *const *ports, size_t n, stru
 		}
 		uint32_t min = p->min, max = p->has_max ? p->max : p->min;
 		if (!p->has_min || min > max || max > UINT16_MAX)
-			return err_set(err, -EINVAL, "%s[%zu]: %u:%u is not a range of ports", field, i, min, max);
-		ret->ranges[ret->n_ranges++] = (struct calc_port_range){ (uint16_t)min, (uint16_t)max };
+			return err_set(err, -EINVAL, "%s[%zu]: %u:%u is not a range of ports",
+			               field, i, min, max);
+		ret->ranges[ret->n_ranges++] =
+		        (struct calc_port_range){ (uint16_t)min, (uint16_t)max };
 	}
 	return 0;
 }
@@ -166,7 +171,8 @@ static const char **one(struct rules *r, const char *id)
 	return v;
 }
 
-static void service_set(struct rules *r, const V3__ServiceMatch *m, bool source, struct calc_side *side)
+static void service_set(struct rules *r, const V3__ServiceMatch *m, bool source,
+                        struct calc_side *side)
 {
 	CLEANUP(buf_done) struct buf content = { 0 };
 	char id[SELECTOR_ID_MAX];
@@ -174,7 +180,8 @@ static void service_set(struct rules *r, const V3__ServiceMatch *m, bool source,
 
 	buf_printf(&content, "%s/%s", m->namespace_ ? m->namespace_ : "", m->name ? m->name : "");
 	selector_make_id(source ? "svcnoport" : "svc", buf_cstr(&content), id);
-	kept = want_set(r, id, SET_OF_SERVICE, source ? CALC_SET_NET : CALC_SET_IP_PORT, NULL, 0, NULL);
+	kept = want_set(r, id, SET_OF_SERVICE, source ? CALC_SET_NET : CALC_SET_IP_PORT, NULL, 0,
+	                NULL);
 	if (source) {
 		side->sets = one(r, kept);
 		side->n_sets = 1;
@@ -184,17 +191,21 @@ static void service_set(struct rules *r, const V3__ServiceMatch *m, bool source,
 	}
 }
 
-static int fill_side(struct rules *r, const V3__EntityRule *e, bool source, int protocol, struct selector *want,
-		     struct selector *not_want, struct selector *all, struct calc_side *side, struct err *err)
+static int fill_side(struct rules *r, const V3__EntityRule *e, bool source, int protocol,
+                     struct selector *want, struct selector *not_want, struct selector *all,
+                     struct calc_side *side, struct err *err)
 {
 	struct port_list ports, not_ports;
 	int rc;
 
-	if ((rc = convert_nets(r, e->nets, e->n_nets, "nets", &side->nets, &side->n_nets, err)) < 0 ||
-	    (rc = convert_nets(r, e->notnets, e->n_notnets, "notNets", &side->not_nets, &side->n_not_nets, err)) < 0 ||
-	    (rc = convert_ports(r, e->ports, e->n_ports, want ? want : all, protocol, "ports", &ports, err)) < 0 ||
-	    (rc = convert_ports(r, e->notports, e->n_notports, want ? want : all, protocol, "notPorts", &not_ports,
-				err)) < 0)
+	if ((rc = convert_nets(r, e->nets, e->n_nets, "nets", &side->nets, &side->n_nets, err)) <
+	            0 ||
+	    (rc = convert_nets(r, e->notnets, e->n_notnets, "notNets", &side->not_nets,
+	                       &side->n_not_nets, err)) < 0 ||
+	    (rc = convert_ports(r, e->ports, e->n_ports, want ? want : all, protocol, "ports",
+	                        &ports, err)) < 0 ||
+	    (rc = convert_ports(r, e->notports, e->n_notports, want ? want : all, protocol,
+	                        "notPorts", &not_ports, err)) < 0)
 		return rc;
 	side->ports = ports.ranges;
 	side->n_ports = ports.n_ranges;
@@ -219,15 +230,16 @@ static int fill_side(struct rules *r, const V3__EntityRule *e, bool source, int 
 	return 0;
 }
 
-static int convert_side(struct rules *r, const char *ns, const V3__EntityRule *e, bool source, int protocol,
-			struct calc_side *side, struct err *err)
+static int convert_side(struct rules *r, const char *ns, const V3__EntityRule *e, bool source,
+                        int protocol, struct calc_side *side, struct err *err)
 {
 	struct selector *want = NULL, *not_want = NULL, *all = NULL;
 	int rc;
 
 	if (!e)
 		return 0;
-	if ((rc = compose_entity(ns, e, &want, &not_want, err)) == 0 && (rc = selector_parse("all()", &all, err)) == 0)
+	if ((rc = compose_entity(ns, e, &want, &not_want, err)) == 0 &&
+	    (rc = selector_parse("all()", &all, err)) == 0)
 		rc = fill_side(r, e, source, protocol, want, not_want, all, side, err);
 	selector_unref(want);
 	selector_unref(not_want);
@@ -255,7 +267,8 @@ static int convert_action(const char *s, enum calc_action *ret, struct err *err)
 			return 0;
 		}
 	}
-	return err_set(err, -EINVAL, "action: '%.32s' is not one of Allow, Deny, Log, Pass", s ? s : "");
+	return err_set(err, -EINVAL, "action: '%.32s' is not one of Allow, Deny, Log, Pass",
+	               s ? s : "");
 }
 
 static int convert_protocol(const V3__Protocol *p, const char *field, int16_t *ret, struct err *err)
@@ -266,17 +279,19 @@ static int convert_protocol(const V3__Protocol *p, const char *field, int16_t *r
 		return 0;
 	number = protocol_number(p);
 	if (number < 0 || number > 255)
-		return err_set(err, -EINVAL, "%s: '%.32s' is not a protocol", field, p->name ? p->name : "");
+		return err_set(err, -EINVAL, "%s: '%.32s' is not a protocol", field,
+		               p->name ? p->name : "");
 	*ret = (int16_t)number;
 	return 0;
 }
 
-static int convert_icmp(const V3__IcmpFields *f, const char *field, int16_t *type, int16_t *code, struct err *err)
+static int convert_icmp(const V3__IcmpFields *f, const char *field, int16_t *type, int16_t *code,
+                        struct err *err)
 {
 	if (!f)
 		return 0;
-	if ((f->has_type && (f->type < 0 || f->type > 255)) || (f->has_code && (f->code < 0 || f->code > 255)) ||
-	    (f->has_code && !f->has_type))
+	if ((f->has_type && (f->type < 0 || f->type > 255)) ||
+	    (f->has_code && (f->code < 0 || f->code > 255)) || (f->has_code && !f->has_type))
 		return err_set(err, -EINVAL, "%s: neither a type nor a type with a code", field);
 	if (f->has_type)
 		*type = (int16_t)f->type;
@@ -285,7 +300,8 @@ static int convert_icmp(const V3__IcmpFields *f, const char *field, int16_t *typ
 	return 0;
 }
 
-static int convert_rule(struct rules *r, const char *ns, const V3__Rule *v3, struct calc_rule *ret, struct err *err)
+static int convert_rule(struct rules *r, const char *ns, const V3__Rule *v3, struct calc_rule *ret,
+                        struct err *err)
 {
 	int rc;
 
@@ -294,10 +310,12 @@ static int convert_rule(struct rules *r, const char *ns, const V3__Rule *v3, str
 	    (rc = convert_protocol(v3->protocol, "protocol", &ret->protocol, err)) < 0 ||
 	    (rc = convert_protocol(v3->notprotocol, "notProtocol", &ret->not_protocol, err)) < 0 ||
 	    (rc = convert_icmp(v3->icmp, "icmp", &ret->icmp_type, &ret->icmp_code, err)) < 0 ||
-	    (rc = convert_icmp(v3->noticmp, "notICMP", &ret->not_icmp_type, &ret->not_icmp_code, err)) < 0)
+	    (rc = convert_icmp(v3->noticmp, "notICMP", &ret->not_icmp_type, &ret->not_icmp_code,
+	                       err)) < 0)
 		return rc;
 	if (v3->has_ipversion && v3->ipversion != 4 && v3->ipversion != 6)
-		return err_set(err, -EINVAL, "ipVersion: %lld is neither 4 nor 6", (long long)v3->ipversion);
+		return err_set(err, -EINVAL, "ipVersion: %lld is neither 4 nor 6",
+		               (long long)v3->ipversion);
 	if (v3->has_ipversion)
 		ret->ip_version = (uint8_t)v3->ipversion;
 	else if (ret->protocol == IPPROTO_ICMP || ret->protocol == IPPROTO_ICMPV6)
@@ -307,8 +325,8 @@ static int convert_rule(struct rules *r, const char *ns, const V3__Rule *v3, str
 	return convert_side(r, ns, v3->destination, false, ret->protocol, &ret->dst, err);
 }
 
-static int convert_list(struct rules *r, const char *ns, V3__Rule *const *v3, size_t n, const char *field,
-			struct calc_rule **ret, size_t *ret_n, struct err *err)
+static int convert_list(struct rules *r, const char *ns, V3__Rule *const *v3, size_t n,
+                        const char *field, struct calc_rule **ret, size_t *ret_n, struct err *err)
 {
 	if (n == 0)
 		return 0;
@@ -323,15 +341,17 @@ static int convert_list(struct rules *r, const char *ns, V3__Rule *const *v3, si
 	return 0;
 }
 
-int rules_convert(const char *ns, V3__Rule *const *ingress, size_t n_ingress, V3__Rule *const *egress, size_t n_egress,
-		  struct rules *ret, struct err *err)
+int rules_convert(const char *ns, V3__Rule *const *ingress, size_t n_ingress,
+                  V3__Rule *const *egress, size_t n_egress, struct rules *ret, struct err *err)
 {
 	int rc;
 
 	*ret = (struct rules){ 0 };
-	rc = convert_list(ret, ns, ingress, n_ingress, "ingress", &ret->ingress, &ret->n_ingress, err);
+	rc = convert_list(ret, ns, ingress, n_ingress, "ingress", &ret->ingress, &ret->n_ingress,
+	                  err);
 	if (rc == 0)
-		rc = convert_list(ret, ns, egress, n_egress, "egress", &ret->egress, &ret->n_egress, err);
+		rc = convert_list(ret, ns, egress, n_egress, "egress", &ret->egress, &ret->n_egress,
+		                  err);
 	if (rc < 0)
 		rules_done(ret);
 	return rc;

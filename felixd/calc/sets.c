@@ -104,7 +104,9 @@ static void ports_count(struct sets *s, struct ip_set *set, const struct contrib
 		    (set->protocol != SET_PROTOCOL_ANY && set->protocol != np->protocol))
 			continue;
 		for (uint32_t i = 0; i < c->n_nets; i++) {
-			struct calc_member m = { .net = c->nets[i], .protocol = np->protocol, .port = np->port };
+			struct calc_member m = { .net = c->nets[i],
+				                 .protocol = np->protocol,
+				                 .port = np->port };
 
 			member_count(s, set, &m, add);
 		}
@@ -121,7 +123,8 @@ static void contribute(struct sets *s, struct ip_set *set, const struct contribu
 		net_count(s, set, &c->nets[i], add);
 }
 
-static void on_match(void *arg, struct index_selector *isel, struct index_item *item, bool was, bool is)
+static void on_match(void *arg, struct index_selector *isel, struct index_item *item, bool was,
+                     bool is)
 {
 	struct sets *s = arg;
 	struct ip_set *set = container_of(isel, struct ip_set, isel);
@@ -137,8 +140,9 @@ static void on_match(void *arg, struct index_selector *isel, struct index_item *
 
 /* ---- sources */
 
-void sets_source_set(struct sets *s, struct set_source_item *src, const struct index_kv *labels, size_t n,
-		     struct index_parent *const *parents, size_t n_parents, const struct contribution *now)
+void sets_source_set(struct sets *s, struct set_source_item *src, const struct index_kv *labels,
+                     size_t n, struct index_parent *const *parents, size_t n_parents,
+                     const struct contribution *now)
 {
 	struct contribution was = src->now;
 
@@ -185,7 +189,7 @@ static void set_new(struct sets *s, const struct set_spec *spec)
 static void set_free(struct sets *s, struct ip_set *set)
 {
 	index_selector_remove(&s->index, &set->isel, false);
-	hmap_for_each(m, &set->members, struct member, node) {
+	hmap_for_each (m, &set->members, struct member, node) {
 		s->n_members -= m->refs > 0;
 		free(m);
 	}
@@ -239,9 +243,9 @@ static void tell_set(struct ip_set *set, const struct calc_output_ops *ops, void
 	struct members added = { 0 }, removed = { 0 };
 	size_t room = 0;
 
-	list_for_each(it, &set->changed)
+	list_for_each (it, &set->changed)
 		room++;
-	list_for_each_safe(it, &set->changed) {
+	list_for_each_safe (it, &set->changed) {
 		struct member *m = list_entry(it, struct member, changed);
 
 		list_unlink(it);
@@ -269,7 +273,7 @@ bool sets_dirty(const struct sets *s)
 void sets_tell_updates(struct sets *s, const struct calc_output_ops *ops, void *arg)
 {
 	for (int pass = 0; pass < 2; pass++) { /* new sets before changes of old ones */
-		list_for_each_safe(it, &s->dirty) {
+		list_for_each_safe (it, &s->dirty) {
 			struct ip_set *set = list_entry(it, struct ip_set, dirty);
 
 			if (!set->wanted || (pass == 0 && set->told))
@@ -282,7 +286,7 @@ void sets_tell_updates(struct sets *s, const struct calc_output_ops *ops, void *
 
 void sets_tell_removals(struct sets *s, const struct calc_output_ops *ops, void *arg)
 {
-	list_for_each_safe(it, &s->dirty) {
+	list_for_each_safe (it, &s->dirty) {
 		struct ip_set *set = list_entry(it, struct ip_set, dirty);
 
 		if (set->wanted)
@@ -304,7 +308,7 @@ void sets_init(struct sets *s)
 
 void sets_done(struct sets *s)
 {
-	hmap_for_each(set, &s->all, struct ip_set, node)
+	hmap_for_each (set, &s->all, struct ip_set, node)
 		set_free(s, set);
 	hmap_done(&s->all);
 	index_done(&s->index);
@@ -324,12 +328,16 @@ static void dump_member(struct jsonw *w, const struct calc_member *m)
 		return;
 	}
 	jsonw_strf(w, NULL, "%s,%s:%u", ip_addr_str(&m->net.addr, addr),
-		   m->protocol == 17 ? "udp" : m->protocol == 132 ? "sctp" : "tcp", m->port);
+	           m->protocol == 17    ? "udp"
+	           : m->protocol == 132 ? "sctp"
+	                                : "tcp",
+	           m->port);
 }
 
-void sets_dump(const struct sets *s, void (*fn)(void *arg, const char *section, const char *json), void *arg)
+void sets_dump(const struct sets *s, void (*fn)(void *arg, const char *section, const char *json),
+               void *arg)
 {
-	hmap_for_each(set, &s->all, struct ip_set, node) {
+	hmap_for_each (set, &s->all, struct ip_set, node) {
 		struct buf b = { 0 };
 		struct jsonw w;
 
@@ -343,7 +351,7 @@ void sets_dump(const struct sets *s, void (*fn)(void *arg, const char *section, 
 			jsonw_str(&w, "port", set->port);
 		jsonw_u64(&w, "wantedBy", set->wanted);
 		jsonw_array(&w, "members");
-		hmap_for_each(m, &set->members, struct member, node)
+		hmap_for_each (m, &set->members, struct member, node)
 			if (m->refs)
 				dump_member(&w, &m->m);
 		jsonw_end_array(&w);

@@ -16,10 +16,11 @@ static uint32_t key_hash(model_kind kind, const char *ns, const char *name)
 	return hash_mix(hash_mix((uint32_t)kind, hash_str(ns)), hash_str(name));
 }
 
-static struct netset *netset_find(const struct calc *c, model_kind kind, const char *ns, const char *name)
+static struct netset *netset_find(const struct calc *c, model_kind kind, const char *ns,
+                                  const char *name)
 {
 	hmap_find(s, &c->netsets, key_hash(kind, ns, name), struct netset, node,
-		  s->kind == kind && strcmp(s->name, name) == 0 && strcmp(s->ns, ns) == 0);
+	          s->kind == kind && strcmp(s->name, name) == 0 && strcmp(s->ns, ns) == 0);
 	return s;
 }
 
@@ -41,7 +42,9 @@ static struct netset *netset_get(struct calc *c, model_kind kind, const char *ns
 
 static struct profile *netset_profile(const struct netset *s)
 {
-	return s->src.item.n_parents ? container_of(s->src.item.parents[0].parent, struct profile, all) : NULL;
+	return s->src.item.n_parents
+	               ? container_of(s->src.item.parents[0].parent, struct profile, all)
+	               : NULL;
 }
 
 int calc_netset_update(struct calc *c, const struct resource *r, struct err *err)
@@ -49,7 +52,7 @@ int calc_netset_update(struct calc *c, const struct resource *r, struct err *err
 	/* Both kinds of message are laid out alike, but that is protobuf-c's to know. */
 	bool global = r->kind == V3__KIND__KIND_GLOBAL_NETWORK_SET;
 	const V3__NetworkSetSpec *spec = global ? ((const V3__GlobalNetworkSet *)r->msg)->spec
-						: ((const V3__NetworkSet *)r->msg)->spec;
+	                                        : ((const V3__NetworkSet *)r->msg)->spec;
 	const char *ns = r->ns && !global ? r->ns : "";
 	struct netset *s = netset_get(c, r->kind, ns, r->name);
 	struct profile *before = netset_profile(s), *profile = NULL;
@@ -86,7 +89,8 @@ static void netset_free(struct calc *c, struct netset *s)
 
 void calc_netset_remove(struct calc *c, model_kind kind, const char *ns, const char *name)
 {
-	struct netset *s = netset_find(c, kind, ns && kind == V3__KIND__KIND_NETWORK_SET ? ns : "", name);
+	struct netset *s =
+	        netset_find(c, kind, ns && kind == V3__KIND__KIND_NETWORK_SET ? ns : "", name);
 
 	if (s)
 		netset_free(c, s);
@@ -104,7 +108,7 @@ static const struct pool *pool_of_cidr(const struct calc *c, const struct ip_pre
 {
 	const struct pool *best = NULL;
 
-	hmap_for_each(p, &c->pools, struct pool, node)
+	hmap_for_each (p, &c->pools, struct pool, node)
 		if (ip_prefix_eq(&p->cidr, cidr) && (!best || strcmp(p->name, best->name) < 0))
 			best = p;
 	return best;
@@ -112,7 +116,8 @@ static const struct pool *pool_of_cidr(const struct calc *c, const struct ip_pre
 
 static void touch_cidr(struct calc *c, const struct ip_prefix *cidr)
 {
-	hmap_find(pc, &c->pool_cidrs, ip_prefix_hash(cidr), struct pool_cidr, node, ip_prefix_eq(&pc->cidr, cidr));
+	hmap_find(pc, &c->pool_cidrs, ip_prefix_hash(cidr), struct pool_cidr, node,
+	          ip_prefix_eq(&pc->cidr, cidr));
 
 	if (!pc) {
 		pc = xcalloc(1, sizeof(*pc));
@@ -131,7 +136,8 @@ int calc_pool_update(struct calc *c, const struct resource *r, struct err *err)
 
 	if (!spec || !spec->cidr || ip_prefix_parse(spec->cidr, &cidr) < 0) {
 		calc_pool_remove(c, r->name);
-		return err_set(err, -EINVAL, "spec.cidr: '%.64s' is not a CIDR", spec && spec->cidr ? spec->cidr : "");
+		return err_set(err, -EINVAL, "spec.cidr: '%.64s' is not a CIDR",
+		               spec && spec->cidr ? spec->cidr : "");
 	}
 	cidr = ip_prefix_network(&cidr);
 	p = pool_find(c, r->name);
@@ -163,14 +169,15 @@ void calc_pool_remove(struct calc *c, const char *name)
 
 void calc_pools_tell(struct calc *c)
 {
-	list_for_each_safe(it, &c->dirty_pools) {
+	list_for_each_safe (it, &c->dirty_pools) {
 		struct pool_cidr *pc = list_entry(it, struct pool_cidr, dirty);
 		const struct pool *p = pool_of_cidr(c, &pc->cidr);
 
 		list_unlink(it);
 		if (p) {
 			if (!pc->told || pc->told_masquerade != p->masquerade)
-				c->ops->pool_update(c->arg, &(struct calc_pool){ pc->cidr, p->masquerade });
+				c->ops->pool_update(c->arg,
+				                    &(struct calc_pool){ pc->cidr, p->masquerade });
 			pc->told = true;
 			pc->told_masquerade = p->masquerade;
 		} else {
@@ -184,11 +191,11 @@ void calc_pools_tell(struct calc *c)
 
 void calc_sources_done(struct calc *c)
 {
-	hmap_for_each(s, &c->netsets, struct netset, node)
+	hmap_for_each (s, &c->netsets, struct netset, node)
 		netset_free(c, s);
-	hmap_for_each(p, &c->pools, struct pool, node)
+	hmap_for_each (p, &c->pools, struct pool, node)
 		free(p);
-	hmap_for_each(pc, &c->pool_cidrs, struct pool_cidr, node)
+	hmap_for_each (pc, &c->pool_cidrs, struct pool_cidr, node)
 		free(pc);
 	hmap_done(&c->netsets);
 	hmap_done(&c->pools);

@@ -4,11 +4,12 @@
  *
  * Two indexes (index.h) do the matching:
  *
- *     sets.index    every endpoint and network set   x   the selector of every IP set that is wanted
- *     local         this node's endpoints            x   the selector of every policy
+ *     sets.index    every endpoint and network set   x   the selector of every IP set that is
+ * wanted local         this node's endpoints            x   the selector of every policy
  *
- * A policy that matches a local endpoint is active; an active policy, and a profile that a local endpoint names, wants its sets. Updates
- * change the state and put what they touched on a dirty list; calc_flush() settles what is active, and then tells.
+ * A policy that matches a local endpoint is active; an active policy, and a profile that a local
+ * endpoint names, wants its sets. Updates change the state and put what they touched on a dirty
+ * list; calc_flush() settles what is active, and then tells.
  */
 #pragma once
 
@@ -27,9 +28,9 @@ struct profile {
 	struct index_parent all;   /* in sets.index */
 	struct index_parent local; /* in local */
 	struct list dirty;
-	struct rules rules;        /* deny both ways when it does not exist */
-	unsigned refs;             /* endpoints and network sets that name it */
-	unsigned local_refs;       /* of this node */
+	struct rules rules;  /* deny both ways when it does not exist */
+	unsigned refs;       /* endpoints and network sets that name it */
+	unsigned local_refs; /* of this node */
 	bool exists, builtin, holds_sets, told;
 	char name[];
 };
@@ -38,15 +39,15 @@ struct policy {
 	struct hmap_node node;
 	struct index_selector isel; /* in local */
 	struct list dirty;
-	const char *kind;           /* static */
+	const char *kind; /* static */
 	char *ns, *name;
-	char *sort_key;             /* "name/ns/kind" */
+	char *sort_key; /* "name/ns/kind" */
 	char *tier;
-	double order;               /* infinite when it has none */
+	double order; /* infinite when it has none */
 	struct selector *sel;
-	char *sel_text;             /* as it was put together */
+	char *sel_text; /* as it was put together */
 	struct rules rules;
-	unsigned n_matches;         /* local endpoints */
+	unsigned n_matches; /* local endpoints */
 	bool ingress, egress;
 	bool exists, holds_sets, told;
 };
@@ -73,11 +74,12 @@ struct local {
 struct endpoint {
 	struct hmap_node node;
 	struct set_source_item src;
-	struct local *local;   /* NULL: of another node */
-	uint64_t revision;     /* of what is in force */
-	uint64_t lane_revision;/* != 0: in force is what the plugin said, until the datastore says at least this */
+	struct local *local;     /* NULL: of another node */
+	uint64_t revision;       /* of what is in force */
+	uint64_t lane_revision;  /* != 0: in force is what the plugin said, until the datastore says
+	                            at least this */
 	uint64_t store_revision; /* last seen from the datastore; 0: not there */
-	const char *name;      /* behind ns, in the same memory */
+	const char *name;        /* behind ns, in the same memory */
 	char ns[];
 };
 
@@ -126,7 +128,8 @@ struct calc {
 	void *arg;
 	struct sets sets;
 	struct index local;
-	struct hmap endpoints, netsets, profiles, policies, tiers, pools, pool_cidrs, gone, tombstones;
+	struct hmap endpoints, netsets, profiles, policies, tiers, pools, pool_cidrs, gone,
+	        tombstones;
 	struct list dirty_policies, dirty_profiles, dirty_locals, dirty_pools;
 	size_t n_locals;
 	uint64_t max_revision; /* seen from the datastore */
@@ -142,13 +145,15 @@ static inline void calc_touch(struct list *dirty_list, struct list *node)
 /* policy.c: policies and tiers */
 int calc_policy_update(struct calc *c, const struct resource *r, struct err *err);
 void calc_policy_remove(struct calc *c, model_kind kind, const char *ns, const char *name);
-void calc_policy_forget(struct calc *c, struct policy *p); /* of one that neither exists nor is told */
+void calc_policy_forget(struct calc *c,
+                        struct policy *p); /* of one that neither exists nor is told */
 void calc_policies_done(struct calc *c);
 int calc_tier_update(struct calc *c, const struct resource *r, struct err *err);
 void calc_tier_remove(struct calc *c, const char *name);
 struct tier *calc_tier_find(const struct calc *c, const char *name);
 /* The local index's callback. */
-void calc_policy_on_match(void *arg, struct index_selector *s, struct index_item *item, bool was, bool is);
+void calc_policy_on_match(void *arg, struct index_selector *s, struct index_item *item, bool was,
+                          bool is);
 
 /* profile.c */
 void calc_profile_builtin(struct calc *c);

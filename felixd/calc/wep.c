@@ -39,13 +39,14 @@ static bool begins_with(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-static void read_labels(const struct resource *r, const V3__ObjectMeta *meta, const V3__WorkloadEndpointSpec *spec,
-			struct wep *ret)
+static void read_labels(const struct resource *r, const V3__ObjectMeta *meta,
+                        const V3__WorkloadEndpointSpec *spec, struct wep *ret)
 {
 	for (size_t i = 0; meta && i < meta->n_labels; i++) {
 		const char *key = or_empty(meta->labels[i]->key);
 
-		/* Only profiles say what namespace and account an endpoint has: not the workload itself. */
+		/* Only profiles say what namespace and account an endpoint has: not the workload
+		 * itself. */
 		if (!begins_with(key, "pcns.") && !begins_with(key, "pcsa."))
 			label_list_add(&ret->labels, key, or_empty(meta->labels[i]->value));
 	}
@@ -54,7 +55,8 @@ static void read_labels(const struct resource *r, const V3__ObjectMeta *meta, co
 	if (spec->orchestrator && *spec->orchestrator)
 		label_list_add(&ret->labels, "projectcalico.org/orchestrator", spec->orchestrator);
 	if (spec->serviceaccountname && *spec->serviceaccountname)
-		label_list_add(&ret->labels, "projectcalico.org/serviceaccount", spec->serviceaccountname);
+		label_list_add(&ret->labels, "projectcalico.org/serviceaccount",
+		               spec->serviceaccountname);
 }
 
 static int read_nets(const V3__WorkloadEndpointSpec *spec, struct wep *ret, struct err *err)
@@ -68,14 +70,16 @@ static int read_nets(const V3__WorkloadEndpointSpec *spec, struct wep *ret, stru
 		struct ip_prefix p;
 
 		if (ip_prefix_parse(spec->ipnetworks[i], &p) < 0)
-			return err_set(err, -EINVAL, "spec.ipNetworks[%zu]: '%.64s' is not an address", i,
-				       spec->ipnetworks[i]);
+			return err_set(err, -EINVAL,
+			               "spec.ipNetworks[%zu]: '%.64s' is not an address", i,
+			               spec->ipnetworks[i]);
 		c->nets[c->n_nets++] = ip_prefix_host(&p.addr);
 	}
 	return 0;
 }
 
-/* Ports without a name are nothing that a policy could refer to; neither are those of protocols without ports. */
+/* Ports without a name are nothing that a policy could refer to; neither are those of protocols
+ * without ports. */
 static void read_ports(const V3__WorkloadEndpointSpec *spec, struct wep *ret)
 {
 	struct contribution *c = &ret->contribution;
@@ -112,7 +116,8 @@ static void read_profiles(const V3__WorkloadEndpointSpec *spec, struct wep *ret)
 	}
 }
 
-/* The name becomes part of paths below /proc/sys and of rules: what the kernel would not take is refused here. */
+/* The name becomes part of paths below /proc/sys and of rules: what the kernel would not take is
+ * refused here. */
 static bool is_interface_name(const char *s)
 {
 	size_t n = strlen(s);
@@ -120,7 +125,8 @@ static bool is_interface_name(const char *s)
 	if (n == 0 || n >= IFNAMSIZ || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)s[i] <= ' ' || (unsigned char)s[i] >= 0x7f || strchr("/:+", s[i]))
+		if ((unsigned char)s[i] <= ' ' || (unsigned char)s[i] >= 0x7f ||
+		    strchr("/:+", s[i]))
 			return false;
 	return true;
 }
@@ -128,13 +134,16 @@ static bool is_interface_name(const char *s)
 static int read_local(const V3__WorkloadEndpointSpec *spec, struct wep *ret, struct err *err)
 {
 	if (!is_interface_name(or_empty(spec->interfacename)))
-		return err_set(err, -EINVAL, "spec.interfaceName: '%.32s' is not the name of an interface",
-			       or_empty(spec->interfacename));
+		return err_set(err, -EINVAL,
+		               "spec.interfaceName: '%.32s' is not the name of an interface",
+		               or_empty(spec->interfacename));
 	if (spec->mac && *spec->mac && mac_parse(spec->mac, &ret->mac) < 0)
 		return err_set(err, -EINVAL, "spec.mac: '%.32s' is not a MAC address", spec->mac);
 	/* WorkloadSourceSpoofing is Disabled, which upstream takes as: not such an endpoint. */
 	if (spec->n_allowspoofedsourceprefixes)
-		return err_set(err, -EINVAL, "spec.allowSpoofedSourcePrefixes: source spoofing is not enabled here");
+		return err_set(
+		        err, -EINVAL,
+		        "spec.allowSpoofedSourcePrefixes: source spoofing is not enabled here");
 	ret->interface = spec->interfacename;
 	return 0;
 }
@@ -169,13 +178,14 @@ void wep_done(struct wep *w)
 	*w = (struct wep){ 0 };
 }
 
-void netset_read(const char *ns, const V3__ObjectMeta *meta, const V3__NetworkSetSpec *spec, struct label_list *ret_labels,
-		 struct contribution *ret)
+void netset_read(const char *ns, const V3__ObjectMeta *meta, const V3__NetworkSetSpec *spec,
+                 struct label_list *ret_labels, struct contribution *ret)
 {
 	*ret_labels = (struct label_list){ 0 };
 	*ret = (struct contribution){ 0 };
 	for (size_t i = 0; meta && i < meta->n_labels; i++)
-		label_list_add(ret_labels, or_empty(meta->labels[i]->key), or_empty(meta->labels[i]->value));
+		label_list_add(ret_labels, or_empty(meta->labels[i]->key),
+		               or_empty(meta->labels[i]->value));
 	if (ns)
 		label_list_add(ret_labels, "projectcalico.org/namespace", ns);
 	if (!spec || spec->n_nets == 0)

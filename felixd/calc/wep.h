@@ -22,20 +22,21 @@ void label_list_done(struct label_list *l);
 void label_list_add(struct label_list *l, const char *key, const char *value);
 
 struct wep {
-	const char *node;       /* borrowed from the message, as everything else that is const */
+	const char *node; /* borrowed from the message, as everything else that is const */
 	const char *interface;
 	const char *container;
 	struct mac_addr mac;
 	struct label_list labels;
-	const char **profiles;  /* without duplicates */
+	const char **profiles; /* without duplicates */
 	size_t n_profiles;
 	struct contribution contribution;
 };
 
-/* local: an endpoint of this node has to name an interface. -EINVAL with a sentence; *ret is then empty. */
+/* local: an endpoint of this node has to name an interface. -EINVAL with a sentence; *ret is then
+ * empty. */
 int wep_read(const struct resource *r, const char *this_node, struct wep *ret, struct err *err);
 void wep_done(struct wep *w);
 
 /* ns NULL: a GlobalNetworkSet. Nets that make no sense are left out. */
-void netset_read(const char *ns, const V3__ObjectMeta *meta, const V3__NetworkSetSpec *spec, struct label_list *ret_labels,
-		 struct contribution *ret);
+void netset_read(const char *ns, const V3__ObjectMeta *meta, const V3__NetworkSetSpec *spec,
+                 struct label_list *ret_labels, struct contribution *ret);

@@ -2,11 +2,12 @@
 /*
  * felixd_client: what integration tests ask felixd with.
  *
- *     felixd_client RUN program NS NAME REVISION DEADLINE_MS JSON   JSON: the WorkloadEndpoint; "-" sends bytes that are none
- *     felixd_client RUN remove NS NAME DEADLINE_MS [CONTAINER]
- *     felixd_client RUN unknown                                     a request of the future
- *     felixd_client RUN abandon NS NAME REVISION JSON               sends Program and hangs up without waiting
- *     felixd_client RUN churn N JSON                                programs and removes an endpoint N times, both in flight at once
+ *     felixd_client RUN program NS NAME REVISION DEADLINE_MS JSON   JSON: the WorkloadEndpoint; "-"
+ * sends bytes that are none felixd_client RUN remove NS NAME DEADLINE_MS [CONTAINER] felixd_client
+ * RUN unknown                                     a request of the future felixd_client RUN abandon
+ * NS NAME REVISION JSON               sends Program and hangs up without waiting felixd_client RUN
+ * churn N JSON                                programs and removes an endpoint N times, both in
+ * flight at once
  *
  * RUN is a run directory. Prints "done", or "error CODE: TEXT" with exit status 1.
  */
@@ -45,7 +46,8 @@ static int call(const char *run, Endpoint__V1__ToFelixd *request, bool wait)
 	struct err err = { 0 };
 	int rc = 1;
 
-	if (ipc_call_open(&c, run, "felixd", "api.sock", &endpoint__v1__from_felixd__descriptor, TIMEOUT_MS, &err) < 0)
+	if (ipc_call_open(&c, run, "felixd", "api.sock", &endpoint__v1__from_felixd__descriptor,
+	                  TIMEOUT_MS, &err) < 0)
 		printf("error: %s\n", err.text);
 	else if (!wait)
 		rc = ipc_call_send(&c, &request->base, &err) < 0;
@@ -69,7 +71,8 @@ static int pack(const char *json, struct buf *b)
 		buf_str(b, "\xff\xff\xff");
 		return 0;
 	}
-	if (mapper_read_text(&v3__workload_endpoint__descriptor, json, strlen(json), MAPPER_REFUSE, &wep, &err) < 0) {
+	if (mapper_read_text(&v3__workload_endpoint__descriptor, json, strlen(json), MAPPER_REFUSE,
+	                     &wep, &err) < 0) {
 		fprintf(stderr, "felixd_client: %s\n", err.text);
 		return -1;
 	}
@@ -78,8 +81,8 @@ static int pack(const char *json, struct buf *b)
 	return 0;
 }
 
-static void fill_program(Endpoint__V1__Program *m, char *ns, char *name, uint64_t revision, uint32_t deadline_ms,
-			 const struct buf *wep)
+static void fill_program(Endpoint__V1__Program *m, char *ns, char *name, uint64_t revision,
+                         uint32_t deadline_ms, const struct buf *wep)
 {
 	endpoint__v1__program__init(m);
 	m->namespace_ = ns;
@@ -100,7 +103,8 @@ static int program(const char *run, char **a, bool wait)
 
 	if (pack(a[wait ? 4 : 3], &wep) < 0)
 		return 2;
-	fill_program(&m, a[0], a[1], strtoull(a[2], NULL, 10), wait ? (uint32_t)atoi(a[3]) : 0, &wep);
+	fill_program(&m, a[0], a[1], strtoull(a[2], NULL, 10), wait ? (uint32_t)atoi(a[3]) : 0,
+	             &wep);
 	e.payload_case = ENDPOINT__V1__TO_FELIXD__PAYLOAD_PROGRAM;
 	e.program = &m;
 	rc = call(run, &e, wait);
@@ -133,7 +137,8 @@ static int churn(const char *run, unsigned n, const char *json)
 
 	if (pack(json, &wep) < 0)
 		return 2;
-	if (ipc_call_open(&c, run, "felixd", "api.sock", &endpoint__v1__from_felixd__descriptor, TIMEOUT_MS, &err) < 0)
+	if (ipc_call_open(&c, run, "felixd", "api.sock", &endpoint__v1__from_felixd__descriptor,
+	                  TIMEOUT_MS, &err) < 0)
 		goto out;
 	for (unsigned i = 0; i < n; i++) {
 		Endpoint__V1__Program p;
@@ -188,7 +193,8 @@ int main(int argc, char **argv)
 		if (strcmp(verb, "churn") == 0 && n == 2)
 			return churn(run, (unsigned)atoi(a[0]), a[1]);
 		if (strcmp(verb, "unknown") == 0 && n == 0)
-			return call(run, &(Endpoint__V1__ToFelixd)ENDPOINT__V1__TO_FELIXD__INIT, true);
+			return call(run, &(Endpoint__V1__ToFelixd)ENDPOINT__V1__TO_FELIXD__INIT,
+			            true);
 	}
 	fprintf(stderr, "felixd_client: see the comment at the top of its source\n");
 	return 2;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * calc against a naive model: after random updates, what calc has told a toy dataplane is what one gets by working everything out
- * anew. The seed is printed when they differ, and can be given as the first argument.
+ * calc against a naive model: after random updates, what calc has told a toy dataplane is what one
+ * gets by working everything out anew. The seed is printed when they differ, and can be given as
+ * the first argument.
  */
 #include "test/unit/felixd_calc_toy.h"
 
@@ -68,10 +69,13 @@ static const char *const namespaces[] = { "ns1", "ns2" };
 static const char *const names[] = { "a", "b", "c", "d", "e", "f" };
 static const char *const keys[] = { "role", "env", "x" };
 static const char *const values[] = { "web", "db", "1" };
-static const char *const profiles[] = { "kns.ns1", "kns.ns2", "ksa.ns1.sa", "projectcalico-default-allow", "p1" };
+static const char *const profiles[] = { "kns.ns1", "kns.ns2", "ksa.ns1.sa",
+	                                "projectcalico-default-allow", "p1" };
 static const char *const tiers[] = { "default", "t1", "t2" };
-static const char *const ips[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "fd00::1", "fd00::2" };
-static const char *const nets[] = { "10.0.0.0/24", "10.0.0.1", "0.0.0.0/0", "fd00::/64", "::/0", "10.0.0.2/31" };
+static const char *const ips[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3",
+	                           "10.0.0.4", "fd00::1",  "fd00::2" };
+static const char *const nets[] = { "10.0.0.0/24", "10.0.0.1", "0.0.0.0/0",
+	                            "fd00::/64",   "::/0",     "10.0.0.2/31" };
 static const char *const ports[] = { "http", "dns" };
 static const char *const protocols[] = { "TCP", "UDP", "SCTP" };
 
@@ -185,8 +189,10 @@ static void random_wep(struct buf *b)
 {
 	buf_str(b, "{\"metadata\":{\"labels\":{");
 	random_labels(b, "");
-	buf_printf(b, "}},\"spec\":{\"orchestrator\":\"k8s\",\"node\":\"%s\",\"interfaceName\":\"cali%u\"",
-		   rnd(2) ? "node1" : "node2", rnd(3));
+	buf_printf(b,
+	           "}},\"spec\":{\"orchestrator\":\"k8s\",\"node\":\"%s\",\"interfaceName\":\"cali%"
+	           "u\"",
+	           rnd(2) ? "node1" : "node2", rnd(3));
 	if (rnd(12)) {
 		buf_printf(b, ",\"ipNetworks\":[\"%s\"", PICK(ips));
 		if (rnd(2))
@@ -198,8 +204,8 @@ static void random_wep(struct buf *b)
 		buf_printf(b, "%s\"%s\"", i ? "," : "", PICK(profiles));
 	buf_str(b, "],\"ports\":[");
 	for (unsigned i = 0, n = rnd(3); i < n; i++)
-		buf_printf(b, "%s{\"name\":\"%s\",\"protocol\":\"%s\",\"port\":%u}", i ? "," : "", PICK(ports), PICK(protocols),
-			   80 + rnd(2));
+		buf_printf(b, "%s{\"name\":\"%s\",\"protocol\":\"%s\",\"port\":%u}", i ? "," : "",
+		           PICK(ports), PICK(protocols), 80 + rnd(2));
 	buf_str(b, "]");
 	if (!rnd(3))
 		buf_str(b, ",\"serviceAccountName\":\"sa\"");
@@ -209,9 +215,15 @@ static void random_wep(struct buf *b)
 static struct resource *random_object(void)
 {
 	static const model_kind kinds[] = {
-		V3__KIND__KIND_WORKLOAD_ENDPOINT, V3__KIND__KIND_WORKLOAD_ENDPOINT, V3__KIND__KIND_WORKLOAD_ENDPOINT,
-		V3__KIND__KIND_NETWORK_POLICY,	  V3__KIND__KIND_GLOBAL_NETWORK_POLICY, V3__KIND__KIND_PROFILE,
-		V3__KIND__KIND_TIER,		  V3__KIND__KIND_NETWORK_SET,	    V3__KIND__KIND_GLOBAL_NETWORK_SET,
+		V3__KIND__KIND_WORKLOAD_ENDPOINT,
+		V3__KIND__KIND_WORKLOAD_ENDPOINT,
+		V3__KIND__KIND_WORKLOAD_ENDPOINT,
+		V3__KIND__KIND_NETWORK_POLICY,
+		V3__KIND__KIND_GLOBAL_NETWORK_POLICY,
+		V3__KIND__KIND_PROFILE,
+		V3__KIND__KIND_TIER,
+		V3__KIND__KIND_NETWORK_SET,
+		V3__KIND__KIND_GLOBAL_NETWORK_SET,
 		V3__KIND__KIND_IP_POOL,
 	};
 	model_kind kind = kinds[rnd(ARRAY_SIZE(kinds))];
@@ -236,10 +248,12 @@ static struct resource *random_object(void)
 		break;
 	case V3__KIND__KIND_TIER:
 		name = PICK(tiers);
-		buf_printf(&b, "{\"spec\":{\"order\":%u,\"defaultAction\":\"%s\"}}", rnd(3), rnd(2) ? "Pass" : "Deny");
+		buf_printf(&b, "{\"spec\":{\"order\":%u,\"defaultAction\":\"%s\"}}", rnd(3),
+		           rnd(2) ? "Pass" : "Deny");
 		break;
 	case V3__KIND__KIND_IP_POOL:
-		buf_printf(&b, "{\"spec\":{\"cidr\":\"10.%u.0.0/16\",\"natOutgoing\":%s}}", rnd(3), rnd(2) ? "true" : "false");
+		buf_printf(&b, "{\"spec\":{\"cidr\":\"10.%u.0.0/16\",\"natOutgoing\":%s}}", rnd(3),
+		           rnd(2) ? "true" : "false");
 		break;
 	default:
 		buf_str(&b, "{\"metadata\":{\"labels\":{");
@@ -269,7 +283,9 @@ static const V3__Profile *profile_of(const char *name)
 {
 	size_t i = truth_find(V3__KIND__KIND_PROFILE, NULL, name);
 
-	return i < n_truth && strcmp(name, "projectcalico-default-allow") != 0 ? (void *)truth[i]->msg : NULL;
+	return i < n_truth && strcmp(name, "projectcalico-default-allow") != 0
+	               ? (void *)truth[i]->msg
+	               : NULL;
 }
 
 /* A label of an endpoint or a network set, own ones first. */
@@ -311,12 +327,14 @@ static const char *label_of(void *arg, const char *label)
 
 static bool usable_wep(const struct resource *r)
 {
-	return r->kind == V3__KIND__KIND_WORKLOAD_ENDPOINT && ((const V3__WorkloadEndpoint *)r->msg)->spec->n_ipnetworks;
+	return r->kind == V3__KIND__KIND_WORKLOAD_ENDPOINT &&
+	       ((const V3__WorkloadEndpoint *)r->msg)->spec->n_ipnetworks;
 }
 
 static bool is_local(const struct resource *r)
 {
-	return usable_wep(r) && strcmp(((const V3__WorkloadEndpoint *)r->msg)->spec->node, "node1") == 0;
+	return usable_wep(r) &&
+	       strcmp(((const V3__WorkloadEndpoint *)r->msg)->spec->node, "node1") == 0;
 }
 
 static void want_net(struct toy *m, const char *id, const char *text)
@@ -344,7 +362,9 @@ static void want_wep(struct toy *m, const struct set_spec *spec, const V3__Workl
 			struct calc_member member = { .port = (uint16_t)s->ports[k]->port };
 			const char *name = s->ports[k]->protocol->name;
 
-			member.protocol = strcmp(name, "TCP") == 0 ? 6 : strcmp(name, "UDP") == 0 ? 17 : 132;
+			member.protocol = strcmp(name, "TCP") == 0   ? 6
+			                  : strcmp(name, "UDP") == 0 ? 17
+			                                             : 132;
 			if (strcmp(s->ports[k]->name, spec->port) != 0 ||
 			    (spec->protocol && spec->protocol != member.protocol))
 				continue;
@@ -359,20 +379,23 @@ static void want_sets(struct toy *m, const struct rules *r)
 	for (size_t i = 0; i < r->n_specs; i++) {
 		const struct set_spec *spec = &r->specs[i];
 
-		want(m, xasprintf("set %s %s", spec->id, spec->type == CALC_SET_NET ? "net" : "ip,port"));
+		want(m, xasprintf("set %s %s", spec->id,
+		                  spec->type == CALC_SET_NET ? "net" : "ip,port"));
 		for (size_t k = 0; k < n_truth; k++) {
 			const struct resource *o = truth[k];
 
-			if (o->kind != V3__KIND__KIND_NETWORK_SET && o->kind != V3__KIND__KIND_GLOBAL_NETWORK_SET &&
-			    !usable_wep(o))
+			if (o->kind != V3__KIND__KIND_NETWORK_SET &&
+			    o->kind != V3__KIND__KIND_GLOBAL_NETWORK_SET && !usable_wep(o))
 				continue;
 			if (!selector_match(spec->sel, label_of, (void *)o))
 				continue;
 			if (o->kind == V3__KIND__KIND_WORKLOAD_ENDPOINT)
 				want_wep(m, spec, ((const V3__WorkloadEndpoint *)o->msg)->spec);
 			else if (spec->source == SET_OF_SELECTOR)
-				for (size_t x = 0; x < ((const V3__NetworkSet *)o->msg)->spec->n_nets; x++)
-					want_net(m, spec->id, ((const V3__NetworkSet *)o->msg)->spec->nets[x]);
+				for (size_t x = 0;
+				     x < ((const V3__NetworkSet *)o->msg)->spec->n_nets; x++)
+					want_net(m, spec->id,
+					         ((const V3__NetworkSet *)o->msg)->spec->nets[x]);
 		}
 	}
 }
@@ -386,24 +409,30 @@ struct naive_policy {
 	bool ingress, egress;
 };
 
-static struct naive_policy read_naive(const struct resource *r, struct selector **ret_sel, struct rules *ret_rules, bool *ret_ok)
+static struct naive_policy read_naive(const struct resource *r, struct selector **ret_sel,
+                                      struct rules *ret_rules, bool *ret_ok)
 {
 	struct naive_policy p = { .r = r, .order = INFINITY };
 	const V3__GlobalNetworkPolicySpec *g = NULL;
 	const V3__NetworkPolicySpec *n = NULL;
-	const char *ns = r->ns ? r->ns : "", *kind = r->ns ? "NetworkPolicy" : "GlobalNetworkPolicy";
+	const char *ns = r->ns ? r->ns : "",
+	           *kind = r->ns ? "NetworkPolicy" : "GlobalNetworkPolicy";
 	size_t n_types, n_in, n_out;
 	char *text;
 
 	if (r->ns) {
 		n = ((const V3__NetworkPolicy *)r->msg)->spec;
 		assert_int_equal(compose_network_policy(ns, n, ret_sel, &text, NULL), 0);
-		assert_int_equal(rules_convert(ns, n->ingress, n->n_ingress, n->egress, n->n_egress, ret_rules, NULL), 0);
+		assert_int_equal(rules_convert(ns, n->ingress, n->n_ingress, n->egress, n->n_egress,
+		                               ret_rules, NULL),
+		                 0);
 		*ret_ok = true;
 	} else {
 		g = ((const V3__GlobalNetworkPolicy *)r->msg)->spec;
 		assert_int_equal(compose_global_policy(g, ret_sel, &text, NULL), 0);
-		assert_int_equal(rules_convert(ns, g->ingress, g->n_ingress, g->egress, g->n_egress, ret_rules, NULL), 0);
+		assert_int_equal(rules_convert(ns, g->ingress, g->n_ingress, g->egress, g->n_egress,
+		                               ret_rules, NULL),
+		                 0);
 		*ret_ok = !g->donottrack;
 	}
 	free(text);
@@ -460,7 +489,11 @@ static void want_endpoint(struct toy *m, const struct resource *r, struct naive_
 		for (end = i; end < n && strcmp(v[end].tier, v[i].tier) == 0; end++)
 			;
 		buf_printf(&b, " [%s%s in:", v[i].tier,
-			   t < n_truth && strcmp(((const V3__Tier *)truth[t]->msg)->spec->defaultaction, "Pass") == 0 ? " pass" : "");
+		           t < n_truth && strcmp(((const V3__Tier *)truth[t]->msg)
+		                                         ->spec->defaultaction,
+		                                 "Pass") == 0
+		                   ? " pass"
+		                   : "");
 		for (size_t k = i; k < end; k++)
 			if (v[k].ingress)
 				buf_printf(&b, " %s", v[k].text);
@@ -488,11 +521,13 @@ static void want_profile(struct toy *m, const char *name)
 	struct buf b = { 0 };
 
 	if (p)
-		assert_int_equal(rules_convert("", p->spec->ingress, p->spec->n_ingress, p->spec->egress, p->spec->n_egress, &r,
-					       NULL),
-				 0);
+		assert_int_equal(rules_convert("", p->spec->ingress, p->spec->n_ingress,
+		                               p->spec->egress, p->spec->n_egress, &r, NULL),
+		                 0);
 	else
-		rules_constant(strcmp(name, "projectcalico-default-allow") == 0 ? CALC_ALLOW : CALC_DENY, &r);
+		rules_constant(strcmp(name, "projectcalico-default-allow") == 0 ? CALC_ALLOW
+		                                                                : CALC_DENY,
+		               &r);
 	buf_printf(&b, "profile %s ", name);
 	toy_rules(&b, "in", r.ingress, r.n_ingress);
 	toy_rules(&b, "out", r.egress, r.n_egress);
@@ -528,7 +563,8 @@ static char *naive(void)
 
 		if (r->kind == V3__KIND__KIND_IP_POOL)
 			want_pool(&m, r);
-		if (r->kind != V3__KIND__KIND_NETWORK_POLICY && r->kind != V3__KIND__KIND_GLOBAL_NETWORK_POLICY)
+		if (r->kind != V3__KIND__KIND_NETWORK_POLICY &&
+		    r->kind != V3__KIND__KIND_GLOBAL_NETWORK_POLICY)
 			continue;
 		struct naive_policy p = read_naive(r, &sel, &rules, &ok);
 		for (size_t k = 0; ok && k < n_truth; k++) {
@@ -552,7 +588,8 @@ static char *naive(void)
 	for (size_t k = 0; k < n_truth; k++) {
 		if (!is_local(truth[k]))
 			continue;
-		const V3__WorkloadEndpointSpec *s = ((const V3__WorkloadEndpoint *)truth[k]->msg)->spec;
+		const V3__WorkloadEndpointSpec *s =
+		        ((const V3__WorkloadEndpoint *)truth[k]->msg)->spec;
 
 		want_endpoint(&m, truth[k], matched[k], n_matched[k]);
 		for (size_t x = 0; x < s->n_profiles; x++)
@@ -578,7 +615,8 @@ static void random_step(struct calc *c)
 	struct resource *r = random_object();
 	struct err err = { 0 };
 
-	if (calc_update(c, r, &err) < 0 && (r->kind != V3__KIND__KIND_WORKLOAD_ENDPOINT || usable_wep(r)))
+	if (calc_update(c, r, &err) < 0 &&
+	    (r->kind != V3__KIND__KIND_WORKLOAD_ENDPOINT || usable_wep(r)))
 		fail_msg("refused: %s", err.text);
 	truth_put(r);
 }
@@ -593,8 +631,9 @@ static void compare(struct toy *t, uint64_t seed, unsigned round)
 		for (; have[i] && have[i] == expect[i]; i++)
 			if (have[i] == '\n')
 				line = i + 1;
-		fail_msg("seed %llu round %u\nhave   %.*s\nexpect %.*s", (unsigned long long)seed, round,
-			 (int)strcspn(have + line, "\n"), have + line, (int)strcspn(expect + line, "\n"), expect + line);
+		fail_msg("seed %llu round %u\nhave   %.*s\nexpect %.*s", (unsigned long long)seed,
+		         round, (int)strcspn(have + line, "\n"), have + line,
+		         (int)strcspn(expect + line, "\n"), expect + line);
 	}
 	free(have);
 	free(expect);

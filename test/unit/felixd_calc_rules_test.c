@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How the selectors of policies and rules are put together, and what becomes of rules: the tables of the reference. */
+/* How the selectors of policies and rules are put together, and what becomes of rules: the tables
+ * of the reference. */
 #include "test/unit/felixd_calc_toy.h"
 
 #include "common/model/selector.h"
@@ -134,7 +135,8 @@ static void selectors_of_policies(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(global_policies); i++) {
-		ProtobufCMessage *m = message(&v3__global_network_policy_spec__descriptor, global_policies[i].spec);
+		ProtobufCMessage *m = message(&v3__global_network_policy_spec__descriptor,
+		                              global_policies[i].spec);
 
 		assert_int_equal(compose_global_policy((void *)m, &s, &text, NULL), 0);
 		assert_string_equal(text, global_policies[i].text);
@@ -144,7 +146,8 @@ static void selectors_of_policies(void **state)
 		msg_free(m);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(network_policies); i++) {
-		ProtobufCMessage *m = message(&v3__network_policy_spec__descriptor, network_policies[i].spec);
+		ProtobufCMessage *m =
+		        message(&v3__network_policy_spec__descriptor, network_policies[i].spec);
 
 		assert_int_equal(compose_network_policy("n1", (void *)m, &s, &text, NULL), 0);
 		assert_string_equal(text, network_policies[i].text);
@@ -187,7 +190,8 @@ static void selectors_of_rules(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(entities); i++)
 		expect_entity("n1", entities[i].entity, entities[i].want, entities[i].unwanted);
 	for (size_t i = 0; i < ARRAY_SIZE(global_entities); i++)
-		expect_entity("", global_entities[i].entity, global_entities[i].want, global_entities[i].unwanted);
+		expect_entity("", global_entities[i].entity, global_entities[i].want,
+		              global_entities[i].unwanted);
 }
 
 /* Puts IDs in the place of %X, %A and %(X,tcp,http). */
@@ -200,7 +204,8 @@ static char *expand(const char *text, const char *x, const char *all)
 			buf_byte(&b, (uint8_t)*text);
 		} else if (text[1] == '(') {
 			const char *end = strchr(text, ')');
-			char *content = xasprintf("%s%.*s", text[2] == 'X' ? x : all, (int)(end - text - 3), text + 3);
+			char *content = xasprintf("%s%.*s", text[2] == 'X' ? x : all,
+			                          (int)(end - text - 3), text + 3);
 			char id[SELECTOR_ID_MAX];
 
 			selector_make_id("n", content, id);
@@ -230,7 +235,8 @@ static void rules_and_their_sets(void **state)
 		assert_int_equal(rules_convert("", &m, 1, NULL, 0, &r, NULL), 0);
 		toy_rules(&b, "in", r.ingress, r.n_ingress);
 		assert_string_equal(buf_cstr(&b), expect);
-		for (size_t k = 0; k < r.n_specs; k++) /* each set that is used is described, and the other way round */
+		for (size_t k = 0; k < r.n_specs;
+		     k++) /* each set that is used is described, and the other way round */
 			assert_non_null(strstr(expect, r.specs[k].id));
 		buf_done(&b);
 		rules_done(&r);

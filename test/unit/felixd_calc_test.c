@@ -37,7 +37,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int put_at(struct bench *b, model_kind kind, const char *ns, const char *name, uint64_t revision, const char *json)
+static int put_at(struct bench *b, model_kind kind, const char *ns, const char *name,
+                  uint64_t revision, const char *json)
 {
 	struct resource *r = toy_resource(kind, ns, name, revision, json);
 	int rc = calc_update(b->c, r, NULL);
@@ -46,7 +47,8 @@ static int put_at(struct bench *b, model_kind kind, const char *ns, const char *
 	return rc;
 }
 
-static void put(struct bench *b, model_kind kind, const char *ns, const char *name, const char *json)
+static void put(struct bench *b, model_kind kind, const char *ns, const char *name,
+                const char *json)
 {
 	assert_int_equal(put_at(b, kind, ns, name, ++b->revision, json), 0);
 }
@@ -54,13 +56,15 @@ static void put(struct bench *b, model_kind kind, const char *ns, const char *na
 /* An endpoint of a node: labels as JSON members, ports as JSON. */
 static char *wep_json(const char *node, const char *labels, const char *ip, const char *extra)
 {
-	return xasprintf("{\"metadata\":{\"labels\":{%s}},\"spec\":{\"orchestrator\":\"k8s\",\"node\":\"%s\","
-			 "\"containerID\":\"c-%s\",\"ipNetworks\":[\"%s/32\"],\"interfaceName\":\"cali%s\"%s}}",
-			 labels, node, ip, ip, ip + strlen(ip) - 3, extra);
+	return xasprintf("{\"metadata\":{\"labels\":{%s}},\"spec\":{\"orchestrator\":\"k8s\","
+	                 "\"node\":\"%s\","
+	                 "\"containerID\":\"c-%s\",\"ipNetworks\":[\"%s/"
+	                 "32\"],\"interfaceName\":\"cali%s\"%s}}",
+	                 labels, node, ip, ip, ip + strlen(ip) - 3, extra);
 }
 
-static void put_wep(struct bench *b, const char *ns, const char *name, const char *node, const char *labels,
-		    const char *ip, const char *extra)
+static void put_wep(struct bench *b, const char *ns, const char *name, const char *node,
+                    const char *labels, const char *ip, const char *extra)
 {
 	char *json = wep_json(node, labels, ip, extra);
 
@@ -113,7 +117,9 @@ static void a_policy_is_active_while_it_matches_here(void **state)
 
 	calc_in_sync(b->c);
 	put(b, NP, "ns1", "p",
-	    "{\"spec\":{\"selector\":\"role == 'web'\",\"ingress\":[{\"action\":\"Allow\",\"source\":{\"selector\":\"role == 'db'\"}}]}}");
+	    "{\"spec\":{\"selector\":\"role == "
+	    "'web'\",\"ingress\":[{\"action\":\"Allow\",\"source\":{\"selector\":\"role == "
+	    "'db'\"}}]}}");
 	put_wep(b, "ns1", "far", "node2", "\"role\":\"web\"", "10.0.0.9", "");
 	put_wep(b, "ns2", "other", "node1", "\"role\":\"web\"", "10.0.0.8", "");
 	put_wep(b, "ns1", "db", "node2", "\"role\":\"db\"", "10.0.0.7", "");
@@ -124,13 +130,16 @@ static void a_policy_is_active_while_it_matches_here(void **state)
 	put_wep(b, "ns1", "web", "node1", "\"role\":\"web\"", "10.0.0.1", "");
 	expect_log(b, "set_new;policy;endpoint;");
 	text = toy_text(&b->t);
-	assert_non_null(strstr(text, "endpoint ns1/web cali0.1 10.0.0.1/32 [default in: NetworkPolicy/ns1/p out:]\n"));
+	assert_non_null(strstr(
+	        text,
+	        "endpoint ns1/web cali0.1 10.0.0.1/32 [default in: NetworkPolicy/ns1/p out:]\n"));
 	assert_non_null(strstr(text, " 10.0.0.7/32\n"));
 	free(text);
 
 	put_wep(b, "ns1", "db", "node2", "\"role\":\"db\"", "10.0.0.6", "");
 	expect_log(b, "set_delta;");
-	put_wep(b, "ns1", "db2", "node2", "\"role\":\"db\"", "10.0.0.6", ""); /* the same address once more */
+	put_wep(b, "ns1", "db2", "node2", "\"role\":\"db\"", "10.0.0.6",
+	        ""); /* the same address once more */
 	expect_log(b, "");
 	calc_remove(b->c, WEP, "ns1", "db");
 	expect_log(b, "");
@@ -151,14 +160,18 @@ static void what_goes_and_comes_back_between_two_flushes_never_went(void **state
 	struct bench *b = *state;
 
 	calc_in_sync(b->c);
-	put(b, GNP, NULL, "p", "{\"spec\":{\"ingress\":[{\"action\":\"Deny\",\"source\":{\"selector\":\"x == 'y'\"}}]}}");
+	put(b, GNP, NULL, "p",
+	    "{\"spec\":{\"ingress\":[{\"action\":\"Deny\",\"source\":{\"selector\":\"x == "
+	    "'y'\"}}]}}");
 	put_wep(b, "ns1", "w", "node1", "", "10.0.0.1", ",\"profiles\":[\"prof\"]");
 	expect_log(b, "set_new;policy;profile;endpoint;in_sync;");
 	calc_remove(b->c, WEP, "ns1", "w");
 	put_wep(b, "ns1", "w", "node1", "", "10.0.0.1", ",\"profiles\":[\"prof\"]");
 	expect_log(b, "policy;profile;endpoint;");
 	calc_remove(b->c, GNP, NULL, "p");
-	put(b, GNP, NULL, "p", "{\"spec\":{\"ingress\":[{\"action\":\"Deny\",\"source\":{\"selector\":\"x=='y'\"}}]}}");
+	put(b, GNP, NULL, "p",
+	    "{\"spec\":{\"ingress\":[{\"action\":\"Deny\",\"source\":{\"selector\":\"x=='y'\"}}]}"
+	    "}");
 	expect_log(b, "policy;endpoint;");
 }
 
@@ -175,18 +188,24 @@ static void tiers_and_policies_come_in_order(void **state)
 	put(b, GNP, NULL, "b", "{\"spec\":{\"types\":[\"Ingress\"]}}");
 	put(b, GNP, NULL, "a", "{\"spec\":{\"types\":[\"Ingress\",\"Egress\"]}}");
 	put(b, NP, "ns1", "a", "{\"spec\":{\"types\":[\"Egress\"]}}");
-	put(b, GNP, NULL, "f", "{\"spec\":{\"tier\":\"first\",\"order\":-1.5,\"types\":[\"Egress\"]}}");
+	put(b, GNP, NULL, "f",
+	    "{\"spec\":{\"tier\":\"first\",\"order\":-1.5,\"types\":[\"Egress\"]}}");
 	put(b, GNP, NULL, "u", "{\"spec\":{\"tier\":\"unordered\",\"types\":[\"Ingress\"]}}");
 	put_wep(b, "ns1", "w", "node1", "", "10.0.0.1", "");
 	flush(b);
-	assert_true(toy_has(&b->t, "endpoint ns1/w cali0.1 10.0.0.1/32 [first pass in: out: GlobalNetworkPolicy//f]"
-				   " [default in: GlobalNetworkPolicy//c GlobalNetworkPolicy//a GlobalNetworkPolicy//b"
-				   " out: GlobalNetworkPolicy//a NetworkPolicy/ns1/a]"
-				   " [unordered in: GlobalNetworkPolicy//u out:] [aaa in: GlobalNetworkPolicy//missing out:]"));
+	assert_true(toy_has(
+	        &b->t,
+	        "endpoint ns1/w cali0.1 10.0.0.1/32 [first pass in: out: GlobalNetworkPolicy//f]"
+	        " [default in: GlobalNetworkPolicy//c GlobalNetworkPolicy//a GlobalNetworkPolicy//b"
+	        " out: GlobalNetworkPolicy//a NetworkPolicy/ns1/a]"
+	        " [unordered in: GlobalNetworkPolicy//u out:] [aaa in: "
+	        "GlobalNetworkPolicy//missing out:]"));
 	put(b, TIER, NULL, "aaa", "{\"spec\":{\"order\":1,\"defaultAction\":\"Deny\"}}");
 	expect_log(b, "endpoint;");
-	assert_true(toy_has(&b->t, "endpoint ns1/w cali0.1 10.0.0.1/32 [aaa in: GlobalNetworkPolicy//missing out:]"
-				   " [first pass in: out: GlobalNetworkPolicy//f]"));
+	assert_true(toy_has(
+	        &b->t,
+	        "endpoint ns1/w cali0.1 10.0.0.1/32 [aaa in: GlobalNetworkPolicy//missing out:]"
+	        " [first pass in: out: GlobalNetworkPolicy//f]"));
 	put(b, TIER, NULL, "aaa", "{\"spec\":{\"order\":1,\"defaultAction\":\"Deny\"}}");
 	expect_log(b, "");
 	put(b, GNP, NULL, "c", "{\"spec\":{\"order\":7,\"types\":[\"Egress\"]}}");
@@ -201,10 +220,14 @@ static void types_follow_from_rules(void **state)
 	put_wep(b, "ns1", "w", "node1", "", "10.0.0.1", "");
 	put(b, GNP, NULL, "none", "{\"spec\":{\"order\":1}}");
 	put(b, GNP, NULL, "out", "{\"spec\":{\"order\":2,\"egress\":[{\"action\":\"Deny\"}]}}");
-	put(b, GNP, NULL, "both", "{\"spec\":{\"order\":3,\"egress\":[{\"action\":\"Deny\"}],\"ingress\":[{\"action\":\"Deny\"}]}}");
+	put(b, GNP, NULL, "both",
+	    "{\"spec\":{\"order\":3,\"egress\":[{\"action\":\"Deny\"}],\"ingress\":[{\"action\":"
+	    "\"Deny\"}]}}");
 	flush(b);
-	assert_true(toy_has(&b->t, "endpoint ns1/w cali0.1 10.0.0.1/32 [default in: GlobalNetworkPolicy//none"
-				   " GlobalNetworkPolicy//both out: GlobalNetworkPolicy//out GlobalNetworkPolicy//both]"));
+	assert_true(toy_has(
+	        &b->t, "endpoint ns1/w cali0.1 10.0.0.1/32 [default in: GlobalNetworkPolicy//none"
+	               " GlobalNetworkPolicy//both out: GlobalNetworkPolicy//out "
+	               "GlobalNetworkPolicy//both]"));
 }
 
 static void policies_for_host_endpoints_alone_are_left_out(void **state)
@@ -213,12 +236,15 @@ static void policies_for_host_endpoints_alone_are_left_out(void **state)
 
 	calc_in_sync(b->c);
 	put_wep(b, "ns1", "w", "node1", "", "10.0.0.1", "");
-	put(b, GNP, NULL, "u", "{\"spec\":{\"doNotTrack\":true,\"applyOnForward\":true,\"types\":[\"Ingress\"]}}");
-	put(b, GNP, NULL, "d", "{\"spec\":{\"preDNAT\":true,\"applyOnForward\":true,\"types\":[\"Ingress\"]}}");
+	put(b, GNP, NULL, "u",
+	    "{\"spec\":{\"doNotTrack\":true,\"applyOnForward\":true,\"types\":[\"Ingress\"]}}");
+	put(b, GNP, NULL, "d",
+	    "{\"spec\":{\"preDNAT\":true,\"applyOnForward\":true,\"types\":[\"Ingress\"]}}");
 	put(b, GNP, NULL, "f", "{\"spec\":{\"applyOnForward\":true,\"types\":[\"Ingress\"]}}");
 	expect(b, "endpoint ns1/w cali0.1 10.0.0.1/32 [default in: GlobalNetworkPolicy//f out:]\n"
-		  "policy GlobalNetworkPolicy//f default\n");
-	put(b, GNP, NULL, "f", "{\"spec\":{\"applyOnForward\":true,\"preDNAT\":true,\"types\":[\"Ingress\"]}}");
+	          "policy GlobalNetworkPolicy//f default\n");
+	put(b, GNP, NULL, "f",
+	    "{\"spec\":{\"applyOnForward\":true,\"preDNAT\":true,\"types\":[\"Ingress\"]}}");
 	expect(b, "endpoint ns1/w cali0.1 10.0.0.1/32\n");
 }
 
@@ -228,22 +254,25 @@ static void profiles_give_rules_and_labels(void **state)
 
 	calc_in_sync(b->c);
 	put_wep(b, "ns1", "w", "node1", "\"own\":\"1\",\"pcns.team\":\"forged\"", "10.0.0.1",
-		",\"profiles\":[\"kns.ns1\",\"projectcalico-default-allow\"]");
+	        ",\"profiles\":[\"kns.ns1\",\"projectcalico-default-allow\"]");
 	put(b, GNP, NULL, "blue", "{\"spec\":{\"namespaceSelector\":\"team == 'blue'\"}}");
 	put(b, GNP, NULL, "forged", "{\"spec\":{\"namespaceSelector\":\"team == 'forged'\"}}");
 	expect(b, "endpoint ns1/w cali0.1 10.0.0.1/32 <kns.ns1> <projectcalico-default-allow>\n"
-		  "profile kns.ns1  | in deny | out deny\n"
-		  "profile projectcalico-default-allow  | in allow | out allow\n");
+	          "profile kns.ns1  | in deny | out deny\n"
+	          "profile projectcalico-default-allow  | in allow | out allow\n");
 	put(b, PROFILE, NULL, "kns.ns1",
-	    "{\"spec\":{\"labelsToApply\":{\"pcns.team\":\"blue\",\"own\":\"2\"},\"ingress\":[{\"action\":\"Allow\"}]}}");
+	    "{\"spec\":{\"labelsToApply\":{\"pcns.team\":\"blue\",\"own\":\"2\"},\"ingress\":[{"
+	    "\"action\":\"Allow\"}]}}");
 	put(b, GNP, NULL, "own", "{\"spec\":{\"selector\":\"own == '2'\"}}");
-	expect(b, "endpoint ns1/w cali0.1 10.0.0.1/32 [default in: GlobalNetworkPolicy//blue out:] <kns.ns1> "
-		  "<projectcalico-default-allow>\n"
-		  "policy GlobalNetworkPolicy//blue default\n"
-		  "profile kns.ns1  | in allow\n"
-		  "profile projectcalico-default-allow  | in allow | out allow\n");
+	expect(b, "endpoint ns1/w cali0.1 10.0.0.1/32 [default in: GlobalNetworkPolicy//blue out:] "
+	          "<kns.ns1> "
+	          "<projectcalico-default-allow>\n"
+	          "policy GlobalNetworkPolicy//blue default\n"
+	          "profile kns.ns1  | in allow\n"
+	          "profile projectcalico-default-allow  | in allow | out allow\n");
 	/* A stored copy of the built-in one changes nothing, nor does its removal. */
-	put(b, PROFILE, NULL, "projectcalico-default-allow", "{\"spec\":{\"ingress\":[{\"action\":\"Deny\"}]}}");
+	put(b, PROFILE, NULL, "projectcalico-default-allow",
+	    "{\"spec\":{\"ingress\":[{\"action\":\"Deny\"}]}}");
 	calc_remove(b->c, PROFILE, NULL, "projectcalico-default-allow");
 	expect_log(b, "");
 	calc_remove(b->c, PROFILE, NULL, "kns.ns1");
@@ -259,10 +288,17 @@ static void sets_hold_endpoints_and_network_sets(void **state)
 
 	calc_in_sync(b->c);
 	put_wep(b, "ns1", "w", "node1", "", "10.0.0.1", "");
-	put(b, GNP, NULL, "p", "{\"spec\":{\"ingress\":[{\"action\":\"Allow\",\"source\":{\"selector\":\"x == 'y'\"}}]}}");
-	put(b, GNETSET, NULL, "g", "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"nets\":[\"0.0.0.0/0\",\"10.9.8.7/8\",\"junk\",\"fd00::/64\"]}}");
-	put(b, NETSET, "ns1", "g", "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"nets\":[\"10.0.0.0/8\",\"1.2.3.4\"]}}");
-	put(b, NETSET, "ns2", "g", "{\"metadata\":{\"labels\":{\"x\":\"z\"}},\"spec\":{\"nets\":[\"9.9.9.9\"]}}");
+	put(b, GNP, NULL, "p",
+	    "{\"spec\":{\"ingress\":[{\"action\":\"Allow\",\"source\":{\"selector\":\"x == "
+	    "'y'\"}}]}}");
+	put(b, GNETSET, NULL, "g",
+	    "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"nets\":[\"0.0.0.0/0\",\"10.9.8.7/"
+	    "8\",\"junk\",\"fd00::/64\"]}}");
+	put(b, NETSET, "ns1", "g",
+	    "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"nets\":[\"10.0.0.0/"
+	    "8\",\"1.2.3.4\"]}}");
+	put(b, NETSET, "ns2", "g",
+	    "{\"metadata\":{\"labels\":{\"x\":\"z\"}},\"spec\":{\"nets\":[\"9.9.9.9\"]}}");
 	flush(b);
 	char *text = toy_text(&b->t);
 	assert_non_null(strstr(text, " 0.0.0.0/1\n"));
@@ -285,10 +321,12 @@ static void named_ports(void **state)
 
 	calc_in_sync(b->c);
 	put_wep(b, "ns1", "w", "node1", "\"x\":\"y\"", "10.0.0.1",
-		",\"ports\":[{\"name\":\"http\",\"protocol\":\"TCP\",\"port\":8080},{\"name\":\"http\",\"protocol\":\"UDP\",\"port\":53},"
-		"{\"name\":\"other\",\"protocol\":\"TCP\",\"port\":1}]");
+	        ",\"ports\":[{\"name\":\"http\",\"protocol\":\"TCP\",\"port\":8080},{\"name\":"
+	        "\"http\",\"protocol\":\"UDP\",\"port\":53},"
+	        "{\"name\":\"other\",\"protocol\":\"TCP\",\"port\":1}]");
 	put(b, GNP, NULL, "p",
-	    "{\"spec\":{\"ingress\":[{\"action\":\"Allow\",\"protocol\":\"TCP\",\"destination\":{\"selector\":\"x == 'y'\",\"ports\":[\"http\"]}}]}}");
+	    "{\"spec\":{\"ingress\":[{\"action\":\"Allow\",\"protocol\":\"TCP\",\"destination\":{"
+	    "\"selector\":\"x == 'y'\",\"ports\":[\"http\"]}}]}}");
 	flush(b);
 	char *text = toy_text(&b->t);
 	assert_non_null(strstr(text, " 10.0.0.1/32,6:8080\n"));
@@ -296,7 +334,9 @@ static void named_ports(void **state)
 	assert_null(strstr(text, "dst-set:"));
 	assert_non_null(strstr(text, "dst-portset:n:"));
 	free(text);
-	put(b, GNP, NULL, "p", "{\"spec\":{\"ingress\":[{\"action\":\"Allow\",\"destination\":{\"ports\":[\"http\"]}}]}}");
+	put(b, GNP, NULL, "p",
+	    "{\"spec\":{\"ingress\":[{\"action\":\"Allow\",\"destination\":{\"ports\":[\"http\"]}}]"
+	    "}}");
 	expect_log(b, "set_new;policy;set_remove;");
 	text = toy_text(&b->t);
 	assert_non_null(strstr(text, ",17:53\n"));
@@ -313,16 +353,26 @@ static void what_makes_no_sense_counts_as_absent(void **state)
 	put(b, GNP, NULL, "p", "{\"spec\":{}}");
 	put(b, PROFILE, NULL, "p", "{\"spec\":{\"ingress\":[{\"action\":\"Allow\"}]}}");
 	expect_log(b, "policy;profile;endpoint;in_sync;");
-	assert_int_equal(put_at(b, GNP, NULL, "p", 200, "{\"spec\":{\"selector\":\"a = b\"}}"), -22);
+	assert_int_equal(put_at(b, GNP, NULL, "p", 200, "{\"spec\":{\"selector\":\"a = b\"}}"),
+	                 -22);
 	expect_log(b, "endpoint;policy_remove;");
-	assert_int_equal(put_at(b, PROFILE, NULL, "p", 201, "{\"spec\":{\"ingress\":[{\"action\":\"Maybe\"}]}}"), -22);
+	assert_int_equal(put_at(b, PROFILE, NULL, "p", 201,
+	                        "{\"spec\":{\"ingress\":[{\"action\":\"Maybe\"}]}}"),
+	                 -22);
 	expect_log(b, "profile;");
 	assert_true(toy_has(&b->t, "profile p  | in deny | out deny"));
 	/* one part cannot reach over into its neighbour */
-	assert_int_equal(put_at(b, NP, "ns1", "q", 202, "{\"spec\":{\"selector\":\"a == 'b') || (c == 'd'\"}}"), -22);
-	assert_int_equal(put_at(b, WEP, "ns1", "w", 203, "{\"spec\":{\"node\":\"node1\",\"interfaceName\":\"cali1\"}}"), -22);
+	assert_int_equal(put_at(b, NP, "ns1", "q", 202,
+	                        "{\"spec\":{\"selector\":\"a == 'b') || (c == 'd'\"}}"),
+	                 -22);
+	assert_int_equal(put_at(b, WEP, "ns1", "w", 203,
+	                        "{\"spec\":{\"node\":\"node1\",\"interfaceName\":\"cali1\"}}"),
+	                 -22);
 	expect(b, "");
-	assert_int_equal(put_at(b, WEP, "ns1", "w", 204, "{\"spec\":{\"node\":\"node1\",\"ipNetworks\":[\"10.0.0.1/32\"],\"interfaceName\":\"../../x\"}}"), -22);
+	assert_int_equal(put_at(b, WEP, "ns1", "w", 204,
+	                        "{\"spec\":{\"node\":\"node1\",\"ipNetworks\":[\"10.0.0.1/"
+	                        "32\"],\"interfaceName\":\"../../x\"}}"),
+	                 -22);
 	expect(b, "");
 }
 
@@ -384,7 +434,8 @@ static void the_newer_of_plugin_and_datastore_is_in_force(void **state)
 	expect(b, "endpoint ns1/w cali0.1 10.0.0.1/32\n");
 	store(b, "10.0.0.1", 10);
 	expect_log(b, "endpoint;");
-	assert_int_equal(lane(b, "node1", "10.0.0.1", 10), 0); /* asked again: told again, for the verdict */
+	assert_int_equal(lane(b, "node1", "10.0.0.1", 10),
+	                 0); /* asked again: told again, for the verdict */
 	expect_log(b, "endpoint;");
 	store(b, "10.0.0.3", 12);
 	expect(b, "endpoint ns1/w cali0.3 10.0.0.3/32\n");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A toy dataplane: what calc says, kept as lines of text, and the contract of output.h checked on the way.
+ * A toy dataplane: what calc says, kept as lines of text, and the contract of output.h checked on
+ * the way.
  *
- *     set <id> net            member <id> 10.0.0.1/32         policy <kind>/<ns>/<name> <tier> <rules>
- *     profile <name> <rules>  endpoint <ns>/<name> <...>      pool <cidr> <masquerade>
+ *     set <id> net            member <id> 10.0.0.1/32         policy <kind>/<ns>/<name> <tier>
+ * <rules> profile <name> <rules>  endpoint <ns>/<name> <...>      pool <cidr> <masquerade>
  */
 #pragma once
 
@@ -111,7 +112,8 @@ static inline void toy_side(struct buf *b, const char *name, const struct calc_s
 		buf_printf(b, " !%s-set:%s", name, s->not_sets[i]);
 }
 
-static inline void toy_rules(struct buf *b, const char *direction, const struct calc_rule *rules, size_t n)
+static inline void toy_rules(struct buf *b, const char *direction, const struct calc_rule *rules,
+                             size_t n)
 {
 	static const char *const actions[] = { "allow", "deny", "pass", "log" };
 
@@ -140,8 +142,9 @@ static inline char *toy_member(const char *id, const struct calc_member *m)
 
 	assert_true(m->net.len > 0);
 	assert_true(ip_prefix_is_network(&m->net));
-	return m->protocol ? xasprintf("member %s %s,%u:%u", id, ip_prefix_str(&m->net, net), m->protocol, m->port)
-			   : xasprintf("member %s %s", id, ip_prefix_str(&m->net, net));
+	return m->protocol ? xasprintf("member %s %s,%u:%u", id, ip_prefix_str(&m->net, net),
+	                               m->protocol, m->port)
+	                   : xasprintf("member %s %s", id, ip_prefix_str(&m->net, net));
 }
 
 /* ---- contract */
@@ -151,15 +154,18 @@ static inline void toy_sets_exist(const struct toy *t, const struct calc_rule *r
 	for (size_t i = 0; i < n; i++) {
 		for (int side = 0; side < 2; side++) {
 			const struct calc_side *s = side ? &rules[i].dst : &rules[i].src;
-			const char *const *lists[] = { s->sets, s->not_sets, s->port_sets, s->not_port_sets };
-			size_t counts[] = { s->n_sets, s->n_not_sets, s->n_port_sets, s->n_not_port_sets };
+			const char *const *lists[] = { s->sets, s->not_sets, s->port_sets,
+				                       s->not_port_sets };
+			size_t counts[] = { s->n_sets, s->n_not_sets, s->n_port_sets,
+				            s->n_not_port_sets };
 
 			for (size_t k = 0; k < 4; k++) {
 				for (size_t x = 0; x < counts[k]; x++) {
 					char *line = xasprintf("set %s ", lists[k][x]);
 
 					if (!toy_has(t, line))
-						fail_msg("a rule uses set %s, which is not there", lists[k][x]);
+						fail_msg("a rule uses set %s, which is not there",
+						         lists[k][x]);
 					free(line);
 				}
 			}
@@ -184,8 +190,9 @@ static inline void toy_replace(struct toy *t, const char *prefix, char *line)
 
 /* ---- the operations */
 
-static inline void toy_set_delta(void *arg, const char *id, const struct calc_member *added, size_t n_added,
-				 const struct calc_member *removed, size_t n_removed)
+static inline void toy_set_delta(void *arg, const char *id, const struct calc_member *added,
+                                 size_t n_added, const struct calc_member *removed,
+                                 size_t n_removed)
 {
 	struct toy *t = arg;
 	char *set = xasprintf("set %s ", id);
@@ -214,8 +221,8 @@ static inline void toy_set_delta(void *arg, const char *id, const struct calc_me
 	}
 }
 
-static inline void toy_set_new(void *arg, const char *id, enum calc_set_type type, const struct calc_member *members,
-			       size_t n)
+static inline void toy_set_new(void *arg, const char *id, enum calc_set_type type,
+                               const struct calc_member *members, size_t n)
 {
 	struct toy *t = arg;
 	char *prefix = xasprintf("set %s ", id);
@@ -227,8 +234,9 @@ static inline void toy_set_new(void *arg, const char *id, enum calc_set_type typ
 	buf_str(&t->log, "set_new;");
 }
 
-static inline void toy_set_delta_logged(void *arg, const char *id, const struct calc_member *added, size_t n_added,
-					const struct calc_member *removed, size_t n_removed)
+static inline void toy_set_delta_logged(void *arg, const char *id, const struct calc_member *added,
+                                        size_t n_added, const struct calc_member *removed,
+                                        size_t n_removed)
 {
 	assert_true(n_added || n_removed);
 	toy_set_delta(arg, id, added, n_added, removed, n_removed);
@@ -307,8 +315,8 @@ static inline void toy_profile_remove(void *arg, const char *name)
 	buf_str(&t->log, "profile_remove;");
 }
 
-static inline void toy_policy_ids(struct toy *t, struct buf *b, const char *direction, const struct calc_policy_id *ids,
-				  size_t n)
+static inline void toy_policy_ids(struct toy *t, struct buf *b, const char *direction,
+                                  const struct calc_policy_id *ids, size_t n)
 {
 	buf_printf(b, " %s:", direction);
 	for (size_t i = 0; i < n; i++) {
@@ -363,7 +371,8 @@ static inline void toy_endpoint_remove(void *arg, const char *ns, const char *na
 static inline void toy_pool_update(void *arg, const struct calc_pool *p)
 {
 	struct toy *t = arg;
-	char text[IP_PREFIX_STR_MAX], *prefix = xasprintf("pool %s ", ip_prefix_str(&p->cidr, text));
+	char text[IP_PREFIX_STR_MAX],
+	        *prefix = xasprintf("pool %s ", ip_prefix_str(&p->cidr, text));
 
 	toy_replace(t, prefix, xasprintf("%s%s", prefix, p->masquerade ? "masquerade" : "plain"));
 	free(prefix);
@@ -406,13 +415,14 @@ static const struct calc_output_ops toy_ops = {
 /* ---- objects */
 
 /* A resource from JSON without kind and apiVersion. The caller's. */
-static inline struct resource *toy_resource(model_kind kind, const char *ns, const char *name, uint64_t revision,
-					    const char *json)
+static inline struct resource *toy_resource(model_kind kind, const char *ns, const char *name,
+                                            uint64_t revision, const char *json)
 {
 	ProtobufCMessage *msg = NULL;
 	struct err err = { 0 };
 
-	if (mapper_read_text(kind_info(kind)->message, json, strlen(json), MAPPER_REFUSE, &msg, &err) < 0)
+	if (mapper_read_text(kind_info(kind)->message, json, strlen(json), MAPPER_REFUSE, &msg,
+	                     &err) < 0)
 		fail_msg("%s: %s", json, err.text);
 	return resource_new(kind, ns, name, revision, msg);
 }

@@ -49,16 +49,16 @@ static void without_an_environment_the_defaults_are_upstreams(void **state)
 static void values_are_read_as_upstream_reads_them(void **state)
 {
 	const char *env[] = { "FELIX_FELIXHOSTNAME=Node-1.x",
-			"Felix_DefaultEndpointToHostAction=accept",
-			"FELIX_CHAININSERTMODE=Append",
-			"FELIX_IPTABLESMARKMASK=0x00ff0000",
-			"FELIX_DEVICEROUTEPROTOCOL=0x50",
-			"FELIX_IPTABLESREFRESHINTERVAL=0.25",
-			"FELIX_IPSETSREFRESHINTERVAL=none",
-			"FELIX_LOGPREFIX=None",
-			"FELIX_LOGSEVERITYSCREEN=debug",
-			"FELIX_INTERFACEPREFIX=cali,tap",
-			NULL };
+		              "Felix_DefaultEndpointToHostAction=accept",
+		              "FELIX_CHAININSERTMODE=Append",
+		              "FELIX_IPTABLESMARKMASK=0x00ff0000",
+		              "FELIX_DEVICEROUTEPROTOCOL=0x50",
+		              "FELIX_IPTABLESREFRESHINTERVAL=0.25",
+		              "FELIX_IPSETSREFRESHINTERVAL=none",
+		              "FELIX_LOGPREFIX=None",
+		              "FELIX_LOGSEVERITYSCREEN=debug",
+		              "FELIX_INTERFACEPREFIX=cali,tap",
+		              NULL };
 	struct buf notes = { 0 };
 	struct felix_config c = read_config(env, &notes);
 
@@ -81,28 +81,29 @@ static void values_are_read_as_upstream_reads_them(void **state)
 static void a_wrong_value_is_reported_and_the_default_used(void **state)
 {
 	const char *env[] = { "FELIX_FELIXHOSTNAME=no/de",
-			"FELIX_DEFAULTENDPOINTTOHOSTACTION=MAYBE",
-			"FELIX_CHAININSERTMODE=none",
-			"FELIX_IPTABLESMARKMASK=0x10000",
-			"FELIX_IPTABLESMARKMASK=0x1ffffffff",
-			"FELIX_DEVICEROUTEPROTOCOL=256",
-			"FELIX_IPTABLESREFRESHINTERVAL=-1",
-			"FELIX_ROUTEREFRESHINTERVAL=90s",
-			"FELIX_INTERFACEPREFIX=cali,,tap",
-			"FELIX_IPV6SUPPORT=perhaps",
-			"FELIX_BPFENABLED=true",
-			"FELIX_=x",
-			"FELIX_LOGPREFIX",
-			NULL };
+		              "FELIX_DEFAULTENDPOINTTOHOSTACTION=MAYBE",
+		              "FELIX_CHAININSERTMODE=none",
+		              "FELIX_IPTABLESMARKMASK=0x10000",
+		              "FELIX_IPTABLESMARKMASK=0x1ffffffff",
+		              "FELIX_DEVICEROUTEPROTOCOL=256",
+		              "FELIX_IPTABLESREFRESHINTERVAL=-1",
+		              "FELIX_ROUTEREFRESHINTERVAL=90s",
+		              "FELIX_INTERFACEPREFIX=cali,,tap",
+		              "FELIX_IPV6SUPPORT=perhaps",
+		              "FELIX_BPFENABLED=true",
+		              "FELIX_=x",
+		              "FELIX_LOGPREFIX",
+		              NULL };
 	struct buf notes = { 0 };
 	struct felix_config c = read_config(env, &notes);
 
 	(void)state;
-	assert_string_equal(buf_cstr(&notes),
-			    "FelixHostname=no/de;DefaultEndpointToHostAction=MAYBE;ChainInsertMode=none;"
-			    "IptablesMarkMask=0x10000;IptablesMarkMask=0x1ffffffff;DeviceRouteProtocol=256;"
-			    "IptablesRefreshInterval=-1;RouteRefreshInterval=90s;InterfacePrefix=cali,,tap;"
-			    "Ipv6Support=perhaps;BPFENABLED=?;=?;");
+	assert_string_equal(
+	        buf_cstr(&notes),
+	        "FelixHostname=no/de;DefaultEndpointToHostAction=MAYBE;ChainInsertMode=none;"
+	        "IptablesMarkMask=0x10000;IptablesMarkMask=0x1ffffffff;DeviceRouteProtocol=256;"
+	        "IptablesRefreshInterval=-1;RouteRefreshInterval=90s;InterfacePrefix=cali,,tap;"
+	        "Ipv6Support=perhaps;BPFENABLED=?;=?;");
 	assert_null(c.felix_hostname);
 	assert_string_equal(c.dataplane.endpoint_to_host_action, "DROP");
 	assert_string_equal(c.dataplane.chain_insert_mode, "insert");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The selector language against the table of cases that upstream's parser was observed to satisfy. */
+/* The selector language against the table of cases that upstream's parser was observed to satisfy.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -226,7 +227,8 @@ static void the_table_of_rejected_selectors(void **state)
 
 		assert_int_equal(selector_parse(rejected[i].text, &s, &err), -22);
 		if (strncmp(err.text, rejected[i].reason, strlen(rejected[i].reason)) != 0)
-			fail_msg("'%s': '%s', expected '%s'", rejected[i].text, err.text, rejected[i].reason);
+			fail_msg("'%s': '%s', expected '%s'", rejected[i].text, err.text,
+			         rejected[i].reason);
 		assert_non_null(strstr(err.text, "character"));
 	}
 }
@@ -254,7 +256,8 @@ static void a_prefix_goes_to_every_label(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
 		struct selector *s;
 
-		assert_int_equal(selector_parse_prefixed(prefixes[i].text, "visited/", &s, NULL), 0);
+		assert_int_equal(selector_parse_prefixed(prefixes[i].text, "visited/", &s, NULL),
+		                 0);
 		assert_string_equal(selector_str(s), prefixes[i].prefixed);
 		selector_unref(s);
 	}
@@ -274,8 +277,8 @@ static void restrictions_are_what_an_index_can_use(void **state)
 				buf_printf(&b, "%c%s", k ? ',' : '=', r.values[k]);
 		}
 		if (strcmp(buf_cstr(&b), restrictions[i].expect) != 0)
-			fail_msg("'%s' gives '%s', expected '%s'", restrictions[i].text, buf_cstr(&b),
-				 restrictions[i].expect);
+			fail_msg("'%s' gives '%s', expected '%s'", restrictions[i].text,
+			         buf_cstr(&b), restrictions[i].expect);
 		buf_done(&b);
 		selector_unref(s);
 	}
@@ -308,7 +311,8 @@ static void limits_hold(void **state)
 	assert_int_equal(selector_parse(t, &s, &err), -22);
 	assert_non_null(strstr(err.text, "nested"));
 	free(t);
-	t = repeated("(", "", "", SELECTOR_TEXT_MAX - 1); /* no stack is used up by what is refused */
+	t = repeated("(", "", "",
+	             SELECTOR_TEXT_MAX - 1); /* no stack is used up by what is refused */
 	assert_int_equal(selector_parse(t, &s, &err), -22);
 	free(t);
 	t = repeated("!", "all()", "", 60001); /* negations do not nest */
