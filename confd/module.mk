@@ -7,3 +7,5 @@ $(BUILD)/confd/template.inc: confd/templates/bgpd.conf.mustache
 	$(Q)mkdir -p $(@D) && sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< >$@
 $(BUILD)/confd/template.o: $(BUILD)/confd/template.inc
 $(BUILD)/confd/template.o: CPPFLAGS += -DCONFD_TEMPLATE_DIR='"$(PREFIX)/share/percale/templates"'
+$(call unit_test,confd_mustache,confd/mustache.c,-lyajl -lprotobuf-c -lm)
+$(call fuzz_test,mustache,confd/mustache.c,-lyajl -lprotobuf-c -lm)
