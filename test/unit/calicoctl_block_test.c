@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses out of IPAM blocks, beside a naive model: which ordinals are assigned, to which handle. */
+/* Addresses out of IPAM blocks, beside a naive model: which ordinals are assigned, to which handle.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,12 +41,13 @@ static const char *written(const void *m)
 
 #define TWO                                                                                        \
 	"{\"cidr\":\"10.0.0.0/30\",\"affinity\":\"host:n1\",\"allocations\":[0,1,null,0],"         \
-	"\"unallocated\":[2],\"attributes\":[{\"handle_id\":\"h1\"},{\"handle_id\":\"h2\\rx\"}],"   \
-	"\"sequenceNumber\":9,\"sequenceNumberForAllocation\":{\"0\":5,\"1\":6,\"3\":7},"           \
+	"\"unallocated\":[2],\"attributes\":[{\"handle_id\":\"h1\"},{\"handle_id\":\"h2\\rx\"}],"  \
+	"\"sequenceNumber\":9,\"sequenceNumberForAllocation\":{\"0\":5,\"1\":6,\"3\":7},"          \
 	"\"deleted\":false}"
 
 static void releases(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		unsigned ordinal;
 		bool cooldown, done;
@@ -70,6 +72,7 @@ static void releases(void **state)
 		{ 4, false, false, NULL, TWO },
 		{ 4000000000u, true, false, NULL, TWO },
 	};
+	/* clang-format on */
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -77,8 +80,9 @@ static void releases(void **state)
 		ProtobufCMessage *want = read_json(&v3__ipam_block__descriptor, cases[i].after);
 		CLEANUP(free_p) char *handle = NULL;
 
-		assert_int_equal(block_release(b, cases[i].ordinal, cases[i].cooldown, NOW, &handle),
-		                 cases[i].done);
+		assert_int_equal(
+		        block_release(b, cases[i].ordinal, cases[i].cooldown, NOW, &handle),
+		        cases[i].done);
 		if (cases[i].handle)
 			assert_string_equal(handle, cases[i].handle);
 		else
@@ -105,14 +109,16 @@ static void cooling_addresses_are_not_released_again(void **state)
 
 static void damaged_blocks_do_no_harm(void **state)
 {
-	V3__IpamBlock *b = block("{\"cidr\":\"10.0.0.0/30\",\"allocations\":[7,0,-5],\"unallocated\":[],"
-	                         "\"attributes\":[{}],\"sequenceNumber\":1}");
+	V3__IpamBlock *b =
+	        block("{\"cidr\":\"10.0.0.0/30\",\"allocations\":[7,0,-5],\"unallocated\":[],"
+	              "\"attributes\":[{}],\"sequenceNumber\":1}");
 	char *handle;
 	(void)state;
 
 	assert_false(block_release(b, 0, false, NOW, &handle)); /* an attribute that is not there */
 	assert_false(block_release(b, 2, false, NOW, &handle));
-	assert_true(block_release(b, 1, false, NOW, &handle)); /* no handle, and no sequence number */
+	assert_true(
+	        block_release(b, 1, false, NOW, &handle)); /* no handle, and no sequence number */
 	assert_null(handle);
 	assert_int_equal(b->n_attributes, 0);
 	assert_int_equal(b->allocations[0], 7);
@@ -121,6 +127,7 @@ static void damaged_blocks_do_no_harm(void **state)
 
 static void emptiness_and_affinity(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *text;
 		bool empty, of_n1;
@@ -131,6 +138,7 @@ static void emptiness_and_affinity(void **state)
 		  "\"affinity\":\"host:n10\"}", true, false },
 		{ "{\"allocations\":[3],\"attributes\":[],\"affinity\":\"virtual:n1\"}", false, false },
 	};
+	/* clang-format on */
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -145,8 +153,8 @@ static void emptiness_and_affinity(void **state)
 static void handles_count_down(void **state)
 {
 	V3__IpamHandle *h = (V3__IpamHandle *)read_json(
-		&v3__ipam_handle__descriptor,
-		"{\"block\":{\"10.0.0.0/26\":2,\"10.0.1.0/26\":1},\"deleted\":false}");
+	        &v3__ipam_handle__descriptor,
+	        "{\"block\":{\"10.0.0.0/26\":2,\"10.0.1.0/26\":1},\"deleted\":false}");
 	(void)state;
 
 	assert_false(handle_decrement(h, "10.0.0.0/26", 1));
@@ -172,7 +180,8 @@ static void any_order(void **state)
 		for (int h = 0; h < 7; h++) {
 			CLEANUP(free_p) char *id = xasprintf("h%d", h);
 
-			b->attributes[h] = (V3__IpamAttribute *)msg_new(&v3__ipam_attribute__descriptor);
+			b->attributes[h] =
+			        (V3__IpamAttribute *)msg_new(&v3__ipam_attribute__descriptor);
 			msg_set_str(&b->attributes[h]->handle_id, id);
 		}
 		b->n_allocations = 64;
@@ -191,7 +200,10 @@ static void any_order(void **state)
 			for (int k = 0; k < 64; k++) {
 				assert_int_equal(b->allocations[k] < 0, model[k] < 0);
 				if (model[k] >= 0)
-					assert_int_equal(b->attributes[b->allocations[k]]->handle_id[1] - '0', model[k]);
+					assert_int_equal(
+					        b->attributes[b->allocations[k]]->handle_id[1] -
+					                '0',
+					        model[k]);
 			}
 			if (done)
 				assert_int_equal(b->unallocated[b->n_unallocated - 1], o);

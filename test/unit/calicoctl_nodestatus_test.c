@@ -13,7 +13,8 @@
 
 #define NOW 1479772800 /* 2016-11-22T00:00:00Z */
 
-static Bgp__V1__Peer peer(const char *name, const char *address, const char *state, int ago, const char *error)
+static Bgp__V1__Peer peer(const char *name, const char *address, const char *state, int ago,
+                          const char *error)
 {
 	Bgp__V1__Peer p = BGP__V1__PEER__INIT;
 
@@ -53,7 +54,8 @@ static void peers_of_every_kind(void **state)
 {
 	Bgp__V1__Peer list[] = {
 		peer("Mesh_172_17_8_102", "172.17.8.102", "Established", 7384, "Connection lost"),
-		peer("Global_10_20_30_40", "10.20.30.40", "Active", 100000, "Socket: Connection refused"),
+		peer("Global_10_20_30_40", "10.20.30.40", "Active", 100000,
+		     "Socket: Connection refused"),
 		peer("Node_10_20_30_41_port_1179", "10.20.30.41", "Idle", 72000, NULL),
 		peer("tor", "10.20.30.42", "OpenSent", 71999, ""),
 		peer("Mesh_fd00__2", "fd00::2", "Connect", 0, "bad\nthing"),
@@ -66,23 +68,31 @@ static void peers_of_every_kind(void **state)
 	list[0].has_port = 1;
 	list[0].port = 179;
 	assert_string_equal(
-		status(list, ARRAY_SIZE(list)),
-		"\nIPv4 BGP status\n"
-		"+------------------+-------------------+-------+------------+-----------------------------------+\n"
-		"| PEER ADDRESS     | PEER TYPE         | STATE | SINCE      | INFO                              |\n"
-		"+------------------+-------------------+-------+------------+-----------------------------------+\n"
-		"| 172.17.8.102     | node-to-node mesh | up    | 21:56:56   | Established                       |\n"
-		"| 10.20.30.40      | global            | start | 2016-11-20 | Active Socket: Connection refused |\n"
-		"| 10.20.30.41:1179 | node specific     | start | 2016-11-21 | Idle                              |\n"
-		"| 10.20.30.42      | other             | start | 04:00:01   | OpenSent                          |\n"
-		"+------------------+-------------------+-------+------------+-----------------------------------+\n"
-		"\nIPv6 BGP status\n"
-		"+----------------+-------------------+-------+----------+--------------------+\n"
-		"| PEER ADDRESS   | PEER TYPE         | STATE | SINCE    | INFO               |\n"
-		"+----------------+-------------------+-------+----------+--------------------+\n"
-		"| fd00::2        | node-to-node mesh | start | 00:00:00 | Connect bad\\nthing |\n"
-		"| [fd00::3]:1179 | node specific     | start |          | OpenConfirm        |\n"
-		"+----------------+-------------------+-------+----------+--------------------+\n");
+	        status(list, ARRAY_SIZE(list)),
+	        "\nIPv4 BGP status\n"
+	        "+------------------+-------------------+-------+------------+---------------------"
+	        "--------------+\n"
+	        "| PEER ADDRESS     | PEER TYPE         | STATE | SINCE      | INFO                "
+	        "              |\n"
+	        "+------------------+-------------------+-------+------------+---------------------"
+	        "--------------+\n"
+	        "| 172.17.8.102     | node-to-node mesh | up    | 21:56:56   | Established         "
+	        "              |\n"
+	        "| 10.20.30.40      | global            | start | 2016-11-20 | Active Socket: "
+	        "Connection refused |\n"
+	        "| 10.20.30.41:1179 | node specific     | start | 2016-11-21 | Idle                "
+	        "              |\n"
+	        "| 10.20.30.42      | other             | start | 04:00:01   | OpenSent            "
+	        "              |\n"
+	        "+------------------+-------------------+-------+------------+---------------------"
+	        "--------------+\n"
+	        "\nIPv6 BGP status\n"
+	        "+----------------+-------------------+-------+----------+--------------------+\n"
+	        "| PEER ADDRESS   | PEER TYPE         | STATE | SINCE    | INFO               |\n"
+	        "+----------------+-------------------+-------+----------+--------------------+\n"
+	        "| fd00::2        | node-to-node mesh | start | 00:00:00 | Connect bad\\nthing |\n"
+	        "| [fd00::3]:1179 | node specific     | start |          | OpenConfirm        |\n"
+	        "+----------------+-------------------+-------+----------+--------------------+\n");
 }
 
 static void a_message_without_anything(void **state)
@@ -92,7 +102,8 @@ static void a_message_without_anything(void **state)
 
 	assert_string_equal(status(&empty, 1), status(NULL, 0));
 	empty.address = (char *)"10.0.0.1";
-	assert_non_null(strstr(status(&empty, 1), "| 10.0.0.1     | other     | start |       |      |\n"));
+	assert_non_null(
+	        strstr(status(&empty, 1), "| 10.0.0.1     | other     | start |       |      |\n"));
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What `calicoctl get` prints: every kind's table and wide table, and YAML. '.' stands for a trailing blank. */
+/* What `calicoctl get` prints: every kind's table and wide table, and YAML. '.' stands for a
+ * trailing blank. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,27 +49,36 @@ static const char *table(const char *kind, const char *yaml, const struct table_
 	return buf_cstr(&out);
 }
 
-#define POOLS                                                                                                          \
-	"[{metadata: {name: pool1}, spec: {cidr: 10.0.0.0/16, natOutgoing: true, ipipMode: Always,"                    \
-	" nodeSelector: all(), assignmentMode: Automatic}},"                                                           \
-	" {metadata: {name: second-pool}, spec: {cidr: 'fd00:1::/64', vxlanMode: CrossSubnet, disabled: true,"         \
+#define POOLS                                                                                      \
+	"[{metadata: {name: pool1}, spec: {cidr: 10.0.0.0/16, natOutgoing: true, ipipMode: "       \
+	"Always,"                                                                                  \
+	" nodeSelector: all(), assignmentMode: Automatic}},"                                       \
+	" {metadata: {name: second-pool}, spec: {cidr: 'fd00:1::/64', vxlanMode: CrossSubnet, "    \
+	"disabled: true,"                                                                          \
 	" disableBGPExport: true, nodeSelector: rack == '1'}}]"
-#define POLICIES                                                                                                       \
-	"[{metadata: {name: p, namespace: ns1}, spec: {tier: default, order: 1000000, selector: a == 'b'}},"           \
+#define POLICIES                                                                                   \
+	"[{metadata: {name: p, namespace: ns1}, spec: {tier: default, order: 1000000, selector: "  \
+	"a == 'b'}},"                                                                              \
 	" {metadata: {name: longer, namespace: default}, spec: {tier: platform}}]"
-#define NODES                                                                                                          \
-	"[{metadata: {name: n1}, spec: {bgp: {ipv4Address: 10.0.0.1/24, ipv6Address: 'fd00::1/64'}}},"                 \
-	" {metadata: {name: n2}, spec: {bgp: {asNumber: 65001, ipv4Address: 10.0.0.2/24}}},"                           \
+#define NODES                                                                                      \
+	"[{metadata: {name: n1}, spec: {bgp: {ipv4Address: 10.0.0.1/24, ipv6Address: "             \
+	"'fd00::1/64'}}},"                                                                         \
+	" {metadata: {name: n2}, spec: {bgp: {asNumber: 65001, ipv4Address: 10.0.0.2/24}}},"       \
 	" {metadata: {name: n3}, spec: {}}]"
-#define WEPS                                                                                                           \
-	"[{metadata: {name: n1-k8s-web--0-eth0, namespace: ns1}, spec: {orchestrator: k8s, node: n1, pod: web-0,"      \
-	" endpoint: eth0, interfaceName: cali12345678901, ipNetworks: [10.0.0.1/32, 'fd00::1/128'],"                   \
-	" profiles: [kns.ns1, ksa.ns1.default], ipNATs: [{internalIP: 10.0.0.1, externalIP: 1.2.3.4},"                 \
-	" {internalIP: 10.0.0.1, externalIP: 1.2.3.5}]}},"                                                             \
-	" {metadata: {name: n2-foo-w-e, namespace: ns1}, spec: {orchestrator: foo, node: n2, workload: w}}]"
+#define WEPS                                                                                       \
+	"[{metadata: {name: n1-k8s-web--0-eth0, namespace: ns1}, spec: {orchestrator: k8s, node: " \
+	"n1, pod: web-0,"                                                                          \
+	" endpoint: eth0, interfaceName: cali12345678901, ipNetworks: [10.0.0.1/32, "              \
+	"'fd00::1/128'],"                                                                          \
+	" profiles: [kns.ns1, ksa.ns1.default], ipNATs: [{internalIP: 10.0.0.1, externalIP: "      \
+	"1.2.3.4},"                                                                                \
+	" {internalIP: 10.0.0.1, externalIP: 1.2.3.5}]}},"                                         \
+	" {metadata: {name: n2-foo-w-e, namespace: ns1}, spec: {orchestrator: foo, node: n2, "     \
+	"workload: w}}]"
 
 static void tables(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *kind, *yaml;
 		struct table_style style;
@@ -171,13 +181,15 @@ static void tables(void **state)
 		  "s      10.10.10.0/24,10.10.11.0/24,10.10.12.0/24,10.10.13.0/24,10.10.14.0/24,10.10.1......\n"
 		  "\xc3\xa9t\xc3\xa9.......................................................................................\n\n" },
 	};
+	/* clang-format on */
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const char *seen = table(cases[i].kind, cases[i].yaml, &cases[i].style);
 
 		if (strcmp(seen, cases[i].want) != 0)
-			fail_msg("%s, case %zu:\n%swanted\n%s", cases[i].kind, i, seen, cases[i].want);
+			fail_msg("%s, case %zu:\n%swanted\n%s", cases[i].kind, i, seen,
+			         cases[i].want);
 	}
 }
 
@@ -188,7 +200,8 @@ static void every_kind_has_a_table(void **state)
 
 	for (const struct kind_info *k = kind_next(NULL); k; k = kind_next(k))
 		if (k->v3)
-			assert_null(strstr(table(k->name, "[{metadata: {name: x}}, {}]", &style), "error"));
+			assert_null(strstr(table(k->name, "[{metadata: {name: x}}, {}]", &style),
+			                   "error"));
 }
 
 static void floats_as_go_prints_them(void **state)
@@ -196,10 +209,22 @@ static void floats_as_go_prints_them(void **state)
 	static const struct {
 		double v;
 		const char *text;
-	} cases[] = { { 0, "0" },	  { 100, "100" },	{ 1e5, "100000" },	{ 1e6, "1e+06" },
-		      { 1234567, "1.234567e+06" }, { 123456.5, "123456.5" }, { 0.5, "0.5" }, { 1e-4, "0.0001" },
-		      { 1e-5, "1e-05" },	  { -3.25, "-3.25" },	{ 1e300, "1e+300" },	{ 0.1, "0.1" },
-		      { 999999, "999999" },	  { -1e-300, "-1e-300" }, { 10, "10" }, { 1e7 / 3, "3.3333333333333335e+06" } };
+	} cases[] = { { 0, "0" },
+		      { 100, "100" },
+		      { 1e5, "100000" },
+		      { 1e6, "1e+06" },
+		      { 1234567, "1.234567e+06" },
+		      { 123456.5, "123456.5" },
+		      { 0.5, "0.5" },
+		      { 1e-4, "0.0001" },
+		      { 1e-5, "1e-05" },
+		      { -3.25, "-3.25" },
+		      { 1e300, "1e+300" },
+		      { 0.1, "0.1" },
+		      { 999999, "999999" },
+		      { -1e-300, "-1e-300" },
+		      { 10, "10" },
+		      { 1e7 / 3, "3.3333333333333335e+06" } };
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -226,48 +251,103 @@ static void yaml_goldens(void **state)
 	struct json *j;
 	(void)state;
 
-	j = tree_of("{kind: IPPoolList, apiVersion: projectcalico.org/v3, metadata: {resourceVersion: '12'}, items: ["
-		    "{kind: IPPool, apiVersion: projectcalico.org/v3, metadata: {name: p, creationTimestamp: '2026-08-22T06:33:20Z',"
-		    " labels: {}, annotations: {a: \"two\\nlines\\n\"}}, spec: {cidr: 10.0.0.0/16, blockSize: 26, natOutgoing: true,"
-		    " allowedUses: [Workload, Tunnel], nodeSelector: \"a == 'b' && c in {'d: e'}\"}}]}");
+	j = tree_of("{kind: IPPoolList, apiVersion: projectcalico.org/v3, metadata: "
+	            "{resourceVersion: '12'}, items: ["
+	            "{kind: IPPool, apiVersion: projectcalico.org/v3, metadata: {name: p, "
+	            "creationTimestamp: '2026-08-22T06:33:20Z',"
+	            " labels: {}, annotations: {a: \"two\\nlines\\n\"}}, spec: {cidr: 10.0.0.0/16, "
+	            "blockSize: 26, natOutgoing: true,"
+	            " allowedUses: [Workload, Tunnel], nodeSelector: \"a == 'b' && c in {'d: "
+	            "e'}\"}}]}");
 	assert_string_equal(as_yaml(j), "apiVersion: projectcalico.org/v3\n"
-					"items:\n"
-					"- apiVersion: projectcalico.org/v3\n"
-					"  kind: IPPool\n"
-					"  metadata:\n"
-					"    annotations:\n"
-					"      a: |\n"
-					"        two\n"
-					"        lines\n"
-					"    creationTimestamp: \"2026-08-22T06:33:20Z\"\n"
-					"    labels: {}\n"
-					"    name: p\n"
-					"  spec:\n"
-					"    allowedUses:\n"
-					"    - Workload\n"
-					"    - Tunnel\n"
-					"    blockSize: 26\n"
-					"    cidr: 10.0.0.0/16\n"
-					"    natOutgoing: true\n"
-					"    nodeSelector: 'a == ''b'' && c in {''d: e''}'\n"
-					"kind: IPPoolList\n"
-					"metadata:\n"
-					"  resourceVersion: \"12\"\n");
+	                                "items:\n"
+	                                "- apiVersion: projectcalico.org/v3\n"
+	                                "  kind: IPPool\n"
+	                                "  metadata:\n"
+	                                "    annotations:\n"
+	                                "      a: |\n"
+	                                "        two\n"
+	                                "        lines\n"
+	                                "    creationTimestamp: \"2026-08-22T06:33:20Z\"\n"
+	                                "    labels: {}\n"
+	                                "    name: p\n"
+	                                "  spec:\n"
+	                                "    allowedUses:\n"
+	                                "    - Workload\n"
+	                                "    - Tunnel\n"
+	                                "    blockSize: 26\n"
+	                                "    cidr: 10.0.0.0/16\n"
+	                                "    natOutgoing: true\n"
+	                                "    nodeSelector: 'a == ''b'' && c in {''d: e''}'\n"
+	                                "kind: IPPoolList\n"
+	                                "metadata:\n"
+	                                "  resourceVersion: \"12\"\n");
 	json_free(j);
 
-	j = tree_of("{a: '', b: 'true', c: '1.5', d: 'null', e: ' x', f: 'x #y', g: '- z', h: '1:30', i: '2026-08-22', j: 'ee:ee:ee:ee:ee:ee',"
-		    " k: '00:11:22:33:44:55', l: 'fd00::1', m: 0.5, n: null, o: [], p: '*', q: '1_0', r: '<<', s: 'x: y', t: 'off', u: '0x1f', v: '!a', w: \"t\\tb\"}");
-	assert_string_equal(as_yaml(j), "a: \"\"\nb: \"true\"\nc: \"1.5\"\nd: \"null\"\ne: ' x'\nf: 'x #y'\ng: '- z'\nh: \"1:30\"\n"
-					"i: \"2026-08-22\"\nj: ee:ee:ee:ee:ee:ee\nk: \"00:11:22:33:44:55\"\nl: fd00::1\nm: 0.5\n\"n\": null\no: []\np: '*'\n"
-					"q: \"1_0\"\nr: \"<<\"\ns: 'x: y'\nt: \"off\"\nu: \"0x1f\"\nv: '!a'\nw: \"t\\tb\"\n");
+	j = tree_of("{a: '', b: 'true', c: '1.5', d: 'null', e: ' x', f: 'x #y', g: '- z', h: "
+	            "'1:30', i: '2026-08-22', j: 'ee:ee:ee:ee:ee:ee',"
+	            " k: '00:11:22:33:44:55', l: 'fd00::1', m: 0.5, n: null, o: [], p: '*', q: "
+	            "'1_0', r: '<<', s: 'x: y', t: 'off', u: '0x1f', v: '!a', w: \"t\\tb\"}");
+	assert_string_equal(as_yaml(j),
+	                    "a: \"\"\nb: \"true\"\nc: \"1.5\"\nd: \"null\"\ne: ' x'\nf: 'x #y'\ng: "
+	                    "'- z'\nh: \"1:30\"\n"
+	                    "i: \"2026-08-22\"\nj: ee:ee:ee:ee:ee:ee\nk: \"00:11:22:33:44:55\"\nl: "
+	                    "fd00::1\nm: 0.5\n\"n\": null\no: []\np: '*'\n"
+	                    "q: \"1_0\"\nr: \"<<\"\ns: 'x: y'\nt: \"off\"\nu: \"0x1f\"\nv: "
+	                    "'!a'\nw: \"t\\tb\"\n");
 	json_free(j);
 }
 
 static void yaml_reads_back(void **state)
 {
-	static const char *const texts[] = { "",  " ", "\n", "a\n\nb", "a\n", "\na", " a\nb ", "true", "-", "- ", "?", ":", "a:", "#", "a #", "'", "\"", "\\", "{", "}",
-					     "[x]", "%", "@", "`", "&a", "*a", "!", "|", ">", "\t", "a\tb\n", "\x01", "\xc3\xa9", "\xf0\x9f\x98\x80", "---", "...",
-					     "--- a", "0", "-0", "1e3", ".5", "=", "~", "a, b", "x\r\ny", "\xe2\x80\xa8", "very long text with many words that would be folded by some writers at the eightieth column" };
+	static const char *const texts[] = { "",
+		                             " ",
+		                             "\n",
+		                             "a\n\nb",
+		                             "a\n",
+		                             "\na",
+		                             " a\nb ",
+		                             "true",
+		                             "-",
+		                             "- ",
+		                             "?",
+		                             ":",
+		                             "a:",
+		                             "#",
+		                             "a #",
+		                             "'",
+		                             "\"",
+		                             "\\",
+		                             "{",
+		                             "}",
+		                             "[x]",
+		                             "%",
+		                             "@",
+		                             "`",
+		                             "&a",
+		                             "*a",
+		                             "!",
+		                             "|",
+		                             ">",
+		                             "\t",
+		                             "a\tb\n",
+		                             "\x01",
+		                             "\xc3\xa9",
+		                             "\xf0\x9f\x98\x80",
+		                             "---",
+		                             "...",
+		                             "--- a",
+		                             "0",
+		                             "-0",
+		                             "1e3",
+		                             ".5",
+		                             "=",
+		                             "~",
+		                             "a, b",
+		                             "x\r\ny",
+		                             "\xe2\x80\xa8",
+		                             "very long text with many words that would be folded "
+		                             "by some writers at the eightieth column" };
 	struct json *list = json_new(JSON_ARRAY), *again;
 	(void)state;
 
@@ -281,22 +361,40 @@ static void yaml_reads_back(void **state)
 	again = tree_of(as_yaml(list));
 	for (size_t i = 0; i < list->len; i++)
 		if (!json_equal(list->items[i], again->items[i]))
-			fail_msg("'%s' did not come back:\n%s", texts[i / 2], as_yaml(list->items[i]));
+			fail_msg("'%s' did not come back:\n%s", texts[i / 2],
+			         as_yaml(list->items[i]));
 	json_free(list);
 	json_free(again);
 }
 
 static void keys_in_order(void **state)
 {
-	static const char *const sorted[] = { "", "-", "A", "Az", "a", "a-b", "a.b", "a/b", "a2", "a10", "ab", "b01", "b1", "b1x", "ipv4Address", "ipv6Address",
-					      "vxlanTunnelMACAddr", "vxlanTunnelMACAddrV6" };
+	static const char *const sorted[] = { "",
+		                              "-",
+		                              "A",
+		                              "Az",
+		                              "a",
+		                              "a-b",
+		                              "a.b",
+		                              "a/b",
+		                              "a2",
+		                              "a10",
+		                              "ab",
+		                              "b01",
+		                              "b1",
+		                              "b1x",
+		                              "ipv4Address",
+		                              "ipv6Address",
+		                              "vxlanTunnelMACAddr",
+		                              "vxlanTunnelMACAddrV6" };
 	(void)state;
 
 	for (size_t a = 0; a < ARRAY_SIZE(sorted); a++)
 		for (size_t b = 0; b < ARRAY_SIZE(sorted); b++) {
 			int rc = output_key_cmp(sorted[a], sorted[b]);
 
-			if ((rc > 0) - (rc < 0) != (a > b) - (a < b) && !(strncmp(sorted[a], "b", 1) == 0))
+			if ((rc > 0) - (rc < 0) != (a > b) - (a < b) &&
+			    !(strncmp(sorted[a], "b", 1) == 0))
 				fail_msg("'%s' and '%s': %d", sorted[a], sorted[b], rc);
 		}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Manifests from text to trees: scalars in the order of YAML 1.1's types, then structure, streams, limits. */
+/* Manifests from text to trees: scalars in the order of YAML 1.1's types, then structure, streams,
+ * limits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,6 +37,7 @@ static const char *parsed(const char *text, const ProtobufCMessageDescriptor *d)
 
 static void scalars_are_resolved_as_yaml_1_1_has_it(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *yaml, *json;
 	} cases[] = {
@@ -106,6 +108,7 @@ static void scalars_are_resolved_as_yaml_1_1_has_it(void **state)
 		{ "a: !!int x", "error: line 1: 'x' is not a !!int" },
 		{ "a: !mine x", "error: line 1: tag '!mine' is not supported" },
 	};
+	/* clang-format on */
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -117,12 +120,13 @@ static void scalars_are_resolved_as_yaml_1_1_has_it(void **state)
 			buf_printf(&want, "{\"a\":%s}", cases[i].json);
 		if (strcmp(parsed(cases[i].yaml, NULL), buf_cstr(&want)) != 0)
 			fail_msg("%s: got %s, want %s", cases[i].yaml, parsed(cases[i].yaml, NULL),
-				 buf_cstr(&want));
+			         buf_cstr(&want));
 	}
 }
 
 static void a_field_decides_what_a_plain_scalar_is(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const ProtobufCMessageDescriptor *d;
 		const char *yaml, *json;
@@ -146,6 +150,7 @@ static void a_field_decides_what_a_plain_scalar_is(void **state)
 		{ &v3__ippool__descriptor, "{\"metadata\": {\"name\": 5, \"labels\": {\"a\": true}}}",
 		  "{\"metadata\":{\"name\":\"5\",\"labels\":{\"a\":\"true\"}}}" },
 	};
+	/* clang-format on */
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -154,6 +159,7 @@ static void a_field_decides_what_a_plain_scalar_is(void **state)
 
 static void structure(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *yaml, *json;
 	} cases[] = {
@@ -190,15 +196,18 @@ static void structure(void **state)
 				    "(while parsing a quoted scalar, line 1)" },
 		{ "a: \xff", "error: line 1: invalid leading UTF-8 octet" },
 	};
+	/* clang-format on */
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		if (strcmp(parsed(cases[i].yaml, NULL), cases[i].json) != 0)
-			fail_msg("%s: got %s, want %s", cases[i].yaml, parsed(cases[i].yaml, NULL), cases[i].json);
+			fail_msg("%s: got %s, want %s", cases[i].yaml, parsed(cases[i].yaml, NULL),
+			         cases[i].json);
 }
 
 static void a_stream_falls_into_documents(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *yaml, *docs; /* "line:json" each; a broken one is "line:!" */
 	} cases[] = {
@@ -218,6 +227,7 @@ static void a_stream_falls_into_documents(void **state)
 		{ "a: 1\n---\nb: [\n---\nc: 3\n", "1:{\"a\":1} 3:! 5:{\"c\":3} " },
 		{ "{\"a\":1}\n---\r\n{\"b\":2}\n", "1:{\"a\":1} 3:{\"b\":2} " },
 	};
+	/* clang-format on */
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -241,8 +251,10 @@ static void a_stream_falls_into_documents(void **state)
 
 static void lines_of_fields(void **state)
 {
-	static const char text[] = "kind: X\n---\nkind: Y\nmetadata:\n  labels:\n    a.b/c: d\n"
-				   "spec:\n  ingress:\n  - action: Allow\n    ports:\n    - 1\n    - 2\n";
+	static const char text[] =
+	        "kind: X\n---\nkind: Y\nmetadata:\n  labels:\n    a.b/c: d\n"
+	        "spec:\n  ingress:\n  - action: Allow\n    ports:\n    - 1\n    - 2\n";
+	/* clang-format off */
 	static const struct {
 		const char *path;
 		unsigned line;
@@ -257,13 +269,15 @@ static void lines_of_fields(void **state)
 		{ "[", 3 },
 		{ "spec.ingress[x", 9 },
 	};
+	/* clang-format on */
 	struct yaml_docs docs;
 	(void)state;
 
 	yaml_parse(text, strlen(text), &docs);
 	assert_int_equal(docs.n, 2);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(yaml_line_of(&docs.items[1], docs.items[1].tree, cases[i].path), cases[i].line);
+		assert_int_equal(yaml_line_of(&docs.items[1], docs.items[1].tree, cases[i].path),
+		                 cases[i].line);
 	yaml_docs_done(&docs);
 }
 
@@ -280,13 +294,15 @@ static void bombs_are_refused(void **state)
 			buf_printf(&text, "%s*a%d", k ? "," : "", i - 1);
 		buf_str(&text, "]\n");
 	}
-	assert_string_equal(parsed(buf_cstr(&text), NULL), "error: line 5: aliases expand to too many values");
+	assert_string_equal(parsed(buf_cstr(&text), NULL),
+	                    "error: line 5: aliases expand to too many values");
 
 	/* the same through merge keys */
 	buf_clear(&text);
 	buf_str(&text, "a0: &a0 {x: 1, y: 2}\n");
 	for (int i = 1; i < 40; i++)
-		buf_printf(&text, "a%d: &a%d {<<: *a%d, l%d: *a%d, r%d: *a%d}\n", i, i, i - 1, i, i - 1, i, i - 1);
+		buf_printf(&text, "a%d: &a%d {<<: *a%d, l%d: *a%d, r%d: *a%d}\n", i, i, i - 1, i,
+		           i - 1, i, i - 1);
 	assert_non_null(strstr(parsed(buf_cstr(&text), NULL), "aliases expand to too many values"));
 
 	/* nesting, written out and by aliases */
@@ -304,17 +320,20 @@ static void bombs_are_refused(void **state)
 	buf_clear(&text);
 	for (unsigned i = 0; i <= YAML_KEYS_MAX; i++)
 		buf_printf(&text, "k%u: 1\n", i);
-	assert_string_equal(parsed(buf_cstr(&text), NULL), "error: line 4097: too many members in one mapping");
+	assert_string_equal(parsed(buf_cstr(&text), NULL),
+	                    "error: line 4097: too many members in one mapping");
 }
 
 static void every_truncation_is_an_error_or_a_value(void **state)
 {
-	static const char text[] = "%YAML 1.1\n---\na: &x {b: [1, 'two', \"th\\u0072ee\"]}\nc: *x\nd:\n  <<: *x\n"
-				   "e: |\n  text\n...\n---\n{\"f\": [true, null, 1.5e3]}\n";
+	static const char text[] =
+	        "%YAML 1.1\n---\na: &x {b: [1, 'two', \"th\\u0072ee\"]}\nc: *x\nd:\n  <<: *x\n"
+	        "e: |\n  text\n...\n---\n{\"f\": [true, null, 1.5e3]}\n";
 	(void)state;
 
 	for (size_t n = 0; n < strlen(text); n++) {
-		CLEANUP(free_p) char *part = xmemdup(text, n + 1); /* so that reading behind n is seen */
+		CLEANUP(free_p)
+		char *part = xmemdup(text, n + 1); /* so that reading behind n is seen */
 		struct yaml_docs docs;
 
 		yaml_parse(part, n, &docs);
