@@ -8,3 +8,5 @@ $(call program,bgpd/bgpd,$(sort $(bgpd_wire) $(bgpd_config) $(bgpd_rib) bgpd/mai
 	-luv -lprotobuf-c -lnl-route-3 -lnl-3 -lcap-ng)
 $(call program,test/integration/bgpd_client,test/integration/bgpd_client.c,-lprotobuf-c)
 $(call unit_test,bgpd_wire,$(bgpd_wire),-lprotobuf-c)
+$(call unit_test,bgpd_fsm,bgpd/fsm.c bgpd/bgp.c,-lprotobuf-c)
+$(call unit_test,bgpd_rib,$(bgpd_rib),-lprotobuf-c)

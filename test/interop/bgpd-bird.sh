@@ -41,7 +41,7 @@ bird_conf() { # node id as neighbour routes...
 bird_conf b 10.0.0.2 64512 10.0.1.1 'route 10.66.0.0/26 blackhole; route 10.66.0.64/26 blackhole;' 'next hop self;' > $W/b.conf
 bird_conf c 10.0.0.3 65001 10.0.2.1 'route 10.67.0.0/26 blackhole;' '' > $W/c.conf
 bird_up() {
-	on "$1" bird -f -c "$W/$1.conf" -s "$W/$1.ctl" ${2:-} >> "$W/$1.birdout.log" 2>&1 &
+	nsenter --net="/run/netns/$1" bird -f -c "$W/$1.conf" -s "$W/$1.ctl" ${2:-} >> "$W/$1.birdout.log" 2>&1 &
 	echo $! > "$W/$1.bird.pid"
 }
 start a bgpd --config $W/a.conf --log-level debug
