@@ -9,3 +9,4 @@ $(BUILD)/confd/template.o: $(BUILD)/confd/template.inc
 $(BUILD)/confd/template.o: CPPFLAGS += -DCONFD_TEMPLATE_DIR='"$(PREFIX)/share/percale/templates"'
 $(call unit_test,confd_mustache,confd/mustache.c,-lyajl -lprotobuf-c -lm)
 $(call fuzz_test,mustache,confd/mustache.c,-lyajl -lprotobuf-c -lm)
+$(call unit_test,confd_model,$(confd_model),-lyajl -lprotobuf-c)
