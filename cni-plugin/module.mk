@@ -9,3 +9,4 @@ $(BUILD)/cni-plugin/calico-ipam: $(BUILD)/cni-plugin/calico
 
 $(call unit_test,cni_config,$(cni_pure),-lyajl)
 $(call fuzz_test,cni_config,$(cni_pure),-lyajl)
+$(call program,test/bench/cni_time,test/bench/cni_time.c,-lnl-3)
