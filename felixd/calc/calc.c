@@ -129,6 +129,6 @@ struct calc_stats calc_stats(const struct calc *c)
 	};
 
 	hmap_for_each (p, &c->policies, struct policy, node)
-		s.active_policies += p->n_matches > 0;
+		s.active_policies += p->n_matches > 0 || (p->exists && p->everywhere);
 	return s;
 }

@@ -83,7 +83,7 @@ static void dump_policy(const struct policy *p, dump_fn *fn, void *arg)
 		jsonw_str(&w, "selector", selector_str(p->sel));
 	jsonw_bool(&w, "ingress", p->ingress);
 	jsonw_bool(&w, "egress", p->egress);
-	jsonw_bool(&w, "active", p->n_matches > 0);
+	jsonw_bool(&w, "active", p->n_matches > 0 || p->everywhere);
 	jsonw_u64(&w, "localEndpoints", p->n_matches);
 	dump_rules(&w, &p->rules);
 	done(&w, "policy", fn, arg);

@@ -15,7 +15,7 @@
 
 static bool policy_active(const struct policy *p)
 {
-	return p->exists && p->n_matches > 0;
+	return p->exists && (p->n_matches > 0 || p->everywhere);
 }
 
 static void hold_sets(struct calc *c, bool active, bool *holds, const struct rules *rules)

@@ -21,6 +21,7 @@ struct v3_policy {
 	char *const *types;
 	size_t n_types;
 	bool workloads; /* not only for host endpoints' raw and pre-NAT chains */
+	bool everywhere;
 };
 
 static double order_of(bool has, double order)
@@ -103,6 +104,14 @@ static void directions(const struct v3_policy *v, bool *ret_ingress, bool *ret_e
 	}
 }
 
+static bool has_hint(char *const *hints, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(hints[i], "AssumeNeededOnEveryNode") == 0)
+			return true;
+	return false;
+}
+
 static int read_network_policy(const struct resource *r, struct v3_policy *v,
                                struct selector **ret_sel, char **ret_text, struct err *err)
 {
@@ -121,6 +130,7 @@ static int read_network_policy(const struct resource *r, struct v3_policy *v,
 		v->n_egress = s->n_egress;
 		v->types = s->types;
 		v->n_types = s->n_types;
+		v->everywhere = has_hint(s->performancehints, s->n_performancehints);
 	}
 	return compose_network_policy(v->ns, s, ret_sel, ret_text, err);
 }
@@ -142,6 +152,7 @@ static int read_global_policy(const struct resource *r, struct v3_policy *v,
 		v->n_egress = s->n_egress;
 		v->types = s->types;
 		v->n_types = s->n_types;
+		v->everywhere = has_hint(s->performancehints, s->n_performancehints);
 		v->workloads = !s->donottrack && !s->prednat;
 	}
 	return compose_global_policy(s, ret_sel, ret_text, err);
@@ -325,7 +336,8 @@ int calc_policy_update(struct calc *c, const struct resource *r, struct err *err
 	p->rules = rules;
 	set_place(c, p, &v, text);
 	set_selector(c, p, sel);
-	if (p->n_matches || p->told)
+	p->everywhere = v.everywhere;
+	if (p->n_matches || p->everywhere || p->told)
 		calc_touch(&c->dirty_policies, &p->dirty);
 	return 0;
 }

@@ -49,6 +49,7 @@ struct policy {
 	struct rules rules;
 	unsigned n_matches; /* local endpoints */
 	bool ingress, egress;
+	bool everywhere; /* AssumeNeededOnEveryNode: active without a match, too */
 	bool exists, holds_sets, told;
 };
 

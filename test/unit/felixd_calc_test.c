@@ -175,6 +175,42 @@ static void what_goes_and_comes_back_between_two_flushes_never_went(void **state
 	expect_log(b, "policy;endpoint;");
 }
 
+static void an_endpoint_that_only_flashes_up_is_still_taken_back(void **state)
+{
+	struct bench *b = *state;
+
+	calc_in_sync(b->c);
+	put_wep(b, "ns1", "w", "node1", "", "10.0.0.1", "");
+	flush(b);
+	calc_remove(b->c, WEP, "ns1", "w");
+	put_wep(b, "ns1", "w", "node1", "", "10.0.0.2", "");
+	put_wep(b, "ns1", "w", "node2", "", "10.0.0.2", ""); /* moves away */
+	expect_log(b, "endpoint_remove;");
+	put_wep(b, "ns1", "w", "node1", "", "10.0.0.2", "");
+	calc_remove(b->c, WEP, "ns1", "w");
+	expect_log(b, "");
+}
+
+static void a_policy_can_be_needed_on_every_node(void **state)
+{
+	struct bench *b = *state;
+
+	calc_in_sync(b->c);
+	put(b, GNP, NULL, "p",
+	    "{\"spec\":{\"selector\":\"has(nobody)\",\"performanceHints\":["
+	    "\"AssumeNeededOnEveryNode\"]}}");
+	expect(b, "policy GlobalNetworkPolicy//p default\n");
+	put(b, GNP, NULL, "p", "{\"spec\":{\"selector\":\"has(nobody)\"}}");
+	expect(b, "");
+	put(b, GNP, NULL, "p", "{\"spec\":{\"performanceHints\":[\"AssumeNeededOnEveryNode\"]}}");
+	put_wep(b, "ns1", "w", "node1", "", "10.0.0.1", "");
+	flush(b);
+	calc_remove(b->c, WEP, "ns1", "w");
+	expect(b, "policy GlobalNetworkPolicy//p default\n");
+	calc_remove(b->c, GNP, NULL, "p");
+	expect(b, "");
+}
+
 static void tiers_and_policies_come_in_order(void **state)
 {
 	struct bench *b = *state;
@@ -488,6 +524,8 @@ int main(void)
 		TEST(nothing_is_told_before_in_sync),
 		TEST(a_policy_is_active_while_it_matches_here),
 		TEST(what_goes_and_comes_back_between_two_flushes_never_went),
+		TEST(an_endpoint_that_only_flashes_up_is_still_taken_back),
+		TEST(a_policy_can_be_needed_on_every_node),
 		TEST(tiers_and_policies_come_in_order),
 		TEST(types_follow_from_rules),
 		TEST(policies_for_host_endpoints_alone_are_left_out),
