@@ -10,3 +10,6 @@ $(call program,test/integration/bgpd_client,test/integration/bgpd_client.c,-lpro
 $(call unit_test,bgpd_wire,$(bgpd_wire),-lprotobuf-c)
 $(call unit_test,bgpd_fsm,bgpd/fsm.c bgpd/bgp.c,-lprotobuf-c)
 $(call unit_test,bgpd_rib,$(bgpd_rib),-lprotobuf-c)
+$(call unit_test,bgpd_config,$(bgpd_config),-lprotobuf-c)
+$(call fuzz_test,bgp_message,$(bgpd_wire),-lprotobuf-c)
+$(call fuzz_test,bgpd_config,$(bgpd_config),-lprotobuf-c)
