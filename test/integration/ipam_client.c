@@ -269,6 +269,18 @@ static int load(const char *run, const char *run2, unsigned n, unsigned rounds)
 	(void)uv_run(&l.loop, UV_RUN_DEFAULT);
 	for (unsigned i = 0; i < n; i++)
 		printf("%s %s\n", l.clients[i].handle, l.clients[i].addr);
+	for (unsigned i = 0; i < n; i++) {
+		ipc_client_free(l.clients[i].ipc);
+		uv_close((uv_handle_t *)&l.clients[i].timer, NULL);
+	}
+	(void)uv_run(&l.loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&l.loop);
+	free(l.clients);
+	hmap_for_each(h, &l.holders, struct holder, node) {
+		hmap_remove(&l.holders, &h->node);
+		free(h);
+	}
+	hmap_done(&l.holders);
 	fprintf(stderr, "%u clients, %u rounds, %" PRIu64 " retries, %u errors\n", n, rounds, l.retries, l.errors);
 	return l.errors != 0;
 }
@@ -397,6 +409,7 @@ static int verify(const char *run)
 	timer.data = &v;
 	(void)uv_timer_start(&timer, verify_start, 100, 0); /* connected by then */
 	(void)uv_run(&v.loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&v.loop);
 	printf("%zu held, %u addresses in %u blocks, %u handles, %u errors\n", v.n, v.addresses, v.blocks, v.handles,
 	       v.errors);
 	free(v.known);
@@ -472,6 +485,7 @@ static int edit(const char *run, const char *verb, const char *kind, const char 
 	timer.data = &e;
 	(void)uv_timer_start(&timer, edit_start, 50, 0);
 	(void)uv_run(&e.loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&e.loop);
 	resource_free(e.r);
 	return e.rc;
 }
