@@ -12,3 +12,5 @@ $(call unit_test,calicoctl_table,calicoctl/table.c calicoctl/output.c $(calicoct
 $(call fuzz_test,yaml,$(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
 $(call unit_test,calicoctl_block,calicoctl/block.c,-lyajl -lprotobuf-c -lm)
 $(call unit_test,calicoctl_nodestatus,calicoctl/nodestatus.c calicoctl/boxtable.c calicoctl/visible.c,-lprotobuf-c)
+$(call unit_test,calicoctl_cli,calicoctl/cli.c calicoctl/settings.c $(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
+$(call unit_test,calicoctl_manifest,calicoctl/manifest.c $(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
