@@ -11,6 +11,7 @@ $(call unit_test,felixd_config,felixd/config.c,)
 $(call unit_test,felixd_calc,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
 $(call unit_test,felixd_calc_rules,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
 $(call unit_test,felixd_calc_model,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
+$(call unit_test,felixd_calc_replay,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
 
 # The selector language is common's; its tests stand here beside the code that lives by it.
 $(call unit_test,model_selector,,)
