@@ -395,7 +395,7 @@ static int write_all(const struct options *o, enum mode mode, const char *verb, 
 
 	if (!crud_load(o, verb, &m, &status))
 		return status;
-	db = db_begin(o);
+	db = db_begin(o, mode != REPLACE);
 	if (!db)
 		return 1;
 	if (cluster_ensure(db, &err) != 0) {
@@ -494,7 +494,7 @@ static int delete_named(const struct options *o)
 		return 1;
 	}
 	t.kind = kind;
-	db = db_begin(o);
+	db = db_begin(o, false);
 	if (!db)
 		return 1;
 	for (size_t i = 1; i < o->n_args; i++)
@@ -531,7 +531,7 @@ int cmd_delete(const struct options *o)
 		return delete_named(o);
 	if (!crud_load(o, "delete", &m, &status))
 		return status;
-	db = db_begin(o);
+	db = db_begin(o, false);
 	if (!db)
 		return 1;
 	tally_begin(&t, "delete", "deleted", &m);

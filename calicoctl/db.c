@@ -180,7 +180,7 @@ static int probe(const char *path, struct err *err)
 	return 0;
 }
 
-int db_open(const struct options *o, struct db **ret, struct err *err)
+int db_open(const struct options *o, bool create, struct db **ret, struct err *err)
 {
 	struct settings settings;
 	struct db *db;
@@ -188,11 +188,12 @@ int db_open(const struct options *o, struct db **ret, struct err *err)
 
 	if (rc)
 		goto out;
-	if (!settings.embedded) {
+	if (!settings.embedded)
 		rc = probe(settings.path, err);
-		if (rc)
-			goto out;
-	}
+	else if (!create && access(settings.path, F_OK) != 0)
+		rc = err_sys(err, "datastore '%s'", settings.path);
+	if (rc)
+		goto out;
 	db = xcalloc(1, sizeof(*db));
 	if (uv_loop_init(&db->loop) != 0) {
 		free(db);
@@ -254,12 +255,12 @@ static int check_versions(struct db *db, struct err *err)
 	               percale_version, cluster);
 }
 
-struct db *db_begin(const struct options *o)
+struct db *db_begin(const struct options *o, bool create)
 {
 	struct db *db = NULL;
 	struct err err;
 
-	if (db_open(o, &db, &err) != 0) {
+	if (db_open(o, create, &db, &err) != 0) {
 		bool config = strncmp(err.text, "Error reading config", 20) == 0;
 
 		fprintf(stderr, "%s%s\n",

@@ -15,9 +15,11 @@ struct db;
 
 /*
  * Opens what flags, configuration file and environment say: typhad's socket, or an embedded file.
- * typhad is asked at once: when it is not there, or does not answer within 2.5 s, *err says so.
+ * An embedded file that is not there is made only when create is set: else its name is a typing
+ * error. typhad is asked at once: when it is not there, or does not answer within 2.5 s, *err says
+ * so.
  */
-int db_open(const struct options *o, struct db **ret, struct err *err);
+int db_open(const struct options *o, bool create, struct db **ret, struct err *err);
 void db_close(struct db *db); /* NULL is fine */
 
 /* Results are the caller's, freed with store_result_free(), or by CLEANUP(result_p). */
@@ -37,4 +39,4 @@ void db_error(const struct store_result *r, model_kind kind, const char *ns, con
 
 /* What every command that needs the datastore begins with: opens it and compares versions. Says
  * what is wrong on standard error. */
-struct db *db_begin(const struct options *o);
+struct db *db_begin(const struct options *o, bool create);

@@ -377,7 +377,7 @@ int cmd_get(const struct options *o)
 	}
 	if (!kind && !crud_load(o, "get", &m, &status))
 		return status;
-	db = db_begin(o);
+	db = db_begin(o, false);
 	if (!db)
 		return 1;
 	if (kind)

@@ -132,6 +132,16 @@ static int check_blocks(struct db *db, const struct resource *r, const struct ip
 	return 0;
 }
 
+static bool pool_is_for_load_balancers(const struct resource *r)
+{
+	const V3__IPPool *p = (const V3__IPPool *)r->msg;
+
+	for (size_t i = 0; p->spec && i < p->spec->n_alloweduses; i++)
+		if (strcmp(p->spec->alloweduses[i], "LoadBalancer") == 0)
+			return true;
+	return false;
+}
+
 static int check_pool(struct db *db, const struct resource *r, const struct resource *old,
                       struct err *err)
 {
@@ -149,6 +159,11 @@ static int check_pool(struct db *db, const struct resource *r, const struct reso
 		if (pool_block_size(r) != pool_block_size(old))
 			return field_error(err, "spec.blockSize", size,
 			                   "IPPool BlockSize cannot be modified");
+		if (pool_is_for_load_balancers(r) != pool_is_for_load_balancers(old))
+			return field_error(
+			        err, "spec.allowedUses",
+			        pool_is_for_load_balancers(r) ? "LoadBalancer" : "",
+			        "IPPool AllowedUses cannot be changed to or from LoadBalancer");
 		return 0;
 	}
 	pools = db_list(db, POOL, NULL, NULL);

@@ -25,7 +25,7 @@ int cmd_version(const struct options *o)
 	if (o->client_only)
 		return 0;
 	fflush(stdout);
-	if (db_open(o, &db, &err) != 0) {
+	if (db_open(o, false, &db, &err) != 0) {
 		fprintf(stderr, "Unable to detect installed Calico version: %s\n", err.text);
 		return 1;
 	}

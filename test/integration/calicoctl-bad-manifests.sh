@@ -148,6 +148,16 @@ failed to replace 'IPPool' resource: [resized.yaml, document 1, line 4: error wi
 exit 1
 E
 
+pool p1 10.0.0.0/16 ', allowedUses: [LoadBalancer]' >lb.yaml
+same "a pool that changes its use" apply -f lb.yaml <<'E'
+failed to apply 'IPPool' resource: [lb.yaml, document 1, line 4: error with field spec.allowedUses = 'LoadBalancer' (IPPool AllowedUses cannot be changed to or from LoadBalancer)]
+exit 1
+E
+printf 'apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {name: default}\nspec: {order: 5}\n' >tier.yaml
+ctl apply -f tier.yaml >out 2>&1 && fail "the default tier's order is fixed"
+ok "the default tier's order is fixed"
+check "... and that is said" grep -q "tier.yaml, document 1, line 4: error with field spec.order (the order of tier 'default' is 1000000)" out
+
 # ---- files
 : >empty.yaml
 mkdir -p emptydir

@@ -343,6 +343,9 @@ stop a typhad
 expect "an embedded datastore is read without typhad" ippool.projectcalico.org/pool1 "$(ctl --datastore $W/db get pools -o name)"
 expect "... by environment, too" ippool.projectcalico.org/pool1 \
 	"$(on a env DATASTORE_TYPE=embedded CALICO_DATASTORE_PATH=$W/db "$BUILD/calicoctl/calicoctl" get pools -o name)"
+ctl --datastore $W/db.typo get pools >$W/out 2>&1
+expect "a file that is not there is not made by looking" "1 Failed to create Calico API client: datastore '$W/db.typo': No such file or directory no" \
+	"$? $(cat $W/out) $([ -e $W/db.typo ] && echo made || echo no)"
 cat >$W/cfg <<E
 apiVersion: projectcalico.org/v3
 kind: CalicoAPIConfig
