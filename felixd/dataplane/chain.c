@@ -131,7 +131,8 @@ static void *grown(struct chain *c, void *old, size_t n, size_t elem)
 	return p;
 }
 
-static void comment_v(struct chain *c, struct rule *r, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void comment_v(struct chain *c, struct rule *r,
+							    const char *fmt, va_list ap)
 {
 	char text[512];
 

@@ -383,30 +383,31 @@ int iptables_encode(const struct rule *r, set_index_fn *set_index, void *arg, st
 void iptables_entry_id(const struct ipt_entry *e, size_t size, char out[RULE_ID_MAX])
 {
 	static const char prefix[] = RULE_COMMENT_PREFIX;
-	size_t at = sizeof(*e), end = e->target_offset;
+	const char *at = (const char *)e + sizeof(*e), *end = (const char *)e + size;
 
 	out[0] = '\0';
-	if (end > size)
-		end = size;
-	while (at + sizeof(struct xt_entry_match) <= end) {
-		const struct xt_entry_match *m = (const void *)((const char *)e + at);
-		size_t len = m->u.match_size;
+	if (e->target_offset < size)
+		end = (const char *)e + e->target_offset;
+	/* Copied out: nobody promises that what we read is aligned. */
+	for (struct xt_entry_match m; at < end && (size_t)(end - at) >= sizeof(m);
+	     at += m.u.match_size) {
+		const char *text = at + sizeof(m);
+		size_t n;
 
-		if (len < sizeof(*m) || len > end - at)
+		memcpy(&m, at, sizeof(m));
+		if (m.u.match_size < sizeof(m) || m.u.match_size > end - at)
 			return;
-		if (strncmp(m->u.user.name, "comment", sizeof(m->u.user.name)) == 0) {
-			const char *text = (const char *)m->data;
-			size_t n = strnlen(text, len - sizeof(*m));
-
-			if (n >= sizeof(prefix) && memcmp(text, prefix, sizeof(prefix) - 1) == 0) {
-				n -= sizeof(prefix) - 1;
-				if (n > RULE_ID_MAX - 1)
-					n = RULE_ID_MAX - 1;
-				memcpy(out, text + sizeof(prefix) - 1, n);
-				out[n] = '\0';
-			}
-			return; /* only the first comment counts */
-		}
-		at += len;
+		if (strncmp(m.u.user.name, "comment", sizeof(m.u.user.name)) != 0)
+			continue;
+		/* Only the first comment counts. */
+		n = strnlen(text, m.u.match_size - sizeof(m));
+		if (n < sizeof(prefix) || memcmp(text, prefix, sizeof(prefix) - 1) != 0)
+			return;
+		n -= sizeof(prefix) - 1;
+		if (n > RULE_ID_MAX - 1)
+			n = RULE_ID_MAX - 1;
+		memcpy(out, text + sizeof(prefix) - 1, n);
+		out[n] = '\0';
+		return;
 	}
 }

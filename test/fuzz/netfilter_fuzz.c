@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What netfilter's netlink families and tables answer: sets, connections, rules. The first byte chooses. */
+#include <linux/netfilter_ipv4/ip_tables.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/base/mem.h"
+#include "felixd/dataplane/conntrack.h"
+#include "felixd/dataplane/ipset_msg.h"
+#include "felixd/dataplane/iptables_encode.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int family = size && data[0] & 1 ? AF_INET6 : AF_INET;
+
+	if (size < 1)
+		return 0;
+	if (data[0] < 0x60) {
+		struct conntrack_entry e;
+
+		(void)conntrack_parse(family, cursor_of(data + 1, size - 1), &e);
+	} else if (data[0] < 0xc0) {
+		struct ipset_reply r;
+		struct calc_member m;
+		bool strange;
+
+		if (ipset_msg_parse(ipset_msg_type(7), cursor_of(data + 1, size - 1), &r) == 0)
+			while (ipset_msg_next_member(&r, data[0] & 3, family, &m, &strange))
+				;
+	} else if (size - 1 >= sizeof(struct ipt_entry)) {
+		struct ipt_entry *e = xmemdup(data + 1, size - 1);
+		char id[RULE_ID_MAX];
+
+		iptables_entry_id(e, size - 1, id);
+		if (strlen(id) >= sizeof(id))
+			abort();
+		free(e);
+	}
+	return 0;
+}
