@@ -40,6 +40,7 @@ struct attach {
 	struct daemon typhad, felixd, ipamd;
 	bool typhad_greeted;
 	bool felixd_told;     /* a Program request has left */
+	uint64_t remove_id, delete_id; /* requests to felixd and typhad whose answers are still to be heard; 0: none */
 
 	/* the pod, as pod.c knows it */
 	int netns_fd;             /* -1: not open */

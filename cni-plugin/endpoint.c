@@ -399,15 +399,11 @@ int endpoint_write(struct attach *a, struct buf *ret_body, struct cni_error *e)
 	return code;
 }
 
-int endpoint_delete(struct attach *a, uint64_t revision, bool *ret_conflict, struct cni_error *e)
+int endpoint_delete_begin(struct attach *a, uint64_t revision, struct cni_error *e)
 {
 	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
 	Sync__V1__Delete del = SYNC__V1__DELETE__INIT;
-	Sync__V1__FromTyphad *answer = NULL;
-	uint64_t id;
-	int code = 0;
 
-	*ret_conflict = false;
 	del.has_kind = del.has_revision = 1;
 	del.kind = V3__KIND__KIND_WORKLOAD_ENDPOINT;
 	del.namespace_ = borrow(a->ns);
@@ -415,7 +411,18 @@ int endpoint_delete(struct attach *a, uint64_t revision, bool *ret_conflict, str
 	del.revision = revision;
 	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_DELETE;
 	m.delete_ = &del;
-	if (tell(a, &m, &id, e) < 0 || hear(a, id, &answer, e) < 0)
+	return tell(a, &m, &a->delete_id, e);
+}
+
+int endpoint_delete_end(struct attach *a, bool *ret_conflict, struct cni_error *e)
+{
+	Sync__V1__FromTyphad *answer = NULL;
+	uint64_t id = a->delete_id;
+	int code = 0;
+
+	*ret_conflict = false;
+	a->delete_id = 0;
+	if (hear(a, id, &answer, e) < 0)
 		return -1;
 	if (is_error(answer, SYNC__V1__ERROR_CODE__ERROR_CONFLICT))
 		*ret_conflict = true;
@@ -426,15 +433,22 @@ int endpoint_delete(struct attach *a, uint64_t revision, bool *ret_conflict, str
 	return code;
 }
 
+int endpoint_delete(struct attach *a, uint64_t revision, bool *ret_conflict, struct cni_error *e)
+{
+	if (endpoint_delete_begin(a, revision, e) < 0)
+		return -1;
+	return endpoint_delete_end(a, ret_conflict, e);
+}
+
 /* ---- felixd */
 
-static int felixd_ask(struct attach *a, Endpoint__V1__ToFelixd *m, struct cni_error *e)
+static int felixd_answer(struct attach *a, uint64_t id, struct cni_error *e)
 {
 	ProtobufCMessage *answer;
 	const Endpoint__V1__FromFelixd *f;
 	int r = 0;
 
-	if (daemon_ask(a, &a->felixd, &m->base, &answer, e) < 0)
+	if (daemon_wait(a, &a->felixd, id, &answer, e) < 0)
 		return -1;
 	f = (const Endpoint__V1__FromFelixd *)answer;
 	if (f->payload_case == ENDPOINT__V1__FROM_FELIXD__PAYLOAD_ERROR) {
@@ -461,6 +475,7 @@ int endpoint_program(struct attach *a, const struct buf *body, struct cni_error 
 {
 	Endpoint__V1__ToFelixd m = ENDPOINT__V1__TO_FELIXD__INIT;
 	Endpoint__V1__Program program = ENDPOINT__V1__PROGRAM__INIT;
+	uint64_t id;
 
 	program.namespace_ = borrow(a->ns);
 	program.name = a->wep_name;
@@ -473,10 +488,12 @@ int endpoint_program(struct attach *a, const struct buf *body, struct cni_error 
 	if (daemon_connect(a, &a->felixd, e) < 0)
 		return -1;
 	a->felixd_told = true;
-	return felixd_ask(a, &m, e);
+	if (daemon_send(a, &a->felixd, &m.base, &id, e) < 0)
+		return -1;
+	return felixd_answer(a, id, e);
 }
 
-int endpoint_unprogram(struct attach *a, struct cni_error *e)
+int endpoint_unprogram_begin(struct attach *a, struct cni_error *e)
 {
 	Endpoint__V1__ToFelixd m = ENDPOINT__V1__TO_FELIXD__INIT;
 	Endpoint__V1__Remove remove = ENDPOINT__V1__REMOVE__INIT;
@@ -488,5 +505,20 @@ int endpoint_unprogram(struct attach *a, struct cni_error *e)
 	remove.container_id = borrow(a->env->container);
 	m.payload_case = ENDPOINT__V1__TO_FELIXD__PAYLOAD_REMOVE;
 	m.remove = &remove;
-	return felixd_ask(a, &m, e);
+	return daemon_send(a, &a->felixd, &m.base, &a->remove_id, e);
+}
+
+int endpoint_unprogram_end(struct attach *a, struct cni_error *e)
+{
+	uint64_t id = a->remove_id;
+
+	a->remove_id = 0;
+	return id && a->felixd.open ? felixd_answer(a, id, e) : 0;
+}
+
+int endpoint_unprogram(struct attach *a, struct cni_error *e)
+{
+	if (endpoint_unprogram_begin(a, e) < 0)
+		return -1;
+	return endpoint_unprogram_end(a, e);
 }

@@ -20,8 +20,15 @@ int endpoint_program(struct attach *a, const struct buf *body, struct cni_error 
 /* For DEL and CHECK: looks it up by its name. *ret_found: whether it is there; then wep_container and wep_found are filled. */
 int endpoint_find(struct attach *a, bool *ret_found, struct cni_error *e);
 
-/* Takes it out of force. Of one that is not, or that is another container's by now: fine. */
+/*
+ * Takes it out of force. Of one that is not, or that is another container's by now: fine. The halves let other work be done between them; the second
+ * waits for nothing when the first has failed or was not called.
+ */
 int endpoint_unprogram(struct attach *a, struct cni_error *e);
+int endpoint_unprogram_begin(struct attach *a, struct cni_error *e);
+int endpoint_unprogram_end(struct attach *a, struct cni_error *e);
 
 /* Deletes it if its revision is still this one. *ret_conflict: it is not; nothing happened. One that is gone is fine. */
 int endpoint_delete(struct attach *a, uint64_t revision, bool *ret_conflict, struct cni_error *e);
+int endpoint_delete_begin(struct attach *a, uint64_t revision, struct cni_error *e);
+int endpoint_delete_end(struct attach *a, bool *ret_conflict, struct cni_error *e);

@@ -382,38 +382,40 @@ int pod_configure(struct attach *a, struct cni_error *e)
 
 /* ---- removing */
 
-static int delete_link(struct nl_conn *nl, const char *name, struct cni_error *e)
+static int delete_link(struct nl_conn *nl, const char *name, bool *ret_gone, struct cni_error *e)
 {
 	struct err err;
 	int r = nl_request(nl, rt_link_delete(0, name), &err, "delete interface %s", name);
 
+	*ret_gone = r == 0;
 	return r < 0 && r != -ENODEV ? kernel_failed(&err, e) : 0;
 }
 
-int pod_remove(struct attach *a, bool host, struct cni_error *e)
+int pod_remove(struct attach *a, bool *ret_gone, struct cni_error *e)
 {
 	struct err err;
 	int r = -ENOENT;
 
+	*ret_gone = false;
 	if (*a->env->netns)
 		r = netns_open(a->env->netns, &a->netns_fd, &err);
 	/* A path that is there but leads to no namespace (any more) is a namespace that is gone. */
-	if (r < 0 && r != -ENOENT && r != -EINVAL)
-		return cni_fail(e, CNI_FAILED, "failed to enter netns: %s", err.text);
-	if (r == 0) {
-		if (is_own(a->netns_fd))
-			return cni_fail(e, CNI_OWN_NETNS, "CNI_NETNS '%s' is the plugin's own network namespace",
-					a->env->netns);
-		if (nl_conn_open(NETLINK_ROUTE, a->netns_fd, &a->pod_nl, &err) < 0)
-			return kernel_failed(&err, e);
-		if (delete_link(a->pod_nl, a->env->ifname, e) < 0)
-			return -1;
-	}
-	if (!host)
+	if (r == -ENOENT || r == -EINVAL)
 		return 0;
-	if (open_host(a, e) < 0)
-		return -1;
-	return delete_link(a->host_nl, a->host_if, e);
+	if (r < 0)
+		return cni_fail(e, CNI_FAILED, "failed to enter netns: %s", err.text);
+	if (is_own(a->netns_fd))
+		return cni_fail(e, CNI_OWN_NETNS, "CNI_NETNS '%s' is the plugin's own network namespace", a->env->netns);
+	if (nl_conn_open(NETLINK_ROUTE, a->netns_fd, &a->pod_nl, &err) < 0)
+		return kernel_failed(&err, e);
+	return delete_link(a->pod_nl, a->env->ifname, ret_gone, e);
+}
+
+int pod_remove_host(struct attach *a, struct cni_error *e)
+{
+	bool gone;
+
+	return open_host(a, e) < 0 ? -1 : delete_link(a->host_nl, a->host_if, &gone, e);
 }
 
 /* ---- checking */

@@ -39,11 +39,11 @@ int pod_configure(struct attach *a, struct cni_error *e);
 /* Undoes pod_create(). */
 void pod_undo(struct attach *a);
 
-/*
- * For DEL: removes CNI_IFNAME from CNI_NETNS, and the host's end with it. A namespace or an interface that is gone is fine. host: also removes the host's end
- * by its name, where the namespace is gone or was not told; only for who knows that it is this container's.
- */
-int pod_remove(struct attach *a, bool host, struct cni_error *e);
+/* For DEL: removes CNI_IFNAME from CNI_NETNS, and the host's end with it. A namespace or an interface that is gone is fine. *ret_gone: there was one. */
+int pod_remove(struct attach *a, bool *ret_gone, struct cni_error *e);
+
+/* Where the namespace was not told or is gone: removes the host's end by its name. Only for who knows that it is this container's. */
+int pod_remove_host(struct attach *a, struct cni_error *e);
 
 /* For CHECK: the interfaces, addresses and routes are as ADD made them. want: prevResult. */
 int pod_check(struct attach *a, const struct cni_result *want, struct cni_error *e);
