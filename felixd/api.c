@@ -148,6 +148,28 @@ static void overtake(struct felixd *f, const char *ns, const char *name, bool re
 	}
 }
 
+/* For those who watch ctl.sock. */
+static void tell_watchers(struct felixd *f, const char *ns, const char *name, uint64_t revision,
+                          bool there, int code, const char *text)
+{
+	struct buf b = { 0 };
+	struct jsonw w;
+
+	if (!daemon_watched(f->d))
+		return;
+	jsonw_init(&w, &b);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "namespace", ns);
+	jsonw_str(&w, "name", name);
+	jsonw_u64(&w, "revision", revision);
+	jsonw_str(&w, "state", code < 0 ? "refused" : there ? "in the kernel" : "gone");
+	if (code < 0)
+		jsonw_str(&w, "why", text);
+	jsonw_end_object(&w);
+	daemon_event(f->d, "endpoint", buf_cstr(&b));
+	buf_done(&b);
+}
+
 void api_on_endpoint(void *arg, const char *ns, const char *name, uint64_t revision, int code,
                      const char *text)
 {
@@ -155,6 +177,7 @@ void api_on_endpoint(void *arg, const char *ns, const char *name, uint64_t revis
 	struct calc_local_info info;
 	bool there = calc_local_endpoint_info(f->calc, ns, name, &info);
 
+	tell_watchers(f, ns, name, revision, there, code, text);
 	list_for_each_safe (it, &f->waits) {
 		struct wait *w = list_entry(it, struct wait, node);
 

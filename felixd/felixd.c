@@ -166,7 +166,7 @@ int felixd_start(struct felixd *f, struct daemon *d, struct err *err)
 	f->log_invalid = (struct log_limit)LOG_LIMIT_INIT(20, 10000);
 	rc = dataplane_new(d->loop, &f->config.dataplane, api_on_endpoint, f, &f->dataplane, err);
 	if (rc < 0)
-		return err_wrap(err, rc, "read the kernel's state");
+		return err_wrap(err, rc, "dataplane");
 	f->calc = calc_new(d->node, &dataplane_ops, f->dataplane);
 	if ((rc = daemon_drop_privileges(caps, err)) < 0 || (rc = api_open(f, err)) < 0 ||
 	    (rc = watch(f, err)) < 0)
