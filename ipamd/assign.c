@@ -505,6 +505,10 @@ static void step_ips(struct request *q)
 		cidr = choose_block_of(a, p->block_len);
 		b = blk_find(q->ip, &cidr, false);
 		own = aff_find(q->ip, &cidr);
+		if (b && b->broken) {
+			fail(q, IPAM__V1__ERROR_CODE__ERROR_INVALID, "the block is malformed");
+			return;
+		}
 		if (!b || !b->exists || (b->mine && (!own || !own->confirmed))) {
 			q->stage = "claims a block";
 			claim_block(q->ip, &cidr, on_claimed, q);

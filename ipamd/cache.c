@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ipamd/cache.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "common/base/err.h"
@@ -73,8 +74,9 @@ static void near_insert(struct blk *b)
 
 void blk_set(struct blk *b, V3__IpamBlock *msg, uint64_t revision)
 {
+	bool said = b->broken && revision == b->revision;
 	struct ip_prefix cidr;
-	struct err err;
+	struct err err = { 0 };
 
 	if (revision < b->revision) {
 		msg_free(msg ? &msg->base : NULL);
@@ -98,11 +100,14 @@ void blk_set(struct blk *b, V3__IpamBlock *msg, uint64_t revision)
 	b->claim_unix = 0;
 	(void)rfc3339_parse(msg->affinity_claim_time, &b->claim_unix);
 	b->mine = b->affinity && strcmp(b->affinity, b->ip->affinity) == 0;
-	if (!block_check(msg, &cidr, &err) || !ip_prefix_eq(&cidr, &b->cidr)) {
+	if (block_check(msg, &cidr, &err) && !ip_prefix_eq(&cidr, &b->cidr))
+		err_set(&err, -EINVAL, "cidr is %s", msg->cidr);
+	if (err.code) {
 		b->broken = true;
-		b->ip->count.bad_blocks++;
-		log_error("block is malformed and will not be used: look at it with calicoctl ipam check",
-			  "block=%s reason=%s", b->name, block_check(msg, &cidr, &err) ? "wrong cidr" : err.text);
+		b->ip->count.bad_blocks += !said;
+		if (!said)
+			log_error("block is malformed and will not be used: look at it with calicoctl ipam check",
+				  "block=%s reason=%s", b->name, LOG_VIS(err.text));
 	} else {
 		b->n_free = (uint32_t)block_free_count(msg);
 		b->empty = block_empty(msg);

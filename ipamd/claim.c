@@ -168,6 +168,7 @@ static void on_block_created(void *arg, const struct store_result *r)
 {
 	struct claim *c = arg;
 	const V3__IpamBlock *there;
+	struct ip_prefix cidr;
 	struct blk *b;
 
 	if (r->status == STORE_OK) {
@@ -185,7 +186,9 @@ static void on_block_created(void *arg, const struct store_result *r)
 	}
 	there = (const V3__IpamBlock *)r->items[0]->msg;
 	blk_set(blk_find(c->ip, &c->cidr, true), (V3__IpamBlock *)msg_copy(&there->base), r->items[0]->revision);
-	if (!there->affinity || strcmp(there->affinity, c->ip->affinity) != 0) {
+	if (!block_check(there, &cidr, NULL)) {
+		claim_end(c, CLAIM_FAILED, "the block is malformed");
+	} else if (!there->affinity || strcmp(there->affinity, c->ip->affinity) != 0) {
 		remove_affinity(c, on_lost);
 	} else if (c->was_confirmed) {
 		write_affinity(c, "confirmed", false, on_confirmed);
