@@ -9,7 +9,8 @@
 
 #include "common/base/mem.h"
 
-/* The arena grows by blocks that double, so a policy of one rule stays small and one of a thousand needs ten blocks. */
+/* The arena grows by blocks that double, so a policy of one rule stays small and one of a thousand
+ * needs ten blocks. */
 struct chain_arena {
 	struct chain_arena *next;
 	size_t used, size;
@@ -132,7 +133,7 @@ static void *grown(struct chain *c, void *old, size_t n, size_t elem)
 }
 
 __attribute__((format(printf, 3, 0))) static void comment_v(struct chain *c, struct rule *r,
-							    const char *fmt, va_list ap)
+                                                            const char *fmt, va_list ap)
 {
 	char text[512];
 
@@ -177,7 +178,7 @@ void rule_match(struct chain *c, const struct match *m)
 		break;
 	case MATCH_PORTS:
 		to->ports.ranges = memcpy(arena_alloc(c, m->ports.n * sizeof(*m->ports.ranges)),
-					  m->ports.ranges, m->ports.n * sizeof(*m->ports.ranges));
+		                          m->ports.ranges, m->ports.n * sizeof(*m->ports.ranges));
 		break;
 	default:
 		break;
@@ -243,7 +244,9 @@ struct match match_mark_clear(uint32_t bits)
 
 struct match match_proto(int num, bool by_number, bool neg)
 {
-	return (struct match){ .kind = MATCH_PROTO, .neg = neg, .proto = { (uint8_t)num, by_number } };
+	return (struct match){ .kind = MATCH_PROTO,
+		               .neg = neg,
+		               .proto = { (uint8_t)num, by_number } };
 }
 
 struct match match_net(bool src, const struct ip_prefix *net, bool neg)
@@ -253,7 +256,9 @@ struct match match_net(bool src, const struct ip_prefix *net, bool neg)
 
 struct match match_set(bool src, const char *name, bool ip_port, bool neg)
 {
-	return (struct match){ .kind = MATCH_SET, .src = src, .neg = neg, .set = { name, ip_port } };
+	return (struct match){
+		.kind = MATCH_SET, .src = src, .neg = neg, .set = { name, ip_port }
+	};
 }
 
 struct match match_ports(bool src, const struct calc_port_range *ranges, size_t n, bool neg)
@@ -267,8 +272,8 @@ struct match match_ports(bool src, const struct calc_port_range *ranges, size_t 
 struct match match_icmp(int type, int code, bool neg)
 {
 	return (struct match){ .kind = MATCH_ICMP,
-			       .neg = neg,
-			       .icmp = { (int16_t)type, (int16_t)code } };
+		               .neg = neg,
+		               .icmp = { (int16_t)type, (int16_t)code } };
 }
 
 struct match match_ct(unsigned states, bool neg)
@@ -283,7 +288,9 @@ struct match match_iface(bool in, const char *name)
 
 struct match match_local(bool src, bool neg, bool limit_out)
 {
-	return (struct match){ .kind = MATCH_LOCAL, .src = src, .neg = neg, .limit_out = limit_out };
+	return (struct match){
+		.kind = MATCH_LOCAL, .src = src, .neg = neg, .limit_out = limit_out
+	};
 }
 
 const char *proto_name(uint8_t num)

@@ -2,9 +2,10 @@
 /*
  * chain: rules as the dataplane thinks of them, before any backend has a say.
  *
- * A chain is a name and a list of rules; a rule is comments, matches (all must hold, in the order in which they are written out) and
- * one action. Rendering builds chains; a backend turns each rule into its text (for the hash), and into what its kernel interface
- * wants. Everything a chain refers to lives in the chain's own arena and dies with it.
+ * A chain is a name and a list of rules; a rule is comments, matches (all must hold, in the order
+ * in which they are written out) and one action. Rendering builds chains; a backend turns each rule
+ * into its text (for the hash), and into what its kernel interface wants. Everything a chain refers
+ * to lives in the chain's own arena and dies with it.
  *
  * Building works on the last rule: rule_begin(), matches and comments, then one action.
  */
@@ -17,9 +18,9 @@
 #include "common/net/addr.h"
 #include "felixd/calc/output.h"
 
-#define CHAIN_NAME_MAX 29  /* with the NUL: XT_EXTENSION_MAXNAMELEN */
-#define RULE_ID_MAX 17     /* 16 characters of the hash and a NUL */
-#define PORT_SLOTS 15      /* of a multiport match; a range takes two */
+#define CHAIN_NAME_MAX 29 /* with the NUL: XT_EXTENSION_MAXNAMELEN */
+#define RULE_ID_MAX 17    /* 16 characters of the hash and a NUL */
+#define PORT_SLOTS 15     /* of a multiport match; a range takes two */
 
 enum match_kind {
 	MATCH_PROTO,    /* proto */
@@ -30,12 +31,20 @@ enum match_kind {
 	MATCH_ICMP,     /* icmp, of the family's ICMP */
 	MATCH_CT_STATE, /* ct_states: any of them */
 	MATCH_MARK,     /* mark: (packet's & mask) == value */
-	MATCH_IFACE,    /* src: comes in by, else: goes out by; iface ends in '+' for any with this prefix */
-	MATCH_LOCAL,    /* src: the source, else the destination, is an address of this host; limit_out: ... on the way-out interface */
-	MATCH_RPF,      /* src address has a route back through the interface; neg always; marks take part */
+	MATCH_IFACE,    /* src: comes in by, else: goes out by; iface ends in '+' for any with this
+	                   prefix */
+	MATCH_LOCAL,    /* src: the source, else the destination, is an address of this host;
+	                   limit_out: ... on the way-out interface */
+	MATCH_RPF, /* src address has a route back through the interface; neg always; marks take
+	              part */
 };
 
-enum ct_state { CT_INVALID = 1, CT_RELATED = 2, CT_ESTABLISHED = 4, CT_DNAT = 8 };
+enum ct_state {
+	CT_INVALID = 1,
+	CT_RELATED = 2,
+	CT_ESTABLISHED = 4,
+	CT_DNAT = 8
+};
 
 struct match {
 	enum match_kind kind;
@@ -68,14 +77,14 @@ struct match {
 };
 
 enum action_kind {
-	ACTION_NONE,       /* goes on to the next rule */
+	ACTION_NONE, /* goes on to the next rule */
 	ACTION_ACCEPT,
 	ACTION_DROP,
 	ACTION_RETURN,
 	ACTION_REJECT,
 	ACTION_JUMP,
 	ACTION_GOTO,
-	ACTION_MARK,       /* mark = (mark & ~mask) | value */
+	ACTION_MARK, /* mark = (mark & ~mask) | value */
 	ACTION_LOG,
 	ACTION_MASQUERADE,
 	ACTION_NOTRACK,
@@ -123,7 +132,7 @@ const char *chain_strdup(struct chain *c, const char *s);
 void rule_begin(struct chain *c);
 void rule_comment(struct chain *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void rule_comment_at(struct chain *c, size_t rule, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+        __attribute__((format(printf, 3, 4)));
 void rule_match(struct chain *c, const struct match *m); /* what m points to is copied */
 void rule_match_all(struct chain *c, const struct match *m, size_t n);
 

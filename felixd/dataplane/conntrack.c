@@ -14,13 +14,15 @@
 #include "common/nl/raw.h"
 #include "felixd/dataplane/nf_attr.h"
 
-/* Of struct nf_conntrack's internals, but part of the protocol: compare the tuple's source address only. */
+/* Of struct nf_conntrack's internals, but part of the protocol: compare the tuple's source address
+ * only. */
 #define FILTER_IP_SRC 1u
 #define CTA_FILTER_ 25
 #define CTA_FILTER_ORIG_FLAGS_ 1
 #define CTA_FILTER_REPLY_FLAGS_ 2
 
-#define FILTERED_MAX 8 /* more addresses than this: one reading of everything is cheaper than two each */
+#define FILTERED_MAX                                                                               \
+	8 /* more addresses than this: one reading of everything is cheaper than two each */
 
 static uint16_t type_of(uint8_t cmd)
 {
@@ -132,12 +134,12 @@ static void put_filter(struct buf *b, const struct ip_addr *addr, bool reply)
 	nest = nf_attr_nest(b, reply ? CTA_TUPLE_REPLY : CTA_TUPLE_ORIG);
 	ip = nf_attr_nest(b, CTA_TUPLE_IP);
 	nf_attr_put(b, addr->family == AF_INET6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, addr->bytes,
-		    addr->family == AF_INET6 ? 16 : 4);
+	            addr->family == AF_INET6 ? 16 : 4);
 	nf_attr_nest_end(b, ip);
 	nf_attr_nest_end(b, nest);
 	nest = nf_attr_nest(b, CTA_FILTER_);
 	nf_attr_put(b, reply ? CTA_FILTER_REPLY_FLAGS_ : CTA_FILTER_ORIG_FLAGS_, &flags,
-		    sizeof(flags));
+	            sizeof(flags));
 	nf_attr_nest_end(b, nest);
 }
 
@@ -149,7 +151,7 @@ static int dump(struct flush *f, const struct ip_addr *only, bool reply, struct 
 	if (only)
 		put_filter(&b, only, reply);
 	return nl_dump_all(f->conn, nl_raw(type_of(IPCTNL_MSG_CT_GET), 0, b.data, b.len), on_entry,
-			   f, err);
+	                   f, err);
 }
 
 int conntrack_flush(struct nl_conn *conn, const struct ip_addr *addrs, size_t n, struct err *err)
@@ -164,7 +166,8 @@ int conntrack_flush(struct nl_conn *conn, const struct ip_addr *addrs, size_t n,
 	if (n > FILTERED_MAX) {
 		rc = dump(&f, NULL, false, err);
 	} else {
-		/* A dump that begins afresh throws away what is gathered: each goes with a batch of its own. */
+		/* A dump that begins afresh throws away what is gathered: each goes with a batch of
+		 * its own. */
 		for (size_t i = 0; i < 2 * n && rc == 0; i++) {
 			rc = dump(&f, &addrs[i / 2], i % 2, err);
 			if (rc == 0)

@@ -2,7 +2,8 @@
 /*
  * conntrack: forgetting the connections of addresses that have left.
  *
- * An address that is given to another pod must not inherit the old one's established connections: they would pass its policy.
+ * An address that is given to another pod must not inherit the old one's established connections:
+ * they would pass its policy.
  */
 #pragma once
 
@@ -16,12 +17,14 @@
 struct err;
 struct nl_conn;
 
-/* conn: of NETLINK_NETFILTER. Deletes every connection with one of the addresses as its original or its reply source. Returns how many, or a negative errno. */
+/* conn: of NETLINK_NETFILTER. Deletes every connection with one of the addresses as its original or
+ * its reply source. Returns how many, or a negative errno. */
 int conntrack_flush(struct nl_conn *conn, const struct ip_addr *addrs, size_t n, struct err *err);
 
 /* What of a connection's message matters here; pure. */
 struct conntrack_entry {
 	struct ip_addr orig_src, reply_src;
-	struct cursor orig, id, zone; /* attributes' contents, for deleting; id and zone may be empty */
+	struct cursor orig, id,
+	        zone; /* attributes' contents, for deleting; id and zone may be empty */
 };
 int conntrack_parse(int family, struct cursor payload, struct conntrack_entry *ret); /* -EINVAL */

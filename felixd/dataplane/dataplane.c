@@ -2,11 +2,13 @@
 /*
  * Life, and the order in which things reach the kernel:
  *
- *     sets grow -> routes of those who left go, their connections are forgotten -> chains, and the dispatch to them, table by
- *     table -> per endpoint: sysctls, neighbours, routes -> sets nobody uses go
+ *     sets grow -> routes of those who left go, their connections are forgotten -> chains, and the
+ * dispatch to them, table by table -> per endpoint: sysctls, neighbours, routes -> sets nobody uses
+ * go
  *
- * so that a packet never passes because something was not there yet. A step that fails stops those behind it which depend on
- * it; routes that are already wanted are kept repaired whatever else fails. Nothing is written before calc has told everything.
+ * so that a packet never passes because something was not there yet. A step that fails stops those
+ * behind it which depend on it; routes that are already wanted are kept repaired whatever else
+ * fails. Nothing is written before calc has told everything.
  */
 #include "felixd/dataplane/dataplane.h"
 
@@ -24,12 +26,14 @@
 #include "felixd/dataplane/sysctl.h"
 
 #define ROUTE_PRIORITY 1024
-#define SET_BUDGET 16384       /* members per turn of the loop */
-#define LOCK_RETRY_MS 50       /* upstream's IptablesLockProbeIntervalMillis */
+#define SET_BUDGET 16384 /* members per turn of the loop */
+#define LOCK_RETRY_MS 50 /* upstream's IptablesLockProbeIntervalMillis */
 #define CHAIN_RETRY_MS 1000
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 10000
-#define POST_CHECK_MIN_MS 5000 /* after a write the table is looked at again, ever more rarely: others may have overwritten it */
+#define POST_CHECK_MIN_MS                                                                          \
+	5000 /* after a write the table is looked at again, ever more rarely: others may have      \
+	        overwritten it */
 #define POST_CHECK_MAX_MS 3600000
 
 /* ---- time */
@@ -150,7 +154,7 @@ static bool failed(struct dataplane *dp, struct outcome *o, int rc, const struct
 	dp->failures++;
 	if (log_limit_pass(&limit, &held))
 		log_warn("the kernel refused: it is tried again", "why=%s held_back=%u",
-			 LOG_VIS(why->text), held);
+		         LOG_VIS(why->text), held);
 	if (o->code == 0) {
 		o->code = rc;
 		o->first = *why;
@@ -167,8 +171,8 @@ static void note_gone(void *arg, const struct ip_addr *addr)
 	struct dataplane *dp = arg;
 
 	if ((dp->n_gone & (dp->n_gone - 1)) == 0)
-		dp->gone = xrealloc(dp->gone,
-				    (dp->n_gone ? 2 * dp->n_gone : 1) * sizeof(*dp->gone));
+		dp->gone =
+		        xrealloc(dp->gone, (dp->n_gone ? 2 * dp->n_gone : 1) * sizeof(*dp->gone));
 	dp->gone[dp->n_gone++] = *addr;
 }
 
@@ -262,7 +266,7 @@ static bool endpoint_settled(struct dataplane *dp, const struct endpoint *ep)
 
 static void settle(struct dataplane *dp, struct outcome *o, bool chains_ok)
 {
-	hmap_for_each(ep, &dp->endpoints, struct endpoint, by_id) {
+	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id) {
 		if (ep->stage == STAGE_HOST && endpoint_settled(dp, ep))
 			ep->stage = STAGE_DONE;
 		if (ep->stage == STAGE_DONE && !ep->told)
@@ -347,7 +351,7 @@ static void apply_endpoints(struct dataplane *dp, struct outcome *o, bool chains
 {
 	struct err why;
 
-	hmap_for_each(ep, &dp->endpoints, struct endpoint, by_id) {
+	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id) {
 		if (ep->stage == STAGE_CHAINS && chains_ok)
 			endpoint_guarded(dp, ep);
 		if (ep->stage == STAGE_HOST && failed(dp, o, endpoint_sysctls(dp, ep, &why), &why))
@@ -402,7 +406,7 @@ int dataplane_apply(struct dataplane *dp, struct err *err)
 	} else if (chains_ok) {
 		if (dp->failing)
 			log_info("the kernel is in step again", "failures=%llu",
-				 (unsigned long long)dp->failures);
+			         (unsigned long long)dp->failures);
 		dp->backoff_ms = 0;
 	}
 	dp->failing = o.code < 0;
@@ -427,7 +431,7 @@ static void sink_chain(void *arg, enum table_id table, struct chain *c)
 }
 
 static void sink_hook(void *arg, enum table_id table, const char *kernel_chain,
-		      struct chain *inserts, struct chain *appends)
+                      struct chain *inserts, struct chain *appends)
 {
 	iptables_set_hook(arg, table, kernel_chain, inserts, appends);
 }
@@ -436,15 +440,15 @@ static int open_managers(struct dataplane *dp, struct err *err)
 {
 	const char *mode = dp->config.chain_insert_mode;
 	struct route_config rc = { .family = AF_INET,
-				   .protocol = dp->config.device_route_protocol ?
-						       dp->config.device_route_protocol :
-						       3,
-				   .priority = ROUTE_PRIORITY };
+		                   .protocol = dp->config.device_route_protocol
+		                                       ? dp->config.device_route_protocol
+		                                       : 3,
+		                   .priority = ROUTE_PRIORITY };
 	int r;
 
 	if (mode && *mode && strcasecmp(mode, "insert") != 0 && strcasecmp(mode, "append") != 0)
 		return err_set(err, -EINVAL, "ChainInsertMode: '%s' is neither insert nor append",
-			       mode);
+		               mode);
 	r = render_config_init(&dp->render, &dp->config, AF_INET, err);
 	if (r < 0)
 		return r;
@@ -466,7 +470,7 @@ static int open_managers(struct dataplane *dp, struct err *err)
 }
 
 int dataplane_new(uv_loop_t *loop, const struct dataplane_config *config, dataplane_endpoint_fn *fn,
-		  void *arg, struct dataplane **ret, struct err *err)
+                  void *arg, struct dataplane **ret, struct err *err)
 {
 	struct dataplane *dp = xcalloc(1, sizeof(*dp));
 	struct err why;
@@ -480,7 +484,8 @@ int dataplane_new(uv_loop_t *loop, const struct dataplane_config *config, datapl
 	dp->open_handles = 1;
 	rc = open_managers(dp, err);
 	if (rc == 0)
-		rc = events_open(dp, loop, err); /* before the first reading, so that nothing falls between */
+		rc = events_open(dp, loop,
+		                 err); /* before the first reading, so that nothing falls between */
 	if (rc == 0)
 		rc = links_read(dp->links, dp->rt, events_link_changed, dp, err);
 	if (rc < 0) {
@@ -515,13 +520,13 @@ void dataplane_free(struct dataplane *dp)
 {
 	if (!dp)
 		return;
-	hmap_for_each(ep, &dp->endpoints, struct endpoint, by_id) {
+	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id) {
 		endpoint_copy_free(ep->e);
 		free(ep->ns);
 		free(ep->name);
 		free(ep);
 	}
-	hmap_for_each(p, &dp->pools, struct pool, node)
+	hmap_for_each (p, &dp->pools, struct pool, node)
 		free(p);
 	while (dp->removed) {
 		struct removed *r = dp->removed;

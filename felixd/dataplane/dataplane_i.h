@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dataplane_i: what the files of the dataplane's glue share: dataplane.c (life and apply), wishes.c (calc's messages), events.c (the kernel's), dump.c. */
+/* dataplane_i: what the files of the dataplane's glue share: dataplane.c (life and apply), wishes.c
+ * (calc's messages), events.c (the kernel's), dump.c. */
 #pragma once
 
 #include <uv.h>
 
-#include "common/base/err.h"
 #include "common/base/clock.h"
+#include "common/base/err.h"
 #include "common/nl/nl.h"
 #include "felixd/dataplane/dataplane.h"
 #include "felixd/dataplane/endpoint.h"
@@ -41,7 +42,7 @@ struct dataplane {
 	dataplane_endpoint_fn *fn;
 	void *fn_arg;
 
-	struct nl_conn *rt, *nf;        /* rtnetlink; netfilter, for conntrack */
+	struct nl_conn *rt, *nf; /* rtnetlink; netfilter, for conntrack */
 	struct nl_monitor *monitor;
 	struct links *links;
 	struct ipsets *sets;
@@ -50,25 +51,25 @@ struct dataplane {
 	struct neighs *neighs;
 	char rp_filter[8];
 
-	struct hmap endpoints;          /* by namespace and name */
-	struct hmap interfaces;         /* endpoints, by interface; several where names clash */
+	struct hmap endpoints;  /* by namespace and name */
+	struct hmap interfaces; /* endpoints, by interface; several where names clash */
 	struct hmap pools;
 	struct removed *removed;
-	struct ip_addr *gone;           /* addresses whose connections must be forgotten */
+	struct ip_addr *gone; /* addresses whose connections must be forgotten */
 	size_t n_gone;
 
-	bool in_sync;                   /* calc has told everything */
-	bool read;                      /* the kernel's routes have been read */
-	bool neighs_read;               /* ... and its neighbours, once there was something to look for */
+	bool in_sync;     /* calc has told everything */
+	bool read;        /* the kernel's routes have been read */
+	bool neighs_read; /* ... and its neighbours, once there was something to look for */
 	bool dispatch_dirty, pools_dirty, host_addrs_dirty, set_removed;
-	bool read_again;                /* events were lost */
-	bool failing;                   /* the last apply failed somewhere */
-	bool in_step;                   /* it left nothing undone but for interfaces that are not there */
-	struct err why;                 /* of the failure */
+	bool read_again; /* events were lost */
+	bool failing;    /* the last apply failed somewhere */
+	bool in_step;    /* it left nothing undone but for interfaces that are not there */
+	struct err why;  /* of the failure */
 
 	struct deadline retry, next_iptables, next_ipsets, next_routes, post_check;
 	unsigned backoff_ms, post_check_ms;
-	uint64_t seen_writes;           /* of iptables, at the last look */
+	uint64_t seen_writes; /* of iptables, at the last look */
 	uint64_t failures;
 
 	uv_timer_t timer;
@@ -80,7 +81,8 @@ struct dataplane {
 void wishes_activate(struct dataplane *dp, const char *interface); /* chooses who has it, renders */
 void wishes_render_dispatch(struct dataplane *dp);
 void wishes_render_pools(struct dataplane *dp);
-struct endpoint *wishes_active(const struct dataplane *dp, const char *interface); /* NULL: nobody */
+struct endpoint *wishes_active(const struct dataplane *dp,
+                               const char *interface); /* NULL: nobody */
 
 /* events.c */
 int events_open(struct dataplane *dp, uv_loop_t *loop, struct err *err);

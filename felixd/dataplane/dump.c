@@ -27,7 +27,7 @@ struct dataplane_stats dataplane_stats(const struct dataplane *dp)
 		.routes = r.routes,
 	};
 
-	hmap_for_each(ep, &dp->endpoints, struct endpoint, by_id)
+	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id)
 		st.endpoints_up += ep->stage == STAGE_DONE;
 	return st;
 }
@@ -63,7 +63,7 @@ static void dump_chain(void *arg, enum table_id table, const struct chain *c)
 }
 
 static void dump_set(void *arg, const char *name, enum ipset_type type, size_t members,
-		     size_t pending)
+                     size_t pending)
 {
 	static const char *const types[] = { "hash:net", "hash:ip,port", "hash:ip", "?" };
 	struct dumping *d = arg;
@@ -106,11 +106,11 @@ static void dump_endpoint(struct dumping *d, const struct dataplane *dp, const s
 }
 
 void dataplane_dump(const struct dataplane *dp,
-		    void (*fn)(void *arg, const char *section, const char *json), void *arg)
+                    void (*fn)(void *arg, const char *section, const char *json), void *arg)
 {
 	struct dumping d = { fn, arg };
 
-	hmap_for_each(ep, &dp->endpoints, struct endpoint, by_id)
+	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id)
 		dump_endpoint(&d, dp, ep);
 	ipset_each(dp->sets, dump_set, &d);
 	iptables_each_chain(dp->tables, dump_chain, &d);

@@ -9,9 +9,9 @@ static struct calc_policy_id *copy_ids(const struct calc_policy_id *ids, size_t 
 
 	for (size_t i = 0; i < n; i++)
 		to[i] = (struct calc_policy_id){ .kind = xstrdup(ids[i].kind),
-						 .ns = xstrdup(ids[i].ns),
-						 .name = xstrdup(ids[i].name),
-						 .selector = xstrdup(ids[i].selector) };
+			                         .ns = xstrdup(ids[i].ns),
+			                         .name = xstrdup(ids[i].name),
+			                         .selector = xstrdup(ids[i].selector) };
 	return to;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* endpoint: an endpoint as the dataplane keeps it: a copy of calc's, and how far it has come on its way into the kernel. */
+/* endpoint: an endpoint as the dataplane keeps it: a copy of calc's, and how far it has come on its
+ * way into the kernel. */
 #pragma once
 
 #include <net/if.h>

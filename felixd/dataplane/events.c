@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the kernel tells: interfaces, routes, addresses. x_tables and ipset tell nothing: they are read back from time to time. */
+/* What the kernel tells: interfaces, routes, addresses. x_tables and ipset tell nothing: they are
+ * read back from time to time. */
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>

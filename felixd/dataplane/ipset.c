@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Each set knows what is wanted in it and which additions and deletions have not yet reached the kernel. What the kernel
- * holds is not kept: a set in doubt is listed, compared, and the difference becomes pending. Adding what is there and deleting what is not
- * are no errors, so that a pending change may be sent twice.
+ * Each set knows what is wanted in it and which additions and deletions have not yet reached the
+ * kernel. What the kernel holds is not kept: a set in doubt is listed, compared, and the difference
+ * becomes pending. Adding what is there and deleting what is not are no errors, so that a pending
+ * change may be sent twice.
  */
 #include "felixd/dataplane/ipset.h"
 
@@ -23,17 +24,23 @@
 #include "common/nl/raw.h"
 #include "felixd/dataplane/memberset.h"
 
-#define READ_BUDGET 65536   /* members read back per call, once the first reading is over */
-#define DESTROY_BUDGET 16   /* sets destroyed per call: older kernels wait a grace period for each */
+#define READ_BUDGET 65536 /* members read back per call, once the first reading is over */
+#define DESTROY_BUDGET 16 /* sets destroyed per call: older kernels wait a grace period for each   \
+	                   */
 
-enum presence { PRESENCE_UNKNOWN, ABSENT, PRESENT, MISFIT }; /* misfit: of another type or size */
+enum presence {
+	PRESENCE_UNKNOWN,
+	ABSENT,
+	PRESENT,
+	MISFIT
+}; /* misfit: of another type or size */
 
 struct set {
-	struct hmap_node node;       /* by kernel name: IDs that are cut to the same name are one set */
+	struct hmap_node node; /* by kernel name: IDs that are cut to the same name are one set */
 	char name[SET_NAME_MAX];
 	enum ipset_type type;
 	enum presence presence;
-	bool doubt;                  /* members must be read back */
+	bool doubt; /* members must be read back */
 	struct memberset wanted, add, del;
 };
 
@@ -47,9 +54,9 @@ struct leftover {
 struct ipsets {
 	int family;
 	uint8_t proto;
-	bool list_doubt;     /* the list of sets must be read back */
+	bool list_doubt; /* the list of sets must be read back */
 	bool read_once;
-	unsigned temp;       /* of the next temporary set's name */
+	unsigned temp; /* of the next temporary set's name */
 	struct nl_conn *conn;
 	struct hmap sets, leftovers;
 	uint64_t requests, repairs, failures;
@@ -60,7 +67,8 @@ static int on_protocol(const struct nlmsghdr *h, void *arg)
 	struct ipset_reply r;
 	uint8_t *proto = arg;
 
-	if (ipset_msg_parse(h->nlmsg_type, cursor_of(NLMSG_DATA(h), NLMSG_PAYLOAD(h, 0)), &r) == 0 &&
+	if (ipset_msg_parse(h->nlmsg_type, cursor_of(NLMSG_DATA(h), NLMSG_PAYLOAD(h, 0)), &r) ==
+	            0 &&
 	    r.proto)
 		*proto = r.proto;
 	return 0;
@@ -79,7 +87,7 @@ int ipsets_new(int family, struct ipsets **ret, struct err *err)
 	if (rc == 0) {
 		ipset_msg_protocol(&b);
 		rc = nl_get(s->conn, nl_raw(ipset_msg_type(IPSET_CMD_PROTOCOL), 0, b.data, b.len),
-			    on_protocol, &s->proto, err);
+		            on_protocol, &s->proto, err);
 		if (rc < 0)
 			err_wrap(err, rc, "asking the kernel for its ipset protocol");
 	}
@@ -103,9 +111,9 @@ void ipsets_free(struct ipsets *s)
 {
 	if (!s)
 		return;
-	hmap_for_each(set, &s->sets, struct set, node)
+	hmap_for_each (set, &s->sets, struct set, node)
 		set_free(set);
-	hmap_for_each(l, &s->leftovers, struct leftover, node)
+	hmap_for_each (l, &s->leftovers, struct leftover, node)
 		free(l);
 	hmap_done(&s->sets);
 	hmap_done(&s->leftovers);
@@ -132,7 +140,7 @@ static struct set *set_by_id(const struct ipsets *s, const char *id)
 static struct leftover *leftover_find(const struct ipsets *s, const char *name)
 {
 	hmap_find(l, &s->leftovers, hash_str(name), struct leftover, node,
-		  strcmp(l->name, name) == 0);
+	          strcmp(l->name, name) == 0);
 	return l;
 }
 
@@ -173,7 +181,7 @@ static void unwant_member(struct set *set, const struct calc_member *m)
 }
 
 void ipset_want(struct ipsets *s, const char *id, enum ipset_type type,
-		const struct calc_member *members, size_t n)
+                const struct calc_member *members, size_t n)
 {
 	struct set *set = set_by_id(s, id);
 	struct memberset old;
@@ -187,7 +195,8 @@ void ipset_want(struct ipsets *s, const char *id, enum ipset_type type,
 		memberset_init(&set->add, s->family);
 		memberset_init(&set->del, s->family);
 		hmap_insert(&s->sets, &set->node, hash_str(set->name));
-		/* A leftover of that name is taken over as it is; of an unread list nothing is known; else it is not there. */
+		/* A leftover of that name is taken over as it is; of an unread list nothing is
+		 * known; else it is not there. */
 		if (leftover_drop(s, set->name))
 			s->list_doubt = true;
 		else if (!s->list_doubt)
@@ -216,7 +225,7 @@ void ipset_want(struct ipsets *s, const char *id, enum ipset_type type,
 }
 
 void ipset_change(struct ipsets *s, const char *id, const struct calc_member *added, size_t n_added,
-		  const struct calc_member *removed, size_t n_removed)
+                  const struct calc_member *removed, size_t n_removed)
 {
 	struct set *set = set_by_id(s, id);
 
@@ -256,7 +265,7 @@ bool ipset_pending(const struct ipsets *s)
 {
 	if (s->list_doubt)
 		return true;
-	hmap_for_each(set, &s->sets, struct set, node)
+	hmap_for_each (set, &s->sets, struct set, node)
 		if (set_pending(set))
 			return true;
 	return false;
@@ -286,7 +295,7 @@ struct listing {
 
 static void listing_clear(struct listing *l)
 {
-	hmap_for_each(n, &l->seen, struct leftover, node)
+	hmap_for_each (n, &l->seen, struct leftover, node)
 		free(n);
 	hmap_done(&l->seen);
 	l->seen = (struct hmap)HMAP_INIT;
@@ -337,20 +346,20 @@ static int read_list(struct ipsets *s, struct err *err)
 	int rc;
 
 	ipset_msg_list(&b, s->proto, NULL, true);
-	rc = nl_dump_all(s->conn, nl_raw(ipset_msg_type(IPSET_CMD_LIST), 0, b.data, b.len), on_list, &l,
-		     err);
+	rc = nl_dump_all(s->conn, nl_raw(ipset_msg_type(IPSET_CMD_LIST), 0, b.data, b.len), on_list,
+	                 &l, err);
 	if (rc < 0) {
 		listing_clear(&l);
 		return err_wrap(err, rc, "listing IP sets");
 	}
-	hmap_for_each(set, &s->sets, struct set, node)
+	hmap_for_each (set, &s->sets, struct set, node)
 		if (!was_seen(&l, set->name))
 			set_lost(s, set);
-	hmap_for_each(old, &s->leftovers, struct leftover, node) {
+	hmap_for_each (old, &s->leftovers, struct leftover, node) {
 		hmap_remove(&s->leftovers, &old->node);
 		free(old);
 	}
-	hmap_for_each(seen, &l.seen, struct leftover, node)
+	hmap_for_each (seen, &l.seen, struct leftover, node)
 		if (!set_by_name(s, seen->name))
 			leftover_add(s, seen->name);
 	listing_clear(&l);
@@ -380,8 +389,8 @@ static int on_members(const struct nlmsghdr *h, void *arg)
 		r->refill = false;
 		return 0;
 	}
-	if (ipset_msg_parse(h->nlmsg_type, cursor_of(NLMSG_DATA(h), NLMSG_PAYLOAD(h, 0)),
-			    &reply) < 0)
+	if (ipset_msg_parse(h->nlmsg_type, cursor_of(NLMSG_DATA(h), NLMSG_PAYLOAD(h, 0)), &reply) <
+	    0)
 		return -EBADMSG;
 	if (strcmp(reply.name, r->set->name) != 0)
 		return 0;
@@ -409,8 +418,8 @@ static int read_members(struct ipsets *s, struct set *set, size_t *ret_n, struct
 	memberset_init(&r.seen, s->family);
 	memberset_init(&r.strange, s->family);
 	ipset_msg_list(&b, s->proto, set->name, false);
-	rc = nl_dump_all(s->conn, nl_raw(ipset_msg_type(IPSET_CMD_LIST), 0, b.data, b.len), on_members,
-		     &r, err);
+	rc = nl_dump_all(s->conn, nl_raw(ipset_msg_type(IPSET_CMD_LIST), 0, b.data, b.len),
+	                 on_members, &r, err);
 	if (rc == -ENOENT) {
 		set_lost(s, set);
 		rc = 0;
@@ -430,7 +439,7 @@ static int read_members(struct ipsets *s, struct set *set, size_t *ret_n, struct
 		if (found && s->read_once) {
 			s->repairs++;
 			log_warn("a set was not as we left it: put right", "set=%s members=%zu",
-				 set->name, found);
+			         set->name, found);
 		}
 	} else {
 		err_wrap(err, rc, "listing IP set %s", set->name);
@@ -452,7 +461,7 @@ static int read_back(struct ipsets *s, struct err *err)
 		if (rc < 0)
 			return rc;
 	}
-	hmap_for_each(set, &s->sets, struct set, node) {
+	hmap_for_each (set, &s->sets, struct set, node) {
 		if (!set->doubt)
 			continue;
 		if (s->read_once && n > READ_BUDGET)
@@ -467,7 +476,11 @@ static int read_back(struct ipsets *s, struct err *err)
 
 /* ---- writing */
 
-enum op_kind { OP_CREATE, OP_ADD, OP_DEL };
+enum op_kind {
+	OP_CREATE,
+	OP_ADD,
+	OP_DEL
+};
 
 struct op {
 	struct set *set;
@@ -486,7 +499,7 @@ struct writing {
 };
 
 static void send_later(struct writing *w, uint8_t cmd, uint16_t flags, const struct buf *b,
-		       struct op op)
+                       struct op op)
 {
 	if ((w->n_ops & (w->n_ops - 1)) == 0)
 		w->ops = xrealloc(w->ops, (w->n_ops ? 2 * w->n_ops : 1) * sizeof(*w->ops));
@@ -495,9 +508,10 @@ static void send_later(struct writing *w, uint8_t cmd, uint16_t flags, const str
 	w->s->requests++;
 }
 
-/* Changes to name, which is set's or a temporary one, in as many messages as it takes and the budget allows. */
+/* Changes to name, which is set's or a temporary one, in as many messages as it takes and the
+ * budget allows. */
 static void send_members(struct writing *w, struct set *set, const char *name,
-			 const struct memberset *from, enum op_kind kind)
+                         const struct memberset *from, enum op_kind kind)
 {
 	size_t at = 0, cap = 0;
 	bool more = true;
@@ -532,7 +546,7 @@ static void send_create(struct writing *w, struct set *set, const char *name)
 
 	ipset_msg_create(&b, w->s->proto, w->s->family, name, set->type, IPSET_MAXELEM);
 	send_later(w, IPSET_CMD_CREATE, NLM_F_CREATE | NLM_F_EXCL, &b,
-		   (struct op){ .set = set, .kind = OP_CREATE });
+	           (struct op){ .set = set, .kind = OP_CREATE });
 }
 
 static void on_verdict(void *arg, uint64_t id, int code, const char *text)
@@ -541,18 +555,17 @@ static void on_verdict(void *arg, uint64_t id, int code, const char *text)
 	struct op *op = &w->ops[id];
 
 	if (code < 0) {
-		const char *what = op->kind == OP_CREATE ? "creating" :
-				   op->kind == OP_ADD	 ? "adding to" :
-							   "deleting from";
+		const char *what = op->kind == OP_CREATE ? "creating"
+		                   : op->kind == OP_ADD  ? "adding to"
+		                                         : "deleting from";
 
 		/* Whatever is there now: look. */
 		op->set->doubt = op->set->presence == PRESENT;
 		w->s->list_doubt = true;
 		w->s->failures++;
 		if (w->rc == 0)
-			w->rc = err_set(w->err, code < -4095 ? -EINVAL : code,
-					"%s IP set %s: %s", what, op->set->name,
-					text ? text : ipset_msg_error(code));
+			w->rc = err_set(w->err, code < -4095 ? -EINVAL : code, "%s IP set %s: %s",
+			                what, op->set->name, text ? text : ipset_msg_error(code));
 	} else if (op->kind == OP_CREATE) {
 		op->set->presence = PRESENT;
 	} else {
@@ -587,27 +600,27 @@ static void temp_name(struct ipsets *s, char out[SET_NAME_MAX])
 {
 	do
 		snprintf(out, SET_NAME_MAX, "cali%ct%u", s->family == AF_INET6 ? '6' : '4',
-			 s->temp++);
+		         s->temp++);
 	while (leftover_find(s, out));
 }
 
 /*
- * A set of ours that is not as it must be, but perhaps in use: a new one is filled beside it, and the two change names. The kernel swaps only sets of a
- * kind; one that no rule uses is simply made anew.
+ * A set of ours that is not as it must be, but perhaps in use: a new one is filled beside it, and
+ * the two change names. The kernel swaps only sets of a kind; one that no rule uses is simply made
+ * anew.
  */
 static int replace_set(struct ipsets *s, struct set *set, struct err *err)
 {
 	CLEANUP(buf_done) struct buf b = { 0 };
-	struct writing w = { .s = s,
-			     .batch = nl_batch_new(s->conn),
-			     .err = err,
-			     .budget = SIZE_MAX };
+	struct writing w = {
+		.s = s, .batch = nl_batch_new(s->conn), .err = err, .budget = SIZE_MAX
+	};
 	char temp[SET_NAME_MAX];
 	int rc;
 
 	ipset_msg_destroy(&b, s->proto, set->name);
 	rc = nl_request(s->conn, nl_raw(ipset_msg_type(IPSET_CMD_DESTROY), 0, b.data, b.len), NULL,
-			"destroy IP set %s", set->name);
+	                "destroy IP set %s", set->name);
 	s->requests++;
 	if (rc == 0 || rc == -ENOENT) {
 		nl_batch_free(w.batch);
@@ -627,7 +640,7 @@ static int replace_set(struct ipsets *s, struct set *set, struct err *err)
 	buf_clear(&b);
 	ipset_msg_swap(&b, s->proto, temp, set->name);
 	rc = nl_request(s->conn, nl_raw(ipset_msg_type(IPSET_CMD_SWAP), 0, b.data, b.len), err,
-			"swap IP sets %s and %s", temp, set->name);
+	                "swap IP sets %s and %s", temp, set->name);
 	s->requests++;
 	if (rc < 0) {
 		set->presence = MISFIT;
@@ -650,7 +663,7 @@ int ipset_apply(struct ipsets *s, size_t budget, struct err *err)
 		s->failures++;
 		return again;
 	}
-	hmap_for_each(misfit, &s->sets, struct set, node) {
+	hmap_for_each (misfit, &s->sets, struct set, node) {
 		if (misfit->presence != MISFIT)
 			continue;
 		rc = replace_set(s, misfit, err);
@@ -658,7 +671,7 @@ int ipset_apply(struct ipsets *s, size_t budget, struct err *err)
 			return rc;
 	}
 	w.batch = nl_batch_new(s->conn);
-	hmap_for_each(set, &s->sets, struct set, node) {
+	hmap_for_each (set, &s->sets, struct set, node) {
 		if (set->presence == ABSENT) {
 			memberset_done(&set->del);
 			send_create(&w, set, set->name);
@@ -678,7 +691,7 @@ int ipset_destroy_unwanted(struct ipsets *s, struct err *err)
 	unsigned budget = DESTROY_BUDGET;
 	int first = 0, more = 0;
 
-	hmap_for_each(l, &s->leftovers, struct leftover, node) {
+	hmap_for_each (l, &s->leftovers, struct leftover, node) {
 		CLEANUP(buf_done) struct buf b = { 0 };
 		struct err one;
 		int rc;
@@ -692,16 +705,17 @@ int ipset_destroy_unwanted(struct ipsets *s, struct err *err)
 		budget--;
 		ipset_msg_destroy(&b, s->proto, l->name);
 		rc = nl_request(s->conn,
-				nl_raw(ipset_msg_type(IPSET_CMD_DESTROY), 0, b.data, b.len), &one,
-				"destroy IP set %s", l->name);
+		                nl_raw(ipset_msg_type(IPSET_CMD_DESTROY), 0, b.data, b.len), &one,
+		                "destroy IP set %s", l->name);
 		s->requests++;
 		if (rc < 0 && rc != -ENOENT) {
 			/* Somebody else's rule may use it: tried again after the next reading. */
 			l->failed = true;
 			s->failures++;
 			if (first == 0)
-				first = err_set(err, rc < -4095 ? -EBUSY : rc, "destroying IP set %s: %s",
-						l->name, ipset_msg_error(rc));
+				first = err_set(err, rc < -4095 ? -EBUSY : rc,
+				                "destroying IP set %s: %s", l->name,
+				                ipset_msg_error(rc));
 			continue;
 		}
 		hmap_remove(&s->leftovers, &l->node);
@@ -713,20 +727,20 @@ int ipset_destroy_unwanted(struct ipsets *s, struct err *err)
 struct ipset_stats ipset_stats(const struct ipsets *s)
 {
 	struct ipset_stats st = { .requests = s->requests,
-				  .repairs = s->repairs,
-				  .failures = s->failures,
-				  .sets = s->sets.n };
+		                  .repairs = s->repairs,
+		                  .failures = s->failures,
+		                  .sets = s->sets.n };
 
-	hmap_for_each(set, &s->sets, struct set, node)
+	hmap_for_each (set, &s->sets, struct set, node)
 		st.members += set->wanted.n;
 	return st;
 }
 
 void ipset_each(const struct ipsets *s,
-		void (*fn)(void *arg, const char *kernel_name, enum ipset_type type, size_t members,
-			   size_t pending),
-		void *arg)
+                void (*fn)(void *arg, const char *kernel_name, enum ipset_type type, size_t members,
+                           size_t pending),
+                void *arg)
 {
-	hmap_for_each(set, &s->sets, struct set, node)
+	hmap_for_each (set, &s->sets, struct set, node)
 		fn(arg, set->name, set->type, set->wanted.n, set->add.n + set->del.n);
 }

@@ -2,9 +2,10 @@
 /*
  * ipset: the IP sets of one family, over netlink.
  *
- * Others say which sets there are and what changes in them; ipset_apply() sends the difference. Before the first write it reads back what
- * the kernel has, so that a set that is right costs nothing. A set leaves in two steps: it is unwanted at once, and destroyed
- * by ipset_destroy_unwanted(), which is called when no chain uses it any more.
+ * Others say which sets there are and what changes in them; ipset_apply() sends the difference.
+ * Before the first write it reads back what the kernel has, so that a set that is right costs
+ * nothing. A set leaves in two steps: it is unwanted at once, and destroyed by
+ * ipset_destroy_unwanted(), which is called when no chain uses it any more.
  */
 #pragma once
 
@@ -31,9 +32,9 @@ void ipsets_free(struct ipsets *s); /* the kernel keeps the sets */
 
 /* Members of the other family are ignored. All of id's members; replaces what was wanted. */
 void ipset_want(struct ipsets *s, const char *id, enum ipset_type type,
-		const struct calc_member *members, size_t n);
+                const struct calc_member *members, size_t n);
 void ipset_change(struct ipsets *s, const char *id, const struct calc_member *added, size_t n_added,
-		  const struct calc_member *removed, size_t n_removed);
+                  const struct calc_member *removed, size_t n_removed);
 void ipset_unwant(struct ipsets *s, const char *id);
 
 /* Read everything back: the list now, the members bit by bit. */
@@ -41,16 +42,18 @@ void ipset_doubt(struct ipsets *s);
 bool ipset_pending(const struct ipsets *s);
 
 /*
- * Sends at most about budget members. 0: all wanted sets are as wanted. 1: more remains. Negative: something was refused; the
- * rest went through; what failed is read back and tried again by the next call.
+ * Sends at most about budget members. 0: all wanted sets are as wanted. 1: more remains. Negative:
+ * something was refused; the rest went through; what failed is read back and tried again by the
+ * next call.
  */
 int ipset_apply(struct ipsets *s, size_t budget, struct err *err);
 
-/* Destroys a few of ours that nobody wants. 0: none is left; 1: call again; negative: the kernel refused (one is still in use). */
+/* Destroys a few of ours that nobody wants. 0: none is left; 1: call again; negative: the kernel
+ * refused (one is still in use). */
 int ipset_destroy_unwanted(struct ipsets *s, struct err *err);
 
 struct ipset_stats ipset_stats(const struct ipsets *s);
 void ipset_each(const struct ipsets *s,
-		void (*fn)(void *arg, const char *kernel_name, enum ipset_type type, size_t members,
-			   size_t pending),
-		void *arg);
+                void (*fn)(void *arg, const char *kernel_name, enum ipset_type type, size_t members,
+                           size_t pending),
+                void *arg);

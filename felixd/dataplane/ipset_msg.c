@@ -13,9 +13,11 @@
 #include "felixd/dataplane/nf_attr.h"
 
 #define PROTOCOL 7
-#define MESSAGE_BYTES 24000 /* of one message with members; attributes have 16 bits for their length */
+#define MESSAGE_BYTES                                                                              \
+	24000 /* of one message with members; attributes have 16 bits for their length */
 
-/* Revisions that every kernel since 3.19 and the ipset program of that time have; newer ones bring nothing that we use. */
+/* Revisions that every kernel since 3.19 and the ipset program of that time have; newer ones bring
+ * nothing that we use. */
 static const struct {
 	const char *name;
 	uint8_t revision;
@@ -44,7 +46,7 @@ void ipset_msg_protocol(struct buf *out)
 }
 
 void ipset_msg_create(struct buf *out, uint8_t proto, int family, const char *name,
-		      enum ipset_type type, uint32_t maxelem)
+                      enum ipset_type type, uint32_t maxelem)
 {
 	size_t nest;
 
@@ -78,7 +80,7 @@ void ipset_msg_list(struct buf *out, uint8_t proto, const char *name, bool heade
 /* ---- members */
 
 void ipset_msg_members_begin(struct ipset_msg_members *m, struct buf *out, uint8_t proto,
-			     const char *name, enum ipset_type type)
+                             const char *name, enum ipset_type type)
 {
 	*m = (struct ipset_msg_members){ .out = out, .type = type };
 	begin(out, proto, name);
@@ -94,9 +96,9 @@ void ipset_msg_member(struct ipset_msg_members *m, const struct calc_member *mem
 
 	ip = nf_attr_nest(m->out, IPSET_ATTR_IP);
 	nf_attr_put(m->out,
-		   (a->family == AF_INET6 ? IPSET_ATTR_IPADDR_IPV6 : IPSET_ATTR_IPADDR_IPV4) |
-			   NLA_F_NET_BYTEORDER,
-		   a->bytes, a->family == AF_INET6 ? 16 : 4);
+	            (a->family == AF_INET6 ? IPSET_ATTR_IPADDR_IPV6 : IPSET_ATTR_IPADDR_IPV4) |
+	                    NLA_F_NET_BYTEORDER,
+	            a->bytes, a->family == AF_INET6 ? 16 : 4);
 	nf_attr_nest_end(m->out, ip);
 	if (m->type == IPSET_NET)
 		nf_attr_u8(m->out, IPSET_ATTR_CIDR, member->net.len);
@@ -183,12 +185,13 @@ static void parse_addr(struct cursor c, int family, struct ip_addr *ret)
 	struct nf_attr a;
 
 	while (nf_attr_next(&c, &a))
-		if (a.type == (family == AF_INET6 ? IPSET_ATTR_IPADDR_IPV6 : IPSET_ATTR_IPADDR_IPV4))
+		if (a.type ==
+		    (family == AF_INET6 ? IPSET_ATTR_IPADDR_IPV6 : IPSET_ATTR_IPADDR_IPV4))
 			(void)nf_attr_get_addr(&a, family, ret);
 }
 
 bool ipset_msg_next_member(struct ipset_reply *r, enum ipset_type type, int family,
-			   struct calc_member *ret, bool *ret_strange)
+                           struct calc_member *ret, bool *ret_strange)
 {
 	struct nf_attr data, a;
 	uint32_t flags = 0;
@@ -217,8 +220,8 @@ bool ipset_msg_next_member(struct ipset_reply *r, enum ipset_type type, int fami
 		}
 	}
 	*ret_strange = data.type != IPSET_ATTR_DATA || !ret->net.addr.family || flags ||
-		       ret->net.len == 0 || ret->net.len > ip_addr_bits(&ret->net.addr) ||
-		       (type != IPSET_IP_PORT && (ret->port || ret->protocol));
+	               ret->net.len == 0 || ret->net.len > ip_addr_bits(&ret->net.addr) ||
+	               (type != IPSET_IP_PORT && (ret->port || ret->protocol));
 	return true;
 }
 

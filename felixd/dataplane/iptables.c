@@ -15,7 +15,8 @@
 #include "felixd/dataplane/iptables_text.h"
 #include "felixd/dataplane/xtables_lock.h"
 
-#define COMMIT_TRIES 3 /* the lock keeps other writers out; those who ignore it change the table in between */
+#define COMMIT_TRIES                                                                               \
+	3 /* the lock keeps other writers out; those who ignore it change the table in between */
 
 struct table {
 	enum table_id id;
@@ -51,11 +52,11 @@ void iptables_free(struct iptables *t)
 	if (!t)
 		return;
 	for (unsigned i = 0; i < TABLE_COUNT; i++) {
-		hmap_for_each(w, &t->tables[i].chains, struct wanted_chain, node) {
+		hmap_for_each (w, &t->tables[i].chains, struct wanted_chain, node) {
 			chain_free(w->chain);
 			free(w);
 		}
-		hmap_for_each(h, &t->tables[i].hooks, struct wanted_hook, node) {
+		hmap_for_each (h, &t->tables[i].hooks, struct wanted_hook, node) {
 			chain_free(h->inserts);
 			chain_free(h->appends);
 			free(h);
@@ -71,7 +72,7 @@ void iptables_free(struct iptables *t)
 static struct wanted_chain *chain_find(const struct table *t, const char *name)
 {
 	hmap_find(w, &t->chains, hash_str(name), struct wanted_chain, node,
-		  strcmp(w->name, name) == 0);
+	          strcmp(w->name, name) == 0);
 	return w;
 }
 
@@ -184,7 +185,7 @@ void iptables_prune(struct iptables *t, enum table_id table, const char *prefix)
 {
 	struct table *tab = &t->tables[table];
 
-	hmap_for_each(w, &tab->chains, struct wanted_chain, node) {
+	hmap_for_each (w, &tab->chains, struct wanted_chain, node) {
 		if (w->refs || strncmp(w->name, prefix, strlen(prefix)) != 0)
 			continue;
 		hmap_remove(&tab->chains, &w->node);
@@ -194,14 +195,14 @@ void iptables_prune(struct iptables *t, enum table_id table, const char *prefix)
 }
 
 void iptables_set_hook(struct iptables *t, enum table_id table, const char *kernel_chain,
-		       struct chain *inserts, struct chain *appends)
+                       struct chain *inserts, struct chain *appends)
 {
 	struct table *tab = &t->tables[table];
 	char name[sizeof(((struct wanted_hook *)NULL)->kernel_chain) + 16];
 	struct chain *old[2] = { NULL, NULL };
 
 	hmap_find(h, &tab->hooks, hash_str(kernel_chain), struct wanted_hook, node,
-		  strcmp(h->kernel_chain, kernel_chain) == 0);
+	          strcmp(h->kernel_chain, kernel_chain) == 0);
 	if (h) {
 		old[0] = h->inserts;
 		old[1] = h->appends;
@@ -253,7 +254,7 @@ static int apply_table(struct iptables *t, struct table *tab, int set_fd, struct
 	for (unsigned i = 0; i < COMMIT_TRIES && rc == -EAGAIN; i++) {
 		tab->count.reads++;
 		rc = iptables_sync(t->family, table_names[tab->id], &tab->chains, &tab->hooks,
-				   t->append_hooks, set_fd, &res, err);
+		                   t->append_hooks, set_fd, &res, err);
 	}
 	if (rc < 0) {
 		tab->count.failures++;
@@ -265,7 +266,7 @@ static int apply_table(struct iptables *t, struct table *tab, int set_fd, struct
 		if (!tab->dirty) {
 			tab->count.repairs++;
 			log_warn("somebody changed our rules: put back", "table=%s changes=%zu",
-				 table_names[tab->id], res.changes);
+			         table_names[tab->id], res.changes);
 		}
 	}
 	tab->count.failures += res.failed_chains;
@@ -328,7 +329,7 @@ static bool failed_below(const struct table *t, const char *name, unsigned depth
 }
 
 bool iptables_chain_failed(const struct iptables *t, enum table_id table, const char *name,
-			   struct err *err)
+                           struct err *err)
 {
 	return failed_below(&t->tables[table], name, 2, err);
 }
@@ -345,25 +346,25 @@ struct iptables_stats iptables_stats(const struct iptables *t)
 		s.rules += tab->count.rules;
 		s.repairs += tab->count.repairs;
 		s.failures += tab->count.failures;
-		hmap_for_each(w, &tab->chains, struct wanted_chain, node) {
+		hmap_for_each (w, &tab->chains, struct wanted_chain, node) {
 			if (w->refs) {
 				s.chains++;
 				s.rules_wanted += w->chain ? w->chain->n_rules : 0;
 			}
 		}
-		hmap_for_each(h, &tab->hooks, struct wanted_hook, node)
+		hmap_for_each (h, &tab->hooks, struct wanted_hook, node)
 			s.rules_wanted += (h->inserts ? h->inserts->n_rules : 0) +
-					  (h->appends ? h->appends->n_rules : 0);
+			                  (h->appends ? h->appends->n_rules : 0);
 	}
 	return s;
 }
 
 void iptables_each_chain(const struct iptables *t,
-			 void (*fn)(void *arg, enum table_id table, const struct chain *c),
-			 void *arg)
+                         void (*fn)(void *arg, enum table_id table, const struct chain *c),
+                         void *arg)
 {
 	for (unsigned i = 0; i < TABLE_COUNT; i++)
-		hmap_for_each(w, &t->tables[i].chains, struct wanted_chain, node)
+		hmap_for_each (w, &t->tables[i].chains, struct wanted_chain, node)
 			if (w->refs && w->chain)
 				fn(arg, i, w->chain);
 }

@@ -2,12 +2,14 @@
 /*
  * iptables: the kernel's legacy tables of one family, made to hold our chains.
  *
- * Others say what chains there are; a chain reaches the kernel while a hook leads to it. iptables_apply() reads each table that is in
- * doubt, compares the hashes in the rules' comments with the wanted ones, and commits only if something differs: equal rules stay, with
- * their counters, in their place. What is not ours is never touched, except that our hooks are kept where they belong.
+ * Others say what chains there are; a chain reaches the kernel while a hook leads to it.
+ * iptables_apply() reads each table that is in doubt, compares the hashes in the rules' comments
+ * with the wanted ones, and commits only if something differs: equal rules stay, with their
+ * counters, in their place. What is not ours is never touched, except that our hooks are kept where
+ * they belong.
  *
- * The kernel replaces a table as a whole and at once; other writers are kept out by iptables' lock file, which is
- * tried, never waited for.
+ * The kernel replaces a table as a whole and at once; other writers are kept out by iptables' lock
+ * file, which is tried, never waited for.
  */
 #pragma once
 
@@ -23,7 +25,7 @@ struct iptables;
 
 struct iptables_stats {
 	uint64_t reads, writes, rules, repairs, failures, lock_busy; /* rules: changed by writes */
-	size_t chains, rules_wanted;                                 /* in the kernel when it is in step */
+	size_t chains, rules_wanted; /* in the kernel when it is in step */
 };
 
 /* append_hooks: ChainInsertMode append. */
@@ -33,28 +35,31 @@ void iptables_free(struct iptables *t); /* the kernel keeps everything */
 /* Takes c, hashes it, replaces the chain of that name. */
 void iptables_set_chain(struct iptables *t, enum table_id table, struct chain *c);
 void iptables_remove_chain(struct iptables *t, enum table_id table, const char *name);
-/* Forgets chains whose names begin so and to which nothing leads any more (they left the kernel, or are about to). */
+/* Forgets chains whose names begin so and to which nothing leads any more (they left the kernel, or
+ * are about to). */
 void iptables_prune(struct iptables *t, enum table_id table, const char *prefix);
 /* As render_sink's set_hook. */
 void iptables_set_hook(struct iptables *t, enum table_id table, const char *kernel_chain,
-		       struct chain *inserts, struct chain *appends);
+                       struct chain *inserts, struct chain *appends);
 
-void iptables_doubt(struct iptables *t);        /* read every table back with the next apply */
+void iptables_doubt(struct iptables *t); /* read every table back with the next apply */
 bool iptables_pending(const struct iptables *t);
 
 /*
- * 0: every table is as wanted, but for chains that cannot be (iptables_chain_failed()). -EBUSY: somebody holds the lock, try again soon. Else the first
- * failure; the tables that did not fail are done.
+ * 0: every table is as wanted, but for chains that cannot be (iptables_chain_failed()). -EBUSY:
+ * somebody holds the lock, try again soon. Else the first failure; the tables that did not fail are
+ * done.
  */
 int iptables_apply(struct iptables *t, struct err *err);
 
-/* Could the chain, or one it leads to, not be encoded (a set is missing)? It holds in the kernel what it held before. *err says why. */
+/* Could the chain, or one it leads to, not be encoded (a set is missing)? It holds in the kernel
+ * what it held before. *err says why. */
 bool iptables_chain_failed(const struct iptables *t, enum table_id table, const char *name,
-			   struct err *err);
+                           struct err *err);
 
 struct iptables_stats iptables_stats(const struct iptables *t);
 
 /* For dumps: what is wanted in the kernel. */
 void iptables_each_chain(const struct iptables *t,
-			 void (*fn)(void *arg, enum table_id table, const struct chain *c),
-			 void *arg);
+                         void (*fn)(void *arg, enum table_id table, const struct chain *c),
+                         void *arg);

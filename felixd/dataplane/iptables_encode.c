@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An entry is a fixed head (addresses, interfaces, protocol), then matches, then one target, each with a name, a revision and a
- * struct of its own, aligned. Revisions are the highest that iptables 1.8 knows: it shows no
- * other, and people must be able to read the table. Kernels since 3.19 have them.
+ * An entry is a fixed head (addresses, interfaces, protocol), then matches, then one target, each
+ * with a name, a revision and a struct of its own, aligned. Revisions are the highest that
+ * iptables 1.8 knows: it shows no other, and people must be able to read the table. Kernels
+ * since 3.19 have them.
  */
 #include "felixd/dataplane/iptables_encode.h"
 
@@ -39,13 +40,13 @@ static void zeros(struct buf *out, size_t n)
 
 /* Appends a match or a target: their heads are alike. */
 static void add_extension(struct buf *out, const char *name, uint8_t revision, const void *info,
-			  size_t info_size)
+                          size_t info_size)
 {
 	struct xt_entry_match head = { 0 };
 	size_t size = XT_ALIGN(sizeof(head)) + XT_ALIGN(info_size);
 
 	_Static_assert(sizeof(struct xt_entry_match) == sizeof(struct xt_entry_target),
-		       "matches and targets have one head");
+	               "matches and targets have one head");
 	head.u.user.match_size = (uint16_t)size;
 	head.u.user.revision = revision;
 	snprintf(head.u.user.name, sizeof(head.u.user.name), "%s", name);
@@ -120,9 +121,9 @@ static int head_match(struct ipt_ip *ip, const struct match *m, struct err *err)
 
 static void add_ports(struct buf *out, const struct match *m)
 {
-	struct xt_multiport_v1 info = { .flags = m->src ? XT_MULTIPORT_SOURCE :
-							  XT_MULTIPORT_DESTINATION,
-					.invert = m->neg };
+	struct xt_multiport_v1 info = { .flags = m->src ? XT_MULTIPORT_SOURCE
+		                                        : XT_MULTIPORT_DESTINATION,
+		                        .invert = m->neg };
 
 	for (size_t i = 0; i < m->ports.n; i++) {
 		const struct calc_port_range *r = &m->ports.ranges[i];
@@ -154,7 +155,7 @@ static void add_port(struct buf *out, const struct match *m, uint8_t proto)
 }
 
 static int add_set(struct buf *out, const struct match *m, set_index_fn *set_index, void *arg,
-		   struct err *err)
+                   struct err *err)
 {
 	struct xt_set_info_match_v4 info = { 0 };
 	ip_set_id_t index;
@@ -165,8 +166,7 @@ static int add_set(struct buf *out, const struct match *m, set_index_fn *set_ind
 	info.match_set.index = index;
 	info.match_set.dim = m->set.ip_port ? IPSET_DIM_TWO : IPSET_DIM_ONE;
 	if (m->src)
-		info.match_set.flags = IPSET_DIM_ONE_SRC |
-				       (m->set.ip_port ? IPSET_DIM_TWO_SRC : 0);
+		info.match_set.flags = IPSET_DIM_ONE_SRC | (m->set.ip_port ? IPSET_DIM_TWO_SRC : 0);
 	if (m->neg)
 		info.match_set.flags |= IPSET_INV_MATCH;
 	add_extension(out, "set", 4, &info, sizeof(info));
@@ -183,7 +183,7 @@ static void add_conntrack(struct buf *out, const struct match *m)
 		     { CT_ESTABLISHED, XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED) },
 		     { CT_DNAT, XT_CONNTRACK_STATE_DNAT } };
 	struct xt_conntrack_mtinfo3 info = { .match_flags = XT_CONNTRACK_STATE,
-					     .invert_flags = m->neg ? XT_CONNTRACK_STATE : 0 };
+		                             .invert_flags = m->neg ? XT_CONNTRACK_STATE : 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
 		if (m->ct_states & bits[i].state)
@@ -218,7 +218,7 @@ static void add_icmp(struct buf *out, const struct match *m)
 }
 
 static int add_match(struct buf *out, const struct match *m, uint8_t proto, set_index_fn *set_index,
-		     void *arg, struct err *err)
+                     void *arg, struct err *err)
 {
 	switch (m->kind) {
 	case MATCH_PROTO:
@@ -244,15 +244,15 @@ static int add_match(struct buf *out, const struct match *m, uint8_t proto, set_
 		return 0;
 	case MATCH_MARK: {
 		struct xt_mark_mtinfo1 info = { .mark = m->mark.value,
-						.mask = m->mark.mask,
-						.invert = m->neg };
+			                        .mask = m->mark.mask,
+			                        .invert = m->neg };
 
 		add_extension(out, "mark", 1, &info, sizeof(info));
 		return 0;
 	}
 	case MATCH_RPF: {
 		struct xt_rpfilter_info info = { .flags = XT_RPFILTER_INVERT |
-							  XT_RPFILTER_VALID_MARK };
+			                                  XT_RPFILTER_VALID_MARK };
 
 		add_extension(out, "rpfilter", 0, &info, sizeof(info));
 		return 0;
@@ -264,14 +264,15 @@ static int add_match(struct buf *out, const struct match *m, uint8_t proto, set_
 
 /* ---- targets */
 
-/* Verdicts and jumps: the library turns the name into a verdict, or into the chain's offset. "": the next rule. */
+/* Verdicts and jumps: the library turns the name into a verdict, or into the chain's offset. "":
+ * the next rule. */
 static void add_standard(struct buf *out, const char *name)
 {
 	int verdict = 0;
 
 	_Static_assert(sizeof(struct xt_standard_target) ==
-			       XT_ALIGN(sizeof(struct xt_entry_target)) + XT_ALIGN(sizeof(int)),
-		       "the library compares this size");
+	                       XT_ALIGN(sizeof(struct xt_entry_target)) + XT_ALIGN(sizeof(int)),
+	               "the library compares this size");
 	add_extension(out, name, 0, &verdict, sizeof(verdict));
 }
 
@@ -295,7 +296,7 @@ static void add_log(struct buf *out, const struct action *a)
 
 	/* The kernel's field is short: what does not fit is cut, so that the rule still logs. */
 	(void)snprintf(info.prefix, sizeof(info.prefix), "%.*s: ", (int)sizeof(info.prefix) - 3,
-		       a->log_prefix);
+	               a->log_prefix);
 	add_extension(out, "LOG", 0, &info, sizeof(info));
 }
 
@@ -320,7 +321,7 @@ static void add_target(struct buf *out, const struct action *a)
 		return;
 	case ACTION_MARK: {
 		struct xt_mark_tginfo2 info = { .mark = a->mark.value,
-						.mask = a->mark.mask | a->mark.value };
+			                        .mask = a->mark.mask | a->mark.value };
 
 		add_extension(out, "MARK", 2, &info, sizeof(info));
 		return;
@@ -347,7 +348,7 @@ static void add_target(struct buf *out, const struct action *a)
 /* ---- entries */
 
 int iptables_encode(const struct rule *r, set_index_fn *set_index, void *arg, struct buf *out,
-		    struct err *err)
+                    struct err *err)
 {
 	struct ipt_entry head = { 0 };
 	char id[sizeof(RULE_COMMENT_PREFIX) + RULE_ID_MAX];

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libiptc reads a table as a whole, lets us change its copy, and gives it back as a whole. Everything about ours happens in that copy:
+ * libiptc reads a table as a whole, lets us change its copy, and gives it back as a whole.
+ * Everything about ours happens in that copy:
  *
  *   1. wanted chains that are missing are made (empty, so that jumps to them can be)
- *   2. rules of wanted chains are compared by hash, position by position: equal ones stay, others are replaced, added, deleted
+ *   2. rules of wanted chains are compared by hash, position by position: equal ones stay, others
+ * are replaced, added, deleted
  *   3. our rules in the kernel's and others' chains: just the hooks, in their place
  *   4. chains with our names that nobody wants are emptied, then deleted
  *
@@ -129,9 +131,11 @@ static void encoded_done(struct encoded *e)
 	free(e->rules);
 }
 
-/* What must be written so that the rules at the actual ones become c's; before anything is touched, because it may fail. */
-static int encode_difference(struct sync *s, const struct chain *c, const struct actual_rule *actual,
-			     size_t n_actual, struct encoded *ret, struct err *err)
+/* What must be written so that the rules at the actual ones become c's; before anything is touched,
+ * because it may fail. */
+static int encode_difference(struct sync *s, const struct chain *c,
+                             const struct actual_rule *actual, size_t n_actual, struct encoded *ret,
+                             struct err *err)
 {
 	ret->n = c->n_rules;
 	ret->rules = xcalloc(c->n_rules + 1, sizeof(*ret->rules));
@@ -165,10 +169,14 @@ static int delete_rule(struct sync *s, const char *chain, size_t at, struct err 
 	return 0;
 }
 
-enum place { AT_REPLACE, AT_INSERT, AT_END };
+enum place {
+	AT_REPLACE,
+	AT_INSERT,
+	AT_END
+};
 
 static int write_rule(struct sync *s, const char *chain, enum place place, size_t at,
-		      const struct buf *entry, struct err *err)
+                      const struct buf *entry, struct err *err)
 {
 	const struct ipt_entry *e = (const void *)entry->data;
 	int ok;
@@ -198,7 +206,7 @@ static const struct actual_chain *actual_find(const struct sync *s, const char *
 
 static int make_missing(struct sync *s, const struct hmap *chains, struct err *err)
 {
-	hmap_for_each(w, chains, struct wanted_chain, node) {
+	hmap_for_each (w, chains, struct wanted_chain, node) {
 		if (!w->refs || iptc_is_chain(w->name, s->h))
 			continue;
 		errno = 0;
@@ -210,7 +218,7 @@ static int make_missing(struct sync *s, const struct hmap *chains, struct err *e
 }
 
 static int sync_chain(struct sync *s, struct wanted_chain *w, const struct actual_chain *actual,
-		      struct err *err)
+                      struct err *err)
 {
 	const struct chain nothing = { 0 };
 	const struct chain *c = w->chain ? w->chain : &nothing;
@@ -232,7 +240,7 @@ static int sync_chain(struct sync *s, struct wanted_chain *w, const struct actua
 	for (size_t i = 0; i < c->n_rules && rc == 0; i++)
 		if (enc.rules[i].len)
 			rc = write_rule(s, w->name, i < n ? AT_REPLACE : AT_END, i, &enc.rules[i],
-					err);
+			                err);
 	for (size_t i = n; i > c->n_rules && rc == 0; i--)
 		rc = delete_rule(s, w->name, i - 1, err);
 	return rc;
@@ -251,11 +259,11 @@ static int sync_chains(struct sync *s, struct hmap *chains, struct err *err)
 		entries[i].c = &s->chains[i];
 		hmap_insert(&by_name, &entries[i].node, hash_str(s->chains[i].name));
 	}
-	hmap_for_each(w, chains, struct wanted_chain, node) {
+	hmap_for_each (w, chains, struct wanted_chain, node) {
 		if (!w->refs || rc < 0)
 			continue;
 		hmap_find(e, &by_name, hash_str(w->name), struct entry, node,
-			  strcmp(e->c->name, w->name) == 0);
+		          strcmp(e->c->name, w->name) == 0);
 		rc = sync_chain(s, w, e ? e->c : NULL, err);
 	}
 	hmap_done(&by_name);
@@ -265,8 +273,7 @@ static int sync_chains(struct sync *s, struct hmap *chains, struct err *err)
 
 static bool is_wanted(const struct hmap *chains, const char *name)
 {
-	hmap_find(w, chains, hash_str(name), struct wanted_chain, node,
-		  strcmp(w->name, name) == 0);
+	hmap_find(w, chains, hash_str(name), struct wanted_chain, node, strcmp(w->name, name) == 0);
 	return w && w->refs;
 }
 
@@ -281,8 +288,8 @@ static int delete_unwanted(struct sync *s, const struct hmap *chains, struct err
 			    is_wanted(chains, name))
 				continue;
 			errno = 0;
-			if (pass == 0 ? !iptc_flush_entries(name, s->h) :
-					!iptc_delete_chain(name, s->h))
+			if (pass == 0 ? !iptc_flush_entries(name, s->h)
+			              : !iptc_delete_chain(name, s->h))
 				return refused(name, err);
 			s->res->changes += pass;
 		}
@@ -307,7 +314,7 @@ static bool ids_are(const struct actual_rule *rules, const struct chain *c)
 
 /* Ours where they belong, and nowhere else? */
 static bool hook_in_place(const struct sync *s, const struct wanted_hook *h,
-			  const struct actual_chain *a)
+                          const struct actual_chain *a)
 {
 	size_t n_ins = chain_len(h->inserts), n_app = chain_len(h->appends), ours = 0;
 	const struct actual_rule *ins = a->rules;
@@ -332,7 +339,7 @@ static int delete_ours(struct sync *s, const struct actual_chain *a, struct err 
 }
 
 static int add_hook_rules(struct sync *s, const char *kernel_chain, const struct chain *c,
-			  bool at_top, struct err *err)
+                          bool at_top, struct err *err)
 {
 	CLEANUP(encoded_done) struct encoded enc = { 0 };
 	int rc;
@@ -342,7 +349,7 @@ static int add_hook_rules(struct sync *s, const char *kernel_chain, const struct
 	rc = encode_difference(s, c, NULL, 0, &enc, err);
 	for (size_t i = 0; i < c->n_rules && rc == 0; i++)
 		rc = write_rule(s, kernel_chain, at_top ? AT_INSERT : AT_END, i, &enc.rules[i],
-				err);
+		                err);
 	return rc;
 }
 
@@ -366,7 +373,7 @@ static int sync_hook(struct sync *s, const struct wanted_hook *h, struct err *er
 static bool has_hook(const struct hmap *hooks, const char *chain)
 {
 	hmap_find(h, hooks, hash_str(chain), struct wanted_hook, node,
-		  strcmp(h->kernel_chain, chain) == 0);
+	          strcmp(h->kernel_chain, chain) == 0);
 	return h != NULL;
 }
 
@@ -374,7 +381,7 @@ static int sync_hooks(struct sync *s, const struct hmap *hooks, struct err *err)
 {
 	int rc = 0;
 
-	hmap_for_each(h, hooks, struct wanted_hook, node)
+	hmap_for_each (h, hooks, struct wanted_hook, node)
 		if (rc == 0)
 			rc = sync_hook(s, h, err);
 	/* Ours in somebody else's chain: left there by another version or another setting. */
@@ -387,7 +394,7 @@ static int sync_hooks(struct sync *s, const struct hmap *hooks, struct err *err)
 /* ---- all of it */
 
 int iptables_sync(int family, const char *table, struct hmap *chains, struct hmap *hooks,
-		  bool append_hooks, int set_fd, struct iptables_sync_result *res, struct err *err)
+                  bool append_hooks, int set_fd, struct iptables_sync_result *res, struct err *err)
 {
 	CLEANUP(free_handle) struct xtc_handle *h = NULL;
 	struct sync s = { .res = res, .set_fd = set_fd, .append_hooks = append_hooks };

@@ -15,7 +15,7 @@ size_t iptables_text_comment(char *out, const char *comment)
 	for (; comment[n] && n < RULE_COMMENT_MAX; n++) {
 		char ch = comment[n];
 		bool plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
-			     (ch >= 'A' && ch <= 'Z') || strchr("_ @%+=:,./-", ch);
+		             (ch >= 'A' && ch <= 'Z') || strchr("_ @%+=:,./-", ch);
 
 		out[n] = plain ? ch : '_';
 	}
@@ -64,17 +64,17 @@ static void text_match(struct buf *out, const struct match *m, int family)
 		return;
 	case MATCH_NET:
 		buf_printf(out, "%s --%s %s", not, m->src ? "source" : "destination",
-			   ip_prefix_str(&m->net, prefix));
+		           ip_prefix_str(&m->net, prefix));
 		return;
 	case MATCH_SET:
 		buf_printf(out, " -m set%s --match-set %s %s", not, m->set.name,
-			   m->set.ip_port ? m->src ? "src,src" : "dst,dst" :
-			   m->src	  ? "src" :
-					    "dst");
+		           m->set.ip_port ? m->src ? "src,src" : "dst,dst"
+		           : m->src       ? "src"
+		                          : "dst");
 		return;
 	case MATCH_PORTS:
 		buf_printf(out, " -m multiport%s --%s-ports ", not,
-			   m->src ? "source" : "destination");
+		           m->src ? "source" : "destination");
 		for (size_t i = 0; i < m->ports.n; i++) {
 			const struct calc_port_range *r = &m->ports.ranges[i];
 
@@ -88,16 +88,16 @@ static void text_match(struct buf *out, const struct match *m, int family)
 		return;
 	case MATCH_ICMP:
 		buf_printf(out, " -m %s%s --%s %d", family == AF_INET6 ? "icmp6" : "icmp", not,
-			   family == AF_INET6 ? "icmpv6-type" : "icmp-type", m->icmp.type);
+		           family == AF_INET6 ? "icmpv6-type" : "icmp-type", m->icmp.type);
 		if (m->icmp.code >= 0)
 			buf_printf(out, "/%d", m->icmp.code);
 		return;
 	case MATCH_CT_STATE:
-		buf_printf(out, " -m conntrack%s --ctstate ", not);
+		buf_printf(out, " -m conntrack%s --ctstate ", not );
 		text_ct_states(out, m->ct_states);
 		return;
 	case MATCH_MARK:
-		buf_printf(out, " -m mark%s", not);
+		buf_printf(out, " -m mark%s", not );
 		text_mark(out, "--mark", m->mark.value, m->mark.mask);
 		return;
 	case MATCH_IFACE:
@@ -105,7 +105,7 @@ static void text_match(struct buf *out, const struct match *m, int family)
 		return;
 	case MATCH_LOCAL:
 		buf_printf(out, " -m addrtype%s --%s-type LOCAL%s", not, m->src ? "src" : "dst",
-			   m->limit_out ? " --limit-iface-out" : "");
+		           m->limit_out ? " --limit-iface-out" : "");
 		return;
 	case MATCH_RPF:
 		buf_str(out, " -m rpfilter --invert --validmark");
@@ -158,7 +158,8 @@ static void text_action(struct buf *out, const struct action *a)
 	assert(!"an action of no known kind");
 }
 
-/* The family shows in the text only where ICMP has another name: in an ICMPv6 rule the protocol says so. */
+/* The family shows in the text only where ICMP has another name: in an ICMPv6 rule the protocol
+ * says so. */
 static int rule_family(const struct rule *r)
 {
 	for (size_t i = 0; i < r->n_matches; i++)

@@ -30,7 +30,7 @@ void links_free(struct links *l)
 {
 	if (!l)
 		return;
-	hmap_for_each(i, &l->by_name, struct link, by_name)
+	hmap_for_each (i, &l->by_name, struct link, by_name)
 		free(i);
 	hmap_done(&l->by_name);
 	hmap_done(&l->by_index);
@@ -51,14 +51,16 @@ static struct link *find_name(const struct links *l, const char *name)
 static struct link *find_index(const struct links *l, int ifindex)
 {
 	hmap_find(i, &l->by_index, index_hash(ifindex), struct link, by_index,
-		  i->ifindex == ifindex);
+	          i->ifindex == ifindex);
 	return i;
 }
 
 static void tell(link_change_fn *fn, void *arg, const struct link *i, bool was_up, bool up,
-		 bool moved)
+                 bool moved)
 {
-	struct link_change c = { .ifindex = i->ifindex, .was_up = was_up, .up = up, .moved = moved };
+	struct link_change c = {
+		.ifindex = i->ifindex, .was_up = was_up, .up = up, .moved = moved
+	};
 
 	memcpy(c.name, i->name, sizeof(c.name));
 	fn(arg, &c);
@@ -131,7 +133,7 @@ static int on_link(const struct nlmsghdr *h, void *arg)
 }
 
 int links_read(struct links *l, struct nl_conn *conn, link_change_fn *fn, void *arg,
-	       struct err *err)
+               struct err *err)
 {
 	struct reading r = { l, fn, arg };
 	int rc;
@@ -140,7 +142,7 @@ int links_read(struct links *l, struct nl_conn *conn, link_change_fn *fn, void *
 	rc = nl_dump_all(conn, rt_link_dump(), on_link, &r, err);
 	if (rc < 0)
 		return err_wrap(err, rc, "listing interfaces");
-	hmap_for_each(i, &l->by_name, struct link, by_name)
+	hmap_for_each (i, &l->by_name, struct link, by_name)
 		if (i->round != l->round)
 			forget(l, i, fn, arg);
 	return 0;

@@ -20,10 +20,11 @@ struct link_change {
 struct links *links_new(void);
 void links_free(struct links *l);
 
-/* Reads all interfaces; fn hears of each that differs from what was known, also of those that are gone. */
+/* Reads all interfaces; fn hears of each that differs from what was known, also of those that are
+ * gone. */
 typedef void link_change_fn(void *arg, const struct link_change *c);
 int links_read(struct links *l, struct nl_conn *conn, link_change_fn *fn, void *arg,
-	       struct err *err);
+               struct err *err);
 /* One message of the monitor; others than link messages are ignored. */
 void links_event(struct links *l, const struct nlmsghdr *h, link_change_fn *fn, void *arg);
 

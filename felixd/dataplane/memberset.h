@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * memberset: the members of an IP set, packed: 8 bytes each for IPv4, 20 for IPv6, and a quarter of that in free slots.
+ * memberset: the members of an IP set, packed: 8 bytes each for IPv4, 20 for IPv6, and a quarter of
+ * that in free slots.
  *
- * Open addressing with linear probing; a removed member's followers move up, so there are no tombstones. The member of
- * all zeros cannot be in a set (the kernel has no /0): it marks a free slot.
+ * Open addressing with linear probing; a removed member's followers move up, so there are no
+ * tombstones. The member of all zeros cannot be in a set (the kernel has no /0): it marks a free
+ * slot.
  */
 #pragma once
 

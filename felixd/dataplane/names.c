@@ -82,7 +82,7 @@ void name_endpoint_chain(char out[CHAIN_NAME_MAX], bool to, const char *interfac
 }
 
 void name_group_chain(char out[CHAIN_NAME_MAX], bool ingress, const char *selector,
-		      const struct calc_policy_id *ids, size_t n)
+                      const struct calc_policy_id *ids, size_t n)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 	uint8_t digest[28];
@@ -91,7 +91,7 @@ void name_group_chain(char out[CHAIN_NAME_MAX], bool ingress, const char *select
 	buf_printf(&text, "%s\n%s\n%zu\n", selector, ingress ? "inbound" : "outbound", n);
 	for (size_t i = 0; i < n; i++)
 		buf_printf(&text, "{Name: %s, Namespace: %s, Kind: %s}\n", ids[i].name,
-			   ids[i].ns ? ids[i].ns : "", ids[i].kind);
+		           ids[i].ns ? ids[i].ns : "", ids[i].kind);
 	sha3_224(text.data, text.len, digest);
 	base64url(digest, sizeof(digest), uid);
 	snprintf(out, CHAIN_NAME_MAX, "%s%.20s", ingress ? "cali-gi-" : "cali-go-", uid);
@@ -111,7 +111,7 @@ static bool starts_with(const char *s, const char *prefix)
 bool name_chain_is_ours(const char *chain)
 {
 	static const char *const prefixes[] = { "cali-",   "califw-", "calitw-", "califh-",
-						"calith-", "calipi-", "calipo-", "felix-" };
+		                                "calith-", "calipi-", "calipo-", "felix-" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (starts_with(chain, prefixes[i]))

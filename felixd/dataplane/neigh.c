@@ -39,7 +39,7 @@ void neighs_free(struct neighs *t)
 {
 	if (!t)
 		return;
-	hmap_for_each(n, &t->entries, struct neigh, node)
+	hmap_for_each (n, &t->entries, struct neigh, node)
 		free(n);
 	hmap_done(&t->entries);
 	free(t);
@@ -53,12 +53,12 @@ static uint32_t key_hash(const struct ip_addr *addr, const char *interface)
 static struct neigh *find(const struct neighs *t, const struct ip_addr *addr, const char *interface)
 {
 	hmap_find(n, &t->entries, key_hash(addr, interface), struct neigh, node,
-		  ip_addr_eq(&n->addr, addr) && strcmp(n->interface, interface) == 0);
+	          ip_addr_eq(&n->addr, addr) && strcmp(n->interface, interface) == 0);
 	return n;
 }
 
 void neigh_want(struct neighs *t, const struct ip_addr *addr, const char *interface,
-		const struct mac_addr *mac)
+                const struct mac_addr *mac)
 {
 	struct neigh *n = find(t, addr, interface);
 
@@ -89,7 +89,7 @@ void neighs_link_changed(struct neighs *t, const struct link_change *c)
 {
 	if (c->up && !c->moved && c->was_up)
 		return;
-	hmap_for_each(n, &t->entries, struct neigh, node)
+	hmap_for_each (n, &t->entries, struct neigh, node)
 		if (strcmp(n->interface, c->name) == 0)
 			n->in_kernel = false;
 	t->dirty = true;
@@ -115,7 +115,7 @@ int neighs_doubt(struct neighs *t, struct err *err)
 {
 	int rc;
 
-	hmap_for_each(n, &t->entries, struct neigh, node)
+	hmap_for_each (n, &t->entries, struct neigh, node)
 		n->in_kernel = false;
 	t->dirty = true;
 	rc = nl_dump_all(t->conn, rt_neigh_dump(AF_INET), on_neigh, t, err);
@@ -124,18 +124,17 @@ int neighs_doubt(struct neighs *t, struct err *err)
 
 static int tell_kernel(struct neighs *t, struct neigh *n, int ifindex, struct err *err)
 {
-	struct rt_neigh r = { .ifindex = ifindex,
-			      .dst = n->addr,
-			      .mac = n->mac,
-			      .state = NUD_PERMANENT };
+	struct rt_neigh r = {
+		.ifindex = ifindex, .dst = n->addr, .mac = n->mac, .state = NUD_PERMANENT
+	};
 	char addr[IP_ADDR_STR_MAX];
 
 	t->requests++;
 	if (n->wanted)
 		return nl_request(t->conn, rt_neigh_add(&r, true), err, "add neighbour %s dev %s",
-				  ip_addr_str(&n->addr, addr), n->interface);
+		                  ip_addr_str(&n->addr, addr), n->interface);
 	return nl_request(t->conn, rt_neigh_delete(&r), err, "delete neighbour %s dev %s",
-			  ip_addr_str(&n->addr, addr), n->interface);
+	                  ip_addr_str(&n->addr, addr), n->interface);
 }
 
 int neighs_apply(struct neighs *t, struct err *err)
@@ -145,7 +144,7 @@ int neighs_apply(struct neighs *t, struct err *err)
 	if (!t->dirty)
 		return 0;
 	t->dirty = false;
-	hmap_for_each(n, &t->entries, struct neigh, node) {
+	hmap_for_each (n, &t->entries, struct neigh, node) {
 		bool up;
 		int ifindex = link_index(t->links, n->interface, &up), rc;
 		struct err one;
@@ -159,7 +158,8 @@ int neighs_apply(struct neighs *t, struct err *err)
 		}
 		rc = tell_kernel(t, n, ifindex, &one);
 		if (!n->wanted) {
-			hmap_remove(&t->entries, &n->node); /* whatever was said: with the interface it goes for certain */
+			hmap_remove(&t->entries, &n->node); /* whatever was said: with the interface
+			                                       it goes for certain */
 			free(n);
 		} else if (rc == 0) {
 			n->in_kernel = true;

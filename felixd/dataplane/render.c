@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Configuration, hooks and static chains; policies and endpoints have files of their own. Rules stand in upstream's order: the hash sees it. */
+/* Configuration, hooks and static chains; policies and endpoints have files of their own. Rules
+ * stand in upstream's order: the hash sees it. */
 #include "felixd/dataplane/render.h"
 
 #include <errno.h>
@@ -18,8 +19,8 @@ const char *const table_names[TABLE_COUNT] = { "raw", "mangle", "nat", "filter" 
 /* ---- configuration */
 
 static int read_action(const char *name, const char *value, const char *dflt,
-		       const enum action_kind *allowed, size_t n, enum action_kind *ret,
-		       struct err *err)
+                       const enum action_kind *allowed, size_t n, enum action_kind *ret,
+                       struct err *err)
 {
 	static const struct {
 		const char *name;
@@ -56,7 +57,8 @@ static int read_prefixes(struct render_config *r, const char *list, struct err *
 
 	char *copy, *at;
 
-	/* A prefix of n characters and its comma become n + 2: never more than twice what they were. */
+	/* A prefix of n characters and its comma become n + 2: never more than twice what they
+	 * were. */
 	r->prefix_text = xcalloc(1, 2 * len + 2 + len + 1);
 	at = r->prefix_text;
 	copy = at + 2 * len + 2;
@@ -66,7 +68,7 @@ static int read_prefixes(struct render_config *r, const char *list, struct err *
 
 		if (r->n_prefixes == RENDER_PREFIXES_MAX)
 			return err_set(err, -E2BIG, "InterfacePrefix: more than %d prefixes",
-				       RENDER_PREFIXES_MAX);
+			               RENDER_PREFIXES_MAX);
 		if (n > 13)
 			return err_set(err, -EINVAL, "InterfacePrefix: '%s' is too long", p);
 		memcpy(at, p, n);
@@ -80,7 +82,7 @@ static int read_prefixes(struct render_config *r, const char *list, struct err *
 }
 
 int render_config_init(struct render_config *r, const struct dataplane_config *config, int family,
-		       struct err *err)
+                       struct err *err)
 {
 	static const enum action_kind allow[] = { ACTION_ACCEPT, ACTION_RETURN };
 	static const enum action_kind deny[] = { ACTION_DROP, ACTION_REJECT };
@@ -89,8 +91,8 @@ int render_config_init(struct render_config *r, const struct dataplane_config *c
 	int rc;
 
 	*r = (struct render_config){ .family = family,
-				     .vxlan_port = VXLAN_PORT,
-				     .random_fully = config->nat_outgoing_random_fully };
+		                     .vxlan_port = VXLAN_PORT,
+		                     .random_fully = config->nat_outgoing_random_fully };
 	r->accept = take_bit(&pool);
 	r->pass = take_bit(&pool);
 	r->drop = take_bit(&pool);
@@ -98,23 +100,23 @@ int render_config_init(struct render_config *r, const struct dataplane_config *c
 	r->scratch1 = take_bit(&pool);
 	if (!r->scratch1)
 		return err_set(err, -EINVAL,
-			       "IptablesMarkMask: 0x%08x has fewer than the 5 bits needed",
-			       config->mark_mask);
-	r->log_prefix = config->log_prefix && *config->log_prefix ? config->log_prefix :
-								    "calico-packet";
+		               "IptablesMarkMask: 0x%08x has fewer than the 5 bits needed",
+		               config->mark_mask);
+	r->log_prefix =
+	        config->log_prefix && *config->log_prefix ? config->log_prefix : "calico-packet";
 	rc = read_prefixes(r, config->interface_prefix ? config->interface_prefix : "cali", err);
 	if (rc == 0)
 		rc = read_action("IptablesFilterAllowAction", config->filter_allow_action, "ACCEPT",
-				 allow, ARRAY_SIZE(allow), &r->filter_allow, err);
+		                 allow, ARRAY_SIZE(allow), &r->filter_allow, err);
 	if (rc == 0)
 		rc = read_action("IptablesMangleAllowAction", config->mangle_allow_action, "ACCEPT",
-				 allow, ARRAY_SIZE(allow), &r->mangle_allow, err);
+		                 allow, ARRAY_SIZE(allow), &r->mangle_allow, err);
 	if (rc == 0)
 		rc = read_action("IptablesFilterDenyAction", config->deny_action, "DROP", deny,
-				 ARRAY_SIZE(deny), &r->deny, err);
+		                 ARRAY_SIZE(deny), &r->deny, err);
 	if (rc == 0)
 		rc = read_action("DefaultEndpointToHostAction", config->endpoint_to_host_action,
-				 "DROP", host, ARRAY_SIZE(host), &r->to_host, err);
+		                 "DROP", host, ARRAY_SIZE(host), &r->to_host, err);
 	if (rc < 0)
 		render_config_done(r);
 	return rc;
@@ -150,7 +152,7 @@ static void allow_rule(struct chain *c, enum action_kind allow)
 
 /* "accept mark set -> allow" */
 static void accepted(const struct render_config *r, struct chain *c, enum action_kind allow,
-		     const char *comment)
+                     const char *comment)
 {
 	rule_begin(c);
 	if (comment)
@@ -205,11 +207,13 @@ static struct chain *raw_prerouting(const struct render_config *r)
 	rule_begin(c);
 	add_match(c, match_mark(r->scratch0, r->scratch0));
 	rule_jump(c, "cali-rpf-skip");
-	/* A pod may not speak in another's name: its address must be routed back through its interface. */
+	/* A pod may not speak in another's name: its address must be routed back through its
+	 * interface. */
 	rule_begin(c);
 	add_match(c, match_mark(r->scratch0, r->scratch0));
 	add_match(c, (struct match){ .kind = MATCH_RPF, .neg = true });
-	/* REJECT is a target of the filter table only: here the packet is dropped whatever the deny action is. */
+	/* REJECT is a target of the filter table only: here the packet is dropped whatever the deny
+	 * action is. */
 	rule_drop(c);
 	rule_begin(c);
 	add_match(c, match_mark_clear(r->scratch0));
@@ -245,7 +249,7 @@ static struct chain *mangle_prerouting(const struct render_config *r)
 }
 
 static void match_own_set(const struct render_config *r, struct chain *c, bool src, const char *id,
-			  bool neg)
+                          bool neg)
 {
 	char name[SET_NAME_MAX];
 
@@ -277,10 +281,11 @@ static struct chain *mangle_postrouting(const struct render_config *r)
 static void masquerade(const struct render_config *r, struct chain *c, uint16_t min, uint16_t max)
 {
 	rule_action(c, &(struct action){ .kind = ACTION_MASQUERADE,
-					 .masq = { min, max, r->random_fully } });
+	                                 .masq = { min, max, r->random_fully } });
 }
 
-/* What leaves by the tunnel with a source of this host, but not the tunnel's own: gets the tunnel's. */
+/* What leaves by the tunnel with a source of this host, but not the tunnel's own: gets the
+ * tunnel's. */
 static void tunnel_masquerade(const struct render_config *r, struct chain *c, bool udp)
 {
 	rule_begin(c);
@@ -314,7 +319,7 @@ static struct chain *nat_postrouting(const struct render_config *r)
 }
 
 void render_nat_outgoing(const struct render_config *r, bool any_pool,
-			 const struct render_sink *sink)
+                         const struct render_sink *sink)
 {
 	struct chain *c = chain_new("cali-nat-outgoing");
 
@@ -352,7 +357,7 @@ static struct chain *filter_input(const struct render_config *r)
 		rule_begin(c);
 		/* Upstream drops here for IPv4 whatever the deny action is. */
 		rule_comment(c, "%s %s VXLAN packets from non-allowed hosts",
-			     r->family == AF_INET6 ? render_deny_word(r) : "Drop", ip);
+		             r->family == AF_INET6 ? render_deny_word(r) : "Drop", ip);
 		vxlan_ports(r, c);
 		add_match(c, match_local(false, false, false));
 		if (r->family == AF_INET6)
@@ -374,7 +379,8 @@ static struct chain *filter_input(const struct render_config *r)
 
 static struct chain *filter_wl_to_host(const struct render_config *r)
 {
-	/* Multicast listener messages and neighbour discovery: a pod could not even find its gateway without. */
+	/* Multicast listener messages and neighbour discovery: a pod could not even find its
+	 * gateway without. */
 	static const int types[] = { 130, 131, 132, 133, 135, 136 };
 	struct chain *c = chain_new("cali-wl-to-host");
 
@@ -427,7 +433,7 @@ static struct chain *filter_output(const struct render_config *r)
 	if (r->vxlan) {
 		rule_begin(c);
 		rule_comment(c, "Allow %s VXLAN packets to other allowed hosts",
-			     r->family == AF_INET6 ? "IPv6" : "IPv4");
+		             r->family == AF_INET6 ? "IPv6" : "IPv4");
 		vxlan_ports(r, c);
 		add_match(c, match_local(true, false, false));
 		match_own_set(r, c, false, "all-vxlan-net", false);
@@ -441,7 +447,8 @@ static struct chain *filter_output(const struct render_config *r)
 	return c;
 }
 
-/* After all other rules of FORWARD: what a pod's policy accepted is accepted; the mark tells mangle's POSTROUTING. */
+/* After all other rules of FORWARD: what a pod's policy accepted is accepted; the mark tells
+ * mangle's POSTROUTING. */
 static struct chain *forward_tail(const struct render_config *r)
 {
 	struct chain *c = chain_new("FORWARD");
@@ -472,7 +479,8 @@ void render_static(const struct render_config *r, const struct render_sink *sink
 		{ TABLE_FILTER, "FORWARD", "cali-FORWARD", false },
 		{ TABLE_FILTER, "OUTPUT", "cali-OUTPUT", false },
 	};
-	/* Host endpoints, floating IPs, DSCP and service loop prevention fill these; until they do, they stand empty, as upstream's do. */
+	/* Host endpoints, floating IPs, DSCP and service loop prevention fill these; until they do,
+	 * they stand empty, as upstream's do. */
 	static const struct {
 		enum table_id table;
 		const char *name;
@@ -520,6 +528,6 @@ void render_static(const struct render_config *r, const struct render_sink *sink
 		if (hooks[i].table == TABLE_FILTER && strcmp(hooks[i].kernel, "FORWARD") == 0)
 			tail = forward_tail(r);
 		sink->set_hook(sink->arg, hooks[i].table, hooks[i].kernel,
-			       hooks[i].append ? NULL : hook, hooks[i].append ? hook : tail);
+		               hooks[i].append ? NULL : hook, hooks[i].append ? hook : tail);
 	}
 }

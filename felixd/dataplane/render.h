@@ -2,14 +2,14 @@
 /*
  * render: policies, profiles and endpoints into chains, in upstream's layout. Pure.
  *
- * A packet's way: a hook of the kernel's table jumps to a cali- chain of the same name; that sends what comes from or goes to a
- * pod through the dispatch chains, by interface, to the endpoint's chain (cali-fw- from it, cali-tw- to it), which asks each tier's
- * policies and then the profiles. Verdicts travel as marks, so that one chain serves many endpoints:
+ * A packet's way: a hook of the kernel's table jumps to a cali- chain of the same name; that sends
+ * what comes from or goes to a pod through the dispatch chains, by interface, to the endpoint's
+ * chain (cali-fw- from it, cali-tw- to it), which asks each tier's policies and then the profiles.
+ * Verdicts travel as marks, so that one chain serves many endpoints:
  *
- *     accept   a policy or profile allowed it: the endpoint's chain returns, what comes after may still refuse
- *     pass     this tier has nothing more to say
- *     drop     set by the rule that denies, tested by the one that drops
- *     scratch0, scratch1: matches that take several rules
+ *     accept   a policy or profile allowed it: the endpoint's chain returns, what comes after may
+ * still refuse pass     this tier has nothing more to say drop     set by the rule that denies,
+ * tested by the one that drops scratch0, scratch1: matches that take several rules
  *
  * What nobody allowed is dropped, also at an interface nobody knows.
  */
@@ -20,59 +20,68 @@
 
 struct err;
 
-enum table_id { TABLE_RAW, TABLE_MANGLE, TABLE_NAT, TABLE_FILTER, TABLE_COUNT };
+enum table_id {
+	TABLE_RAW,
+	TABLE_MANGLE,
+	TABLE_NAT,
+	TABLE_FILTER,
+	TABLE_COUNT
+};
 extern const char *const table_names[TABLE_COUNT];
 
 #define RENDER_PREFIXES_MAX 8
 
 struct render_config {
 	int family;
-	uint32_t accept, pass, drop, scratch0, scratch1;   /* mark bits */
-	const char *prefixes[RENDER_PREFIXES_MAX];         /* "cali+" ... */
+	uint32_t accept, pass, drop, scratch0, scratch1; /* mark bits */
+	const char *prefixes[RENDER_PREFIXES_MAX];       /* "cali+" ... */
 	size_t n_prefixes;
 	enum action_kind filter_allow, mangle_allow, deny; /* ACCEPT or RETURN; DROP or REJECT */
 	enum action_kind to_host;                          /* DROP, ACCEPT, RETURN */
 	const char *log_prefix;
 	bool random_fully;
-	bool vxlan;                                        /* encapsulation in use, for this family */
-	const char *vxlan_device;                          /* NULL: this node has no tunnel address */
+	bool vxlan;               /* encapsulation in use, for this family */
+	const char *vxlan_device; /* NULL: this node has no tunnel address */
 	uint16_t vxlan_port;
-	char *prefix_text;                                 /* what prefixes point into */
+	char *prefix_text; /* what prefixes point into */
 };
 
 /* Names what config says badly. What it borrows from config must outlive it. */
 int render_config_init(struct render_config *r, const struct dataplane_config *config, int family,
-		       struct err *err);
+                       struct err *err);
 void render_config_done(struct render_config *r);
 
-/* Where chains go. set_chain takes the chain. Inserts stand at the top of a kernel's chain, appends at its end; either may be NULL, both are taken. */
+/* Where chains go. set_chain takes the chain. Inserts stand at the top of a kernel's chain, appends
+ * at its end; either may be NULL, both are taken. */
 struct render_sink {
 	void (*set_chain)(void *arg, enum table_id table, struct chain *c);
 	void (*set_hook)(void *arg, enum table_id table, const char *kernel_chain,
-			 struct chain *inserts, struct chain *appends);
+	                 struct chain *inserts, struct chain *appends);
 	void *arg;
 };
 
-/* All that is there without any endpoint: hooks and static chains. nat-outgoing is empty until asked for. */
+/* All that is there without any endpoint: hooks and static chains. nat-outgoing is empty until
+ * asked for. */
 void render_static(const struct render_config *r, const struct render_sink *sink);
 void render_nat_outgoing(const struct render_config *r, bool any_pool,
-			 const struct render_sink *sink);
+                         const struct render_sink *sink);
 
 struct chain *render_policy(const struct render_config *r, const struct calc_policy *p,
-			    bool ingress);
+                            bool ingress);
 struct chain *render_profile(const struct render_config *r, const struct calc_profile *p,
-			     bool ingress);
+                             bool ingress);
 
 /* The endpoint's chain, to it (ingress) or from it (egress). */
 struct chain *render_endpoint(const struct render_config *r, const struct calc_endpoint *e,
-			      bool to);
-/* Chains that a run of policies with one selector shares; emit gets each, taken. Two endpoints with the same run name the same chain. */
+                              bool to);
+/* Chains that a run of policies with one selector shares; emit gets each, taken. Two endpoints with
+ * the same run name the same chain. */
 void render_endpoint_groups(const struct render_config *r, const struct calc_endpoint *e, bool to,
-			    void (*emit)(void *arg, struct chain *c), void *arg);
+                            void (*emit)(void *arg, struct chain *c), void *arg);
 
 /* Root and children for the interfaces, which are sorted by name and unique. */
-void render_dispatch(const struct render_config *r, const char *const *interfaces, size_t n, bool to,
-		     const struct render_sink *sink);
+void render_dispatch(const struct render_config *r, const char *const *interfaces, size_t n,
+                     bool to, const struct render_sink *sink);
 
 /* For the parts of rendering: what "allow" and "deny" are in a table. */
 void render_deny(const struct render_config *r, struct chain *c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An endpoint's chains, the chains that groups of its policies share, and the dispatch to it by interface. */
+/* An endpoint's chains, the chains that groups of its policies share, and the dispatch to it by
+ * interface. */
 #include "felixd/dataplane/render.h"
 
 #include <assert.h>
@@ -15,7 +16,8 @@ static void add_match(struct chain *c, struct match m)
 	rule_match(c, &m);
 }
 
-/* ---- groups: consecutive policies with one selector apply to the same endpoints, so endpoints can share their jumps */
+/* ---- groups: consecutive policies with one selector apply to the same endpoints, so endpoints can
+ * share their jumps */
 
 static const struct calc_policy_id *tier_policies(const struct calc_tier *t, bool to, size_t *ret_n)
 {
@@ -34,7 +36,7 @@ static size_t group_len(const struct calc_policy_id *ids, size_t n)
 }
 
 static struct chain *render_group(const struct render_config *r, const struct calc_policy_id *ids,
-				  size_t n, bool ingress)
+                                  size_t n, bool ingress)
 {
 	char name[CHAIN_NAME_MAX], target[CHAIN_NAME_MAX];
 	struct chain *c;
@@ -42,7 +44,8 @@ static struct chain *render_group(const struct render_config *r, const struct ca
 	name_group_chain(name, ingress, ids[0].selector, ids, n);
 	c = chain_new(name);
 	for (size_t i = 0; i < n; i++) {
-		/* Every fifth policy a way out, so that a verdict reached early is not tested n times; the jump after it needs no test of its own. */
+		/* Every fifth policy a way out, so that a verdict reached early is not tested n
+		 * times; the jump after it needs no test of its own. */
 		bool fifth = i % 5 == 0;
 
 		if (fifth && i > 0) {
@@ -64,7 +67,7 @@ static struct chain *render_group(const struct render_config *r, const struct ca
 }
 
 void render_endpoint_groups(const struct render_config *r, const struct calc_endpoint *e, bool to,
-			    void (*emit)(void *arg, struct chain *c), void *arg)
+                            void (*emit)(void *arg, struct chain *c), void *arg)
 {
 	for (size_t t = 0; t < e->n_tiers; t++) {
 		const struct calc_policy_id *ids;
@@ -96,7 +99,8 @@ static void allow_established(const struct render_config *r, struct chain *c)
 	render_deny(r, c);
 }
 
-/* A pod that wraps packets in an encapsulation of its own would walk past the policy of the far side. */
+/* A pod that wraps packets in an encapsulation of its own would walk past the policy of the far
+ * side. */
 static void drop_encapsulation(const struct render_config *r, struct chain *c)
 {
 	struct calc_port_range port = { r->vxlan_port, r->vxlan_port };
@@ -113,7 +117,7 @@ static void drop_encapsulation(const struct render_config *r, struct chain *c)
 }
 
 static void render_tier(const struct render_config *r, struct chain *c, const struct calc_tier *t,
-			bool to)
+                        bool to)
 {
 	const struct calc_policy_id *ids;
 	char target[CHAIN_NAME_MAX];
@@ -143,13 +147,12 @@ static void render_tier(const struct render_config *r, struct chain *c, const st
 		return;
 	rule_begin(c);
 	rule_comment(c, "End of tier %s. %s if no policies passed packet", t->name,
-		     render_deny_word(r));
+	             render_deny_word(r));
 	add_match(c, match_mark_clear(r->pass));
 	render_deny(r, c);
 }
 
-struct chain *render_endpoint(const struct render_config *r, const struct calc_endpoint *e,
-			      bool to)
+struct chain *render_endpoint(const struct render_config *r, const struct calc_endpoint *e, bool to)
 {
 	char name[CHAIN_NAME_MAX], target[CHAIN_NAME_MAX];
 	struct chain *c;
@@ -197,7 +200,8 @@ static void goto_endpoint(struct chain *c, const char *interface, bool to)
 	rule_goto(c, target);
 }
 
-/* Names that share their first len characters, from the first on. A name no longer than len stands alone. */
+/* Names that share their first len characters, from the first on. A name no longer than len stands
+ * alone. */
 static size_t bin_len(const char *const *names, size_t n, size_t len)
 {
 	size_t k = 1;
@@ -208,11 +212,11 @@ static size_t bin_len(const char *const *names, size_t n, size_t len)
 }
 
 /*
- * A tree of two levels: the root tells interfaces apart by the character behind what all names have in common. With names that
- * end in a hash that is a 16th of the rules or less to go through.
+ * A tree of two levels: the root tells interfaces apart by the character behind what all names have
+ * in common. With names that end in a hash that is a 16th of the rules or less to go through.
  */
-void render_dispatch(const struct render_config *r, const char *const *interfaces, size_t n, bool to,
-		     const struct render_sink *sink)
+void render_dispatch(const struct render_config *r, const char *const *interfaces, size_t n,
+                     bool to, const struct render_sink *sink)
 {
 	const char *root_name = to ? "cali-to-wl-dispatch" : "cali-from-wl-dispatch";
 	struct chain *root = chain_new(root_name);

@@ -2,16 +2,14 @@
 /*
  * A policy's rules into a chain.
  *
- * One rule of a policy is usually one match and one verdict. It takes more where iptables cannot say it at once: more than 15 ports,
- * several networks, named ports beside numbers. Then the rule is split into blocks, one per field, that leave their common
- * verdict in scratch0:
+ * One rule of a policy is usually one match and one verdict. It takes more where iptables cannot
+ * say it at once: more than 15 ports, several networks, named ports beside numbers. Then the rule
+ * is split into blocks, one per field, that leave their common verdict in scratch0:
  *
- *     scratch0 = scratch1 = 0                       (scratch0 = 1 if the first block is a negated one)
- *     block 1: any of these     -> scratch0 = 1     (the first positive block may write the result itself)
- *     block 2: any of these     -> scratch1 = 1
- *              scratch1 clear   -> scratch0 = 0
- *     block 3: any of these not -> scratch0 = 0
- *     rest of the rule and scratch0 -> verdict
+ *     scratch0 = scratch1 = 0                       (scratch0 = 1 if the first block is a negated
+ * one) block 1: any of these     -> scratch0 = 1     (the first positive block may write the result
+ * itself) block 2: any of these     -> scratch1 = 1 scratch1 clear   -> scratch0 = 0 block 3: any
+ * of these not -> scratch0 = 0 rest of the rule and scratch0 -> verdict
  */
 #include "felixd/dataplane/render.h"
 
@@ -44,9 +42,10 @@ static void add_match(struct chain *c, struct match m)
 	rule_match(c, &m);
 }
 
-/* Nets of the family. false: the rule cannot match any packet of this family (or, negated, never matches at all). */
+/* Nets of the family. false: the rule cannot match any packet of this family (or, negated, never
+ * matches at all). */
 static bool nets_of_family(const struct ip_prefix *nets, size_t n, int family, bool negated,
-			   const struct ip_prefix ***ret, size_t *ret_n)
+                           const struct ip_prefix ***ret, size_t *ret_n)
 {
 	*ret = xcalloc(n + 1, sizeof(**ret));
 	*ret_n = 0;
@@ -65,7 +64,7 @@ static bool side_init(struct side *s, const struct calc_side *from, int family)
 	bool ok = nets_of_family(from->nets, from->n_nets, family, false, &s->nets, &s->n_nets);
 
 	ok = nets_of_family(from->not_nets, from->n_not_nets, family, true, &s->not_nets,
-			    &s->n_not_nets) &&
+	                    &s->n_not_nets) &&
 	     ok;
 	s->ports = from->ports;
 	s->n_ports = from->n_ports;
@@ -188,7 +187,7 @@ static void block_not_nets(struct blocks *b, struct side *s, bool src)
 }
 
 static void render_blocks(struct blocks *b, const struct calc_rule *rule, struct side *src,
-			  struct side *dst)
+                          struct side *dst)
 {
 	if (port_splits(src->ports, src->n_ports) + src->n_port_sets > 1)
 		block_ports(b, rule, src, true);
@@ -208,7 +207,7 @@ static void render_blocks(struct blocks *b, const struct calc_rule *rule, struct
 /* ---- the rule that is left */
 
 static void match_side(struct blocks *b, const struct calc_side *from, const struct side *s,
-		       bool src)
+                       bool src)
 {
 	if (s->n_nets)
 		add_match(b->c, match_net(src, s->nets[0], false));
@@ -220,8 +219,8 @@ static void match_side(struct blocks *b, const struct calc_side *from, const str
 		match_id_set(b, src, s->port_sets[0], true, false);
 }
 
-static void match_side_negated(struct blocks *b, const struct calc_side *from,
-			       const struct side *s, bool src)
+static void match_side_negated(struct blocks *b, const struct calc_side *from, const struct side *s,
+                               bool src)
 {
 	if (s->n_not_nets)
 		add_match(b->c, match_net(src, s->not_nets[0], true));
@@ -238,7 +237,7 @@ static void match_side_negated(struct blocks *b, const struct calc_side *from,
 }
 
 static void match_rest(struct blocks *b, const struct calc_rule *rule, const struct side *src,
-		       const struct side *dst)
+                       const struct side *dst)
 {
 	if (rule->protocol >= 0)
 		add_match(b->c, match_proto(rule->protocol, false, false));
@@ -263,8 +262,9 @@ static bool has_ports(const struct calc_side *s)
 }
 
 /*
- * The kernel refuses the whole table for one rule that asks for ports of a protocol without any. The datastore's validation refuses such a
- * policy first; what comes through nevertheless is told apart here, so that one bad rule costs no more than itself.
+ * The kernel refuses the whole table for one rule that asks for ports of a protocol without any.
+ * The datastore's validation refuses such a policy first; what comes through nevertheless is told
+ * apart here, so that one bad rule costs no more than itself.
  */
 static bool rule_makes_sense(const struct calc_rule *rule, int family)
 {
@@ -281,7 +281,7 @@ static bool rule_makes_sense(const struct calc_rule *rule, int family)
 
 /* %t tier, %k kind, %n name, %p namespace/name. */
 static void log_prefix(struct buf *out, const char *fmt, const struct calc_policy_id *id,
-		       const char *tier)
+                       const char *tier)
 {
 	for (; *fmt; fmt++) {
 		const char *text = NULL;
@@ -312,18 +312,18 @@ static void log_prefix(struct buf *out, const char *fmt, const struct calc_polic
 }
 
 static void add_verdict(struct blocks *b, const struct calc_rule *rule,
-			const struct calc_policy_id *id, const char *tier)
+                        const struct calc_policy_id *id, const char *tier)
 {
-	uint32_t bit = rule->action == CALC_ALLOW ? b->r->accept :
-		       rule->action == CALC_PASS  ? b->r->pass :
-						    b->r->drop;
+	uint32_t bit = rule->action == CALC_ALLOW  ? b->r->accept
+	               : rule->action == CALC_PASS ? b->r->pass
+	                                           : b->r->drop;
 
 	if (rule->action == CALC_LOG) {
 		CLEANUP(buf_done) struct buf prefix = { 0 };
 
 		log_prefix(&prefix, b->r->log_prefix, id, tier);
 		rule_action(b->c, &(struct action){ .kind = ACTION_LOG,
-						    .log_prefix = buf_cstr(&prefix) });
+		                                    .log_prefix = buf_cstr(&prefix) });
 		return;
 	}
 	rule_mark(b->c, bit, bit);
@@ -336,8 +336,8 @@ static void add_verdict(struct blocks *b, const struct calc_rule *rule,
 }
 
 static void render_rule(const struct render_config *r, struct chain *c,
-			const struct calc_rule *rule, const struct calc_policy_id *id,
-			const char *tier)
+                        const struct calc_rule *rule, const struct calc_policy_id *id,
+                        const char *tier)
 {
 	struct blocks b = { .r = r, .c = c };
 	struct side src = { 0 }, dst = { 0 };
@@ -347,7 +347,7 @@ static void render_rule(const struct render_config *r, struct chain *c,
 		return;
 	if (!rule_makes_sense(rule, r->family)) {
 		log_warn("a rule no packet can match is left out", "policy=%s chain=%s",
-			 LOG_VIS(id->name), LOG_VIS(c->name));
+		         LOG_VIS(id->name), LOG_VIS(c->name));
 		return;
 	}
 	ok = side_init(&src, &rule->src, r->family);
@@ -363,8 +363,8 @@ static void render_rule(const struct render_config *r, struct chain *c,
 }
 
 static void render_rules(const struct render_config *r, struct chain *c,
-			 const struct calc_rule *rules, size_t n, const struct calc_policy_id *id,
-			 const char *tier)
+                         const struct calc_rule *rules, size_t n, const struct calc_policy_id *id,
+                         const char *tier)
 {
 	for (size_t i = 0; i < n; i++)
 		render_rule(r, c, &rules[i], id, tier);
@@ -373,18 +373,19 @@ static void render_rules(const struct render_config *r, struct chain *c,
 		chain_drop_last(c);
 }
 
-/* The chain's owner, as a comment of its first rule, which is there for its sake alone in an empty chain. */
+/* The chain's owner, as a comment of its first rule, which is there for its sake alone in an empty
+ * chain. */
 static void name_owner(struct chain *c, const char *what, const char *ns, const char *name,
-		       bool ingress)
+                       bool ingress)
 {
 	if (c->n_rules == 0)
 		rule_begin(c);
 	rule_comment_at(c, 0, "%s %s%s%s %s", what, ns, *ns ? "/" : "", name,
-			ingress ? "ingress" : "egress");
+	                ingress ? "ingress" : "egress");
 }
 
 struct chain *render_policy(const struct render_config *r, const struct calc_policy *p,
-			    bool ingress)
+                            bool ingress)
 {
 	char name[CHAIN_NAME_MAX];
 	struct chain *c;
@@ -392,13 +393,13 @@ struct chain *render_policy(const struct render_config *r, const struct calc_pol
 	name_policy_chain(name, ingress, &p->id);
 	c = chain_new(name);
 	render_rules(r, c, ingress ? p->ingress : p->egress, ingress ? p->n_ingress : p->n_egress,
-		     &p->id, p->tier ? p->tier : "");
+	             &p->id, p->tier ? p->tier : "");
 	name_owner(c, p->id.kind, p->id.ns ? p->id.ns : "", p->id.name, ingress);
 	return c;
 }
 
 struct chain *render_profile(const struct render_config *r, const struct calc_profile *p,
-			     bool ingress)
+                             bool ingress)
 {
 	struct calc_policy_id id = { .kind = "pro", .ns = "", .name = p->name };
 	char name[CHAIN_NAME_MAX];
@@ -407,7 +408,7 @@ struct chain *render_profile(const struct render_config *r, const struct calc_pr
 	name_profile_chain(name, ingress, p->name);
 	c = chain_new(name);
 	render_rules(r, c, ingress ? p->ingress : p->egress, ingress ? p->n_ingress : p->n_egress,
-		     &id, "");
+	             &id, "");
 	name_owner(c, "Profile", "", p->name, ingress);
 	return c;
 }

@@ -23,7 +23,7 @@ struct wish {
 	struct ip_prefix dst;
 	struct owner *owners; /* NULL: unwanted, there only until it is out of the kernel */
 	int actual;
-	int last;             /* where it led last: connections may exist (0: none can) */
+	int last; /* where it led last: connections may exist (0: none can) */
 	bool queued;
 	struct wish *next_dirty;
 };
@@ -45,7 +45,7 @@ struct routes {
 };
 
 struct routes *routes_new(const struct route_config *config, struct nl_conn *conn,
-			  const struct links *links)
+                          const struct links *links)
 {
 	struct routes *t = xcalloc(1, sizeof(*t));
 
@@ -70,9 +70,9 @@ void routes_free(struct routes *t)
 {
 	if (!t)
 		return;
-	hmap_for_each(w, &t->wishes, struct wish, node)
+	hmap_for_each (w, &t->wishes, struct wish, node)
 		wish_free(w);
-	hmap_for_each(s, &t->strays, struct stray, node)
+	hmap_for_each (s, &t->strays, struct stray, node)
 		free(s);
 	hmap_done(&t->wishes);
 	hmap_done(&t->strays);
@@ -82,7 +82,7 @@ void routes_free(struct routes *t)
 static struct wish *wish_find(const struct routes *t, const struct ip_prefix *dst)
 {
 	hmap_find(w, &t->wishes, ip_prefix_hash(dst), struct wish, node,
-		  ip_prefix_eq(&w->dst, dst));
+	          ip_prefix_eq(&w->dst, dst));
 	return w;
 }
 
@@ -166,7 +166,7 @@ static bool same_key(const struct rt_route *a, const struct rt_route *b)
 static struct stray *stray_find(const struct routes *t, const struct rt_route *r)
 {
 	hmap_find(s, &t->strays, ip_prefix_hash(&r->dst), struct stray, node,
-		  same_key(&s->route, r));
+	          same_key(&s->route, r));
 	return s;
 }
 
@@ -236,7 +236,7 @@ static void gone(struct routes *t, const struct rt_route *r)
 
 			t->repairs++;
 			log_warn("somebody deleted a route of ours: put back", "route=%s",
-				 ip_prefix_str(&w->dst, dst));
+			         ip_prefix_str(&w->dst, dst));
 		}
 	}
 }
@@ -258,7 +258,7 @@ void routes_link_changed(struct routes *t, const struct link_change *c)
 {
 	if (c->up && !c->moved && c->was_up)
 		return;
-	hmap_for_each(w, &t->wishes, struct wish, node) {
+	hmap_for_each (w, &t->wishes, struct wish, node) {
 		if (w->actual == c->ifindex && !c->up) {
 			w->actual = 0;
 			mark_dirty(t, w);
@@ -268,7 +268,7 @@ void routes_link_changed(struct routes *t, const struct link_change *c)
 				mark_dirty(t, w);
 	}
 	if (!c->up)
-		hmap_for_each(s, &t->strays, struct stray, node)
+		hmap_for_each (s, &t->strays, struct stray, node)
 			if (s->route.ifindex == c->ifindex)
 				stray_drop(t, s);
 }
@@ -305,21 +305,21 @@ int routes_read(struct routes *t, bool everything, struct err *err)
 	struct reading r = { .t = t };
 	int rc;
 
-	rc = nl_dump_all(t->conn,
-			 rt_route_dump(t->config.family, RT_TABLE_MAIN,
-				       everything ? 0 : t->config.protocol),
-			 on_route, &r, err);
+	rc = nl_dump_all(
+	        t->conn,
+	        rt_route_dump(t->config.family, RT_TABLE_MAIN, everything ? 0 : t->config.protocol),
+	        on_route, &r, err);
 	if (rc < 0) {
 		free(r.found);
 		return err_wrap(err, rc, "listing routes");
 	}
-	hmap_for_each(w, &t->wishes, struct wish, node) {
+	hmap_for_each (w, &t->wishes, struct wish, node) {
 		bool found = false;
 
 		for (size_t i = 0; w->actual && i < r.n && !found; i++)
 			found = r.found[i].ifindex == w->actual &&
-				is_as_we_make_it(t, &r.found[i]) &&
-				ip_prefix_eq(&r.found[i].dst, &w->dst);
+			        is_as_we_make_it(t, &r.found[i]) &&
+			        ip_prefix_eq(&r.found[i].dst, &w->dst);
 		if (w->actual && !found) {
 			w->actual = 0;
 			t->repairs++;
@@ -337,13 +337,13 @@ int routes_read(struct routes *t, bool everything, struct err *err)
 static struct rt_route make_route(const struct routes *t, const struct wish *w, int ifindex)
 {
 	return (struct rt_route){ .dst = w->dst,
-				  .ifindex = ifindex,
-				  .type = RTN_UNICAST,
-				  .scope = t->config.family == AF_INET6 ? RT_SCOPE_UNIVERSE :
-									  RT_SCOPE_LINK,
-				  .protocol = t->config.protocol,
-				  .table = RT_TABLE_MAIN,
-				  .priority = t->config.priority };
+		                  .ifindex = ifindex,
+		                  .type = RTN_UNICAST,
+		                  .scope = t->config.family == AF_INET6 ? RT_SCOPE_UNIVERSE
+		                                                        : RT_SCOPE_LINK,
+		                  .protocol = t->config.protocol,
+		                  .table = RT_TABLE_MAIN,
+		                  .priority = t->config.priority };
 }
 
 static int tell_kernel(struct routes *t, const struct rt_route *r, bool add, struct err *err)
@@ -457,9 +457,10 @@ int64_t routes_sweep(struct routes *t, route_gone_fn *gone_fn, void *arg, struct
 	int64_t next = -1;
 	int first = 0;
 
-	hmap_for_each(s, &t->strays, struct stray, node) {
+	hmap_for_each (s, &t->strays, struct stray, node) {
 		int64_t left = GRACE_MS - mono_since_ms(s->since);
-		struct wish *w = is_as_we_make_it(t, &s->route) ? wish_find(t, &s->route.dst) : NULL;
+		struct wish *w =
+		        is_as_we_make_it(t, &s->route) ? wish_find(t, &s->route.dst) : NULL;
 		struct err one;
 		int rc;
 
@@ -497,7 +498,7 @@ bool route_in_kernel(const struct routes *t, const struct ip_prefix *dst, const 
 }
 
 bool route_has_other_owner(const struct routes *t, const struct ip_prefix *dst,
-			   const char *interface)
+                           const char *interface)
 {
 	const struct wish *w = wish_find(t, dst);
 

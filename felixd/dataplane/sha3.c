@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sponge of FIPS 202 over Keccak-f[1600]: 25 lanes of 64 bits, A[x + 5 y]; the rate of SHA3-224 is 144 bytes.
+ * The sponge of FIPS 202 over Keccak-f[1600]: 25 lanes of 64 bits, A[x + 5 y]; the rate of SHA3-224
+ * is 144 bytes.
  */
 #include "felixd/dataplane/sha3.h"
 
@@ -14,7 +15,8 @@ static uint64_t rotl(uint64_t v, unsigned n)
 	return n ? v << n | v >> (64 - n) : v;
 }
 
-/* Section 3.2.5: the round constant comes out of an LFSR with the polynomial x^8 + x^6 + x^5 + x^4 + 1. */
+/* Section 3.2.5: the round constant comes out of an LFSR with the polynomial x^8 + x^6 + x^5 + x^4
+ * + 1. */
 static uint64_t round_constant(uint8_t *lfsr)
 {
 	uint64_t rc = 0;
@@ -53,7 +55,7 @@ static void keccak_f(uint64_t a[25])
 		for (y = 0; y < 5; y++) /* chi */
 			for (x = 0; x < 5; x++)
 				a[x + 5 * y] = b[x + 5 * y] ^
-					       (~b[(x + 1) % 5 + 5 * y] & b[(x + 2) % 5 + 5 * y]);
+				               (~b[(x + 1) % 5 + 5 * y] & b[(x + 2) % 5 + 5 * y]);
 		a[0] ^= round_constant(&lfsr); /* iota */
 	}
 }

@@ -40,15 +40,18 @@ void sysctl_default_rp_filter(char out[8])
 
 int sysctl_workload(const char *interface, const char *rp_filter, bool ipv6, struct err *err)
 {
-	/* A pod must not be able to reconfigure its host by router advertisements, whether or not we program IPv6. */
+	/* A pod must not be able to reconfigure its host by router advertisements, whether or not
+	 * we program IPv6. */
 	const struct {
 		const char *fmt, *value;
 		bool wanted, must;
 	} settings[] = {
 		{ "ipv6/conf/%s/accept_ra", "0", true, false },
 		{ "ipv4/conf/%s/route_localnet", "1", true, true },
-		{ "ipv4/neigh/%s/proxy_delay", "0", true, false }, /* answer the pod's first question at once */
-		{ "ipv4/conf/%s/proxy_arp", "1", true, true },     /* 169.254.1.1 is nobody's: the host answers for it */
+		{ "ipv4/neigh/%s/proxy_delay", "0", true,
+		  false }, /* answer the pod's first question at once */
+		{ "ipv4/conf/%s/proxy_arp", "1", true,
+		  true }, /* 169.254.1.1 is nobody's: the host answers for it */
 		{ "ipv4/conf/%s/forwarding", "1", true, true },
 		{ "ipv4/conf/%s/rp_filter", rp_filter, true, true },
 		{ "ipv6/conf/%s/proxy_ndp", "1", ipv6, true },
@@ -64,7 +67,7 @@ int sysctl_workload(const char *interface, const char *rp_filter, bool ipv6, str
 		if (!settings[i].wanted)
 			continue;
 		snprintf(path + at, sizeof(path) - at, "%.*s%s%s", (int)(dir - settings[i].fmt),
-			 settings[i].fmt, interface, dir + 2);
+		         settings[i].fmt, interface, dir + 2);
 		rc = set(path, settings[i].value, err);
 		if (rc < 0 && settings[i].must)
 			return rc;

@@ -18,7 +18,7 @@ static enum ipset_type set_type(enum calc_set_type t)
 }
 
 static void set_new(void *arg, const char *id, enum calc_set_type type,
-		    const struct calc_member *members, size_t n)
+                    const struct calc_member *members, size_t n)
 {
 	struct dataplane *dp = arg;
 
@@ -27,7 +27,7 @@ static void set_new(void *arg, const char *id, enum calc_set_type type,
 }
 
 static void set_delta(void *arg, const char *id, const struct calc_member *added, size_t n_added,
-		      const struct calc_member *removed, size_t n_removed)
+                      const struct calc_member *removed, size_t n_removed)
 {
 	struct dataplane *dp = arg;
 
@@ -98,7 +98,7 @@ static uint32_t id_hash(const char *ns, const char *name)
 static struct endpoint *find(const struct dataplane *dp, const char *ns, const char *name)
 {
 	hmap_find(ep, &dp->endpoints, id_hash(ns, name), struct endpoint, by_id,
-		  strcmp(ep->ns, ns) == 0 && strcmp(ep->name, name) == 0);
+	          strcmp(ep->ns, ns) == 0 && strcmp(ep->name, name) == 0);
 	return ep;
 }
 
@@ -117,12 +117,12 @@ static bool has_addr(const struct calc_endpoint *e, const struct ip_prefix *p)
 
 /* Takes back what old asked of the host and new (may be NULL) does not. */
 static void unwish(struct dataplane *dp, struct endpoint *ep, const struct calc_endpoint *old,
-		   const struct calc_endpoint *new)
+                   const struct calc_endpoint *new)
 {
 	if (!ep->wished)
 		return;
 	for (size_t i = 0; i < old->n_addrs; i++) {
-		if (!in_family(dp, &old->addrs[i]) || (new && has_addr(new, &old->addrs[i])))
+		if (!in_family(dp, &old->addrs[i]) || (new &&has_addr(new, &old->addrs[i])))
 			continue;
 		route_unwant(dp->routes, &old->addrs[i], old->interface);
 		neigh_unwant(dp->neighs, &old->addrs[i].addr, old->interface);
@@ -183,16 +183,16 @@ void wishes_activate(struct dataplane *dp, const char *interface)
 			continue;
 		if (ep->stage != STAGE_SHADOWED)
 			log_warn("two endpoints claim one interface",
-				 "interface=%s active=%s/%s shadowed=%s/%s", LOG_VIS(interface),
-				 LOG_VIS(active->ns), LOG_VIS(active->name), LOG_VIS(ep->ns),
-				 LOG_VIS(ep->name));
+			         "interface=%s active=%s/%s shadowed=%s/%s", LOG_VIS(interface),
+			         LOG_VIS(active->ns), LOG_VIS(active->name), LOG_VIS(ep->ns),
+			         LOG_VIS(ep->name));
 		unwish(dp, ep, ep->e, NULL);
 		ep->stage = STAGE_SHADOWED;
 	}
 	for (unsigned to = 0; to < 2; to++) {
 		render_endpoint_groups(&dp->render, active->e, to, emit_group, dp);
 		iptables_set_chain(dp->tables, TABLE_FILTER,
-				   render_endpoint(&dp->render, active->e, to));
+		                   render_endpoint(&dp->render, active->e, to));
 	}
 	active->stage = STAGE_CHAINS;
 }
@@ -204,7 +204,7 @@ static void endpoint_update(void *arg, const struct calc_endpoint *e)
 
 	if (strlen(e->interface) >= IFNAMSIZ || !*e->interface) {
 		log_warn("an endpoint's interface name cannot be: left out", "endpoint=%s/%s",
-			 LOG_VIS(e->ns), LOG_VIS(e->name));
+		         LOG_VIS(e->ns), LOG_VIS(e->name));
 		return;
 	}
 	if (!ep) {
@@ -271,7 +271,7 @@ void wishes_render_dispatch(struct dataplane *dp)
 	const char **names = xcalloc(dp->endpoints.n + 1, sizeof(*names));
 	size_t n = 0;
 
-	hmap_for_each(ep, &dp->endpoints, struct endpoint, by_id)
+	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id)
 		if (ep->stage != STAGE_SHADOWED)
 			names[n++] = ep->interface;
 	qsort(names, n, sizeof(*names), compare_names);
@@ -286,7 +286,7 @@ void wishes_render_dispatch(struct dataplane *dp)
 static struct pool *pool_find(const struct dataplane *dp, const struct ip_prefix *cidr)
 {
 	hmap_find(p, &dp->pools, ip_prefix_hash(cidr), struct pool, node,
-		  ip_prefix_eq(&p->cidr, cidr));
+	          ip_prefix_eq(&p->cidr, cidr));
 	return p;
 }
 
@@ -324,7 +324,7 @@ void wishes_render_pools(struct dataplane *dp)
 	struct calc_member *masq = xcalloc(2 * dp->pools.n + 1, sizeof(*masq));
 	size_t n_all = 0, n_masq = 0;
 
-	hmap_for_each(p, &dp->pools, struct pool, node) {
+	hmap_for_each (p, &dp->pools, struct pool, node) {
 		if (!in_family(dp, &p->cidr))
 			continue;
 		all[n_all++].net = p->cidr;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What netfilter's netlink families and tables answer: sets, connections, rules. The first byte chooses. */
+/* What netfilter's netlink families and tables answer: sets, connections, rules. The first byte
+ * chooses. */
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <stdlib.h>
 #include <string.h>

@@ -58,7 +58,7 @@ static void keep_chain(void *arg, enum table_id table, struct chain *c)
 }
 
 static void keep_hook(void *arg, enum table_id table, const char *chain, struct chain *inserts,
-		      struct chain *appends)
+                      struct chain *appends)
 {
 	char name[64];
 
@@ -92,12 +92,12 @@ static void check_vectors(const struct vector *v, size_t n)
 		const struct chain *c = found(v[i].table, v[i].chain);
 		struct buf text = { 0 }, want = { 0 };
 
-		at = i && v[i].table == v[i - 1].table && strcmp(v[i].chain, v[i - 1].chain) == 0 ?
-			     at + 1 :
-			     0;
+		at = i && v[i].table == v[i - 1].table && strcmp(v[i].chain, v[i - 1].chain) == 0
+		             ? at + 1
+		             : 0;
 		if (!c || at >= c->n_rules)
 			fail_msg("%s %s: rule %zu is missing", table_names[v[i].table], v[i].chain,
-				 at);
+			         at);
 		iptables_text_rule(&text, v[i].chain, &c->rules[at]);
 		buf_printf(&want, "-A %s HASH %s", v[i].chain, v[i].text);
 		assert_string_equal(buf_cstr(&text), buf_cstr(&want));
@@ -168,7 +168,8 @@ static void names_longer_than_the_limit_are_hashed(void **state)
 static void policies_profiles_and_groups_have_upstreams_chain_names(void **state)
 {
 	struct calc_policy_id a = { .kind = "GlobalNetworkPolicy", .ns = "", .name = "a" };
-	struct calc_policy_id ab[] = { a, { .kind = "GlobalNetworkPolicy", .ns = "", .name = "b" } };
+	struct calc_policy_id ab[] = { a,
+		                       { .kind = "GlobalNetworkPolicy", .ns = "", .name = "b" } };
 	struct calc_policy_id web = { .kind = "NetworkPolicy", .ns = "default", .name = "web" };
 	char out[CHAIN_NAME_MAX];
 
@@ -203,12 +204,12 @@ static void sha3_of_nothing_and_of_more_than_a_block(void **state)
 {
 	/* FIPS 202's examples: no bits; and 200 bytes of 0xa3. */
 	static const uint8_t nothing[28] = { 0x6b, 0x4e, 0x03, 0x42, 0x36, 0x67, 0xdb,
-					     0xb7, 0x3b, 0x6e, 0x15, 0x45, 0x4f, 0x0e,
-					     0xb1, 0xab, 0xd4, 0x59, 0x7f, 0x9a, 0x1b,
-					     0x07, 0x8e, 0x3f, 0x5b, 0x5a, 0x6b, 0xc7 };
+		                             0xb7, 0x3b, 0x6e, 0x15, 0x45, 0x4f, 0x0e,
+		                             0xb1, 0xab, 0xd4, 0x59, 0x7f, 0x9a, 0x1b,
+		                             0x07, 0x8e, 0x3f, 0x5b, 0x5a, 0x6b, 0xc7 };
 	static const uint8_t a3[28] = { 0x93, 0x76, 0x81, 0x6a, 0xba, 0x50, 0x3f, 0x72, 0xf9, 0x6c,
-					0xe7, 0xeb, 0x65, 0xac, 0x09, 0x5d, 0xee, 0xe3, 0xbe, 0x4b,
-					0xf9, 0xbb, 0xc2, 0xa1, 0xcb, 0x7e, 0x11, 0xe0 };
+		                        0xe7, 0xeb, 0x65, 0xac, 0x09, 0x5d, 0xee, 0xe3, 0xbe, 0x4b,
+		                        0xf9, 0xbb, 0xc2, 0xa1, 0xcb, 0x7e, 0x11, 0xe0 };
 	uint8_t out[28], in[200];
 
 	(void)state;
@@ -224,7 +225,7 @@ static void sha3_of_nothing_and_of_more_than_a_block(void **state)
 static void each_hash_covers_the_rules_before_it(void **state)
 {
 	static const char *const want[] = { "hecdSCslEjdBPBPo", "plvr29-ZiKUwbzDV",
-					    "BMJ7gfua-eMLZ8Gu", "rmnR1gc8haxMy_0W" };
+		                            "BMJ7gfua-eMLZ8Gu", "rmnR1gc8haxMy_0W" };
 	struct chain *c = chain_new("FORWARD");
 
 	(void)state;
@@ -289,12 +290,12 @@ static void static_chains_are_upstreams(void **state)
 static struct calc_rule any_rule(enum calc_action action)
 {
 	return (struct calc_rule){ .action = action,
-				   .protocol = -1,
-				   .not_protocol = -1,
-				   .icmp_type = -1,
-				   .icmp_code = -1,
-				   .not_icmp_type = -1,
-				   .not_icmp_code = -1 };
+		                   .protocol = -1,
+		                   .not_protocol = -1,
+		                   .icmp_type = -1,
+		                   .icmp_code = -1,
+		                   .not_icmp_type = -1,
+		                   .not_icmp_code = -1 };
 }
 
 static void a_pod_with_a_policy_is_upstreams(void **state)
@@ -306,19 +307,19 @@ static void a_pod_with_a_policy_is_upstreams(void **state)
 	struct calc_policy_id id = { .kind = "NetworkPolicy", .ns = "default", .name = "web" };
 	struct calc_policy p = { .id = id, .tier = "default", .ingress = &web, .n_ingress = 1 };
 	struct calc_profile kns = { .name = "kns.default",
-				    .ingress = &allow,
-				    .egress = &allow,
-				    .n_ingress = 1,
-				    .n_egress = 1 };
+		                    .ingress = &allow,
+		                    .egress = &allow,
+		                    .n_ingress = 1,
+		                    .n_egress = 1 };
 	struct calc_tier tier = { .name = "default", .ingress = &id, .n_ingress = 1 };
 	const char *profile = "kns.default", *interface = "cali1234";
 	struct calc_endpoint e = { .ns = "default",
-				   .name = "w",
-				   .interface = interface,
-				   .tiers = &tier,
-				   .n_tiers = 1,
-				   .profiles = &profile,
-				   .n_profiles = 1 };
+		                   .name = "w",
+		                   .interface = interface,
+		                   .tiers = &tier,
+		                   .n_tiers = 1,
+		                   .profiles = &profile,
+		                   .n_profiles = 1 };
 
 	(void)state;
 	web.protocol = IPPROTO_TCP;
@@ -343,9 +344,9 @@ static void check_rule(const struct calc_rule *rule, const char *const *want)
 {
 	struct render_config r = config();
 	struct calc_policy p = { .id = { .kind = "GlobalNetworkPolicy", .ns = "", .name = "p" },
-				 .tier = "default",
-				 .ingress = rule,
-				 .n_ingress = 1 };
+		                 .tier = "default",
+		                 .ingress = rule,
+		                 .n_ingress = 1 };
 	struct chain *c = render_policy(&r, &p, true);
 	size_t i;
 
@@ -382,7 +383,7 @@ static struct ip_prefix net(const char *s)
 static void actions(void **state)
 {
 	struct calc_rule allow = any_rule(CALC_ALLOW), deny = any_rule(CALC_DENY),
-			 pass = any_rule(CALC_PASS), log = any_rule(CALC_LOG);
+	                 pass = any_rule(CALC_PASS), log = any_rule(CALC_LOG);
 
 	(void)state;
 	CHECK(allow, "--jump MARK --set-mark 0x10000/0x10000");
@@ -404,18 +405,32 @@ static void every_match_in_its_place(void **state)
 
 	(void)state;
 	r.protocol = IPPROTO_TCP;
-	r.src = (struct calc_side){ .nets = &n10, .n_nets = 1, .sets = s1, .n_sets = 1, .ports = p1,
-				    .n_ports = 1, .not_sets = ns1, .n_not_sets = 1, .not_ports = p2,
-				    .n_not_ports = 1 };
-	r.dst = (struct calc_side){ .nets = &n11, .n_nets = 1, .sets = s2, .n_sets = 1, .ports = p2,
-				    .n_ports = 1, .not_sets = ns2, .n_not_sets = 1, .not_ports = p1,
-				    .n_not_ports = 1 };
+	r.src = (struct calc_side){ .nets = &n10,
+		                    .n_nets = 1,
+		                    .sets = s1,
+		                    .n_sets = 1,
+		                    .ports = p1,
+		                    .n_ports = 1,
+		                    .not_sets = ns1,
+		                    .n_not_sets = 1,
+		                    .not_ports = p2,
+		                    .n_not_ports = 1 };
+	r.dst = (struct calc_side){ .nets = &n11,
+		                    .n_nets = 1,
+		                    .sets = s2,
+		                    .n_sets = 1,
+		                    .ports = p2,
+		                    .n_ports = 1,
+		                    .not_sets = ns2,
+		                    .n_not_sets = 1,
+		                    .not_ports = p1,
+		                    .n_not_ports = 1 };
 	CHECK(r, "-p tcp --source 10.0.0.0/8 -m set --match-set cali40s:one src"
-		 " -m multiport --source-ports 1 --destination 11.0.0.0/8"
-		 " -m set --match-set cali40s:two dst -m multiport --destination-ports 2:3"
-		 " -m set ! --match-set cali40s:not1 src -m multiport ! --source-ports 2:3"
-		 " -m set ! --match-set cali40s:not2 dst -m multiport ! --destination-ports 1"
-		 " --jump MARK --set-mark 0x10000/0x10000");
+	         " -m multiport --source-ports 1 --destination 11.0.0.0/8"
+	         " -m set --match-set cali40s:two dst -m multiport --destination-ports 2:3"
+	         " -m set ! --match-set cali40s:not1 src -m multiport ! --source-ports 2:3"
+	         " -m set ! --match-set cali40s:not2 dst -m multiport ! --destination-ports 1"
+	         " --jump MARK --set-mark 0x10000/0x10000");
 
 	r = any_rule(CALC_ALLOW);
 	r.protocol = IPPROTO_ICMP;
@@ -513,9 +528,9 @@ static void log_prefixes_are_filled_in(void **state)
 	struct render_config r;
 	struct calc_rule log = any_rule(CALC_LOG);
 	struct calc_policy p = { .id = { .kind = "NetworkPolicy", .ns = "ns", .name = "p" },
-				 .tier = "t",
-				 .egress = &log,
-				 .n_egress = 1 };
+		                 .tier = "t",
+		                 .egress = &log,
+		                 .n_egress = 1 };
 	struct err err;
 
 	(void)state;
@@ -552,14 +567,15 @@ static void policies_with_one_selector_share_a_chain(void **state)
 	for (size_t i = 0; i < 8; i++) {
 		snprintf(names[i], 2, "%c", (char)('a' + i));
 		ids[i] = (struct calc_policy_id){ .kind = "GlobalNetworkPolicy",
-						  .ns = "",
-						  .name = names[i],
-						  .selector = i < 7 ? "all()" : "x == 'y'" };
+			                          .ns = "",
+			                          .name = names[i],
+			                          .selector = i < 7 ? "all()" : "x == 'y'" };
 	}
 	render_endpoint_groups(&r, &e, false, ignore_chain, &groups);
 	assert_int_equal(groups, 1);
 	c = render_endpoint(&r, &e, false);
-	/* 2 conntrack, 1 clear, 2 encapsulation, tier: 1 + 2 * 2, and the end: no drop in between, the tier passes */
+	/* 2 conntrack, 1 clear, 2 encapsulation, tier: 1 + 2 * 2, and the end: no drop in between,
+	 * the tier passes */
 	assert_int_equal(c->n_rules, 11);
 	g = found(TABLE_FILTER, c->rules[6].action.chain);
 	assert_non_null(g);

@@ -55,7 +55,7 @@ static void a_memberset_is_a_set(void **state)
 		bool add = rand() % 100 < (step / 5000 % 2 ? 20 : 80);
 		unsigned i = (unsigned)rand() % UNIVERSE;
 		struct calc_member m = { .net = { ip_addr_v4(0x0a000000u + i), 32 },
-					 .port = (uint16_t)(i % 3) };
+			                 .port = (uint16_t)(i % 3) };
 
 		if (add) {
 			assert_int_equal(memberset_add(&s, &m), !model[i]);
@@ -68,7 +68,7 @@ static void a_memberset_is_a_set(void **state)
 		assert_int_equal(s.n, n);
 		i = (unsigned)rand() % UNIVERSE;
 		m = (struct calc_member){ .net = { ip_addr_v4(0x0a000000u + i), 32 },
-					  .port = (uint16_t)(i % 3) };
+			                  .port = (uint16_t)(i % 3) };
 		assert_int_equal(memberset_has(&s, &m), model[i]);
 		if (step % 1000 == 0) {
 			size_t at = 0, seen = 0;
@@ -88,7 +88,7 @@ static void a_memberset_is_a_set(void **state)
 static void members_keep_all_their_parts_in_both_families(void **state)
 {
 	static const char *const nets[] = { "10.1.2.3/32", "10.0.0.0/8", "128.0.0.0/1", "0.0.0.0/1",
-					    "fd00::1/128", "fd00::/64", "8000::/1" };
+		                            "fd00::1/128", "fd00::/64",  "8000::/1" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(nets); i++) {
@@ -120,7 +120,8 @@ static void host_bits_do_not_make_another_member(void **state)
 
 /* ---- protocol */
 
-/* Additions have the form of a listing but for the line numbers: what is written must be read as it was. */
+/* Additions have the form of a listing but for the line numbers: what is written must be read as it
+ * was. */
 static void members_are_read_as_they_were_written(void **state)
 {
 	static const struct {
@@ -147,17 +148,17 @@ static void members_are_read_as_they_were_written(void **state)
 		ipset_msg_member(&msg, &m);
 		ipset_msg_members_end(&msg);
 		assert_int_equal(ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST),
-						 cursor_of(b.data, b.len), &r),
-				 0);
+		                                 cursor_of(b.data, b.len), &r),
+		                 0);
 		assert_string_equal(r.name, "cali40x");
 		assert_int_equal(r.proto, 7);
 		assert_false(r.has_header);
 		assert_true(ipset_msg_next_member(&r, cases[i].type, m.net.addr.family, &got,
-						  &strange));
+		                                  &strange));
 		assert_false(strange);
 		assert_true(same(&m, &got));
 		assert_false(ipset_msg_next_member(&r, cases[i].type, m.net.addr.family, &got,
-						   &strange));
+		                                   &strange));
 		buf_done(&b);
 	}
 }
@@ -170,7 +171,7 @@ static void a_header_is_read(void **state)
 	(void)state;
 	ipset_msg_create(&b, 6, AF_INET, "cali40y", IPSET_IP_PORT, 4711);
 	assert_int_equal(
-		ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST), cursor_of(b.data, b.len), &r), 0);
+	        ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST), cursor_of(b.data, b.len), &r), 0);
 	assert_true(r.has_header);
 	assert_int_equal(r.type, IPSET_IP_PORT);
 	assert_int_equal(r.family, NFPROTO_IPV4);
@@ -195,7 +196,7 @@ static void members_nobody_would_make_are_strange(void **state)
 	ipset_msg_member(&msg, &m);
 	ipset_msg_members_end(&msg);
 	assert_int_equal(
-		ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST), cursor_of(b.data, b.len), &r), 0);
+	        ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST), cursor_of(b.data, b.len), &r), 0);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_true(ipset_msg_next_member(&r, IPSET_NET, AF_INET, &got, &strange));
 		assert_true(strange);
@@ -208,7 +209,7 @@ static void members_nobody_would_make_are_strange(void **state)
 	nf_attr_nest_end(&b, data);
 	nf_attr_nest_end(&b, nest);
 	assert_int_equal(
-		ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST), cursor_of(b.data, b.len), &r), 0);
+	        ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST), cursor_of(b.data, b.len), &r), 0);
 	assert_true(ipset_msg_next_member(&r, IPSET_NET, AF_INET, &got, &strange));
 	assert_true(strange);
 	buf_done(&b);
@@ -226,7 +227,8 @@ static void every_truncation_of_a_listing_is_survived(void **state)
 		ipset_msg_member(&msg, &m);
 	ipset_msg_members_end(&msg);
 	for (size_t n = 0; n < b.len; n++) {
-		uint8_t *copy = xmemdup(b.data, n ? n : 1); /* an exact one: the sanitizer sees a byte too many */
+		uint8_t *copy = xmemdup(
+		        b.data, n ? n : 1); /* an exact one: the sanitizer sees a byte too many */
 		struct ipset_reply r;
 		bool strange;
 
@@ -250,14 +252,14 @@ static void names_too_long_or_without_end_are_refused(void **state)
 	nf_attr_begin(&b, AF_INET);
 	nf_attr_str(&b, IPSET_ATTR_SETNAME, name);
 	assert_int_equal(
-		ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST), cursor_of(b.data, b.len), &r),
-		-EINVAL);
+	        ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST), cursor_of(b.data, b.len), &r),
+	        -EINVAL);
 	buf_clear(&b);
 	nf_attr_begin(&b, AF_INET);
 	nf_attr_put(&b, IPSET_ATTR_SETNAME, "abcd", 4);
 	assert_int_equal(
-		ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST), cursor_of(b.data, b.len), &r),
-		-EINVAL);
+	        ipset_msg_parse(ipset_msg_type(IPSET_CMD_LIST), cursor_of(b.data, b.len), &r),
+	        -EINVAL);
 	buf_done(&b);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rules as nodes of upstream hold them: table, chain, hash, text behind "-A chain HASH ". IPv4, defaults, VXLAN on with a tunnel
- * address, DefaultEndpointToHostAction ACCEPT, fully random masquerade, one pool with natOutgoing.
+ * Rules as nodes of upstream hold them: table, chain, hash, text behind "-A chain HASH ". IPv4,
+ * defaults, VXLAN on with a tunnel address, DefaultEndpointToHostAction ACCEPT, fully random
+ * masquerade, one pool with natOutgoing.
  */
 #pragma once
 

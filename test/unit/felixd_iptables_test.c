@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The libiptc backend against a real kernel, in a network namespace of the test's own: every match and target that rendering may ask for is
- * taken by the kernel and shown by iptables as it was meant; what is right is not written again. Skipped without the right to a namespace.
+ * The libiptc backend against a real kernel, in a network namespace of the test's own: every match
+ * and target that rendering may ask for is taken by the kernel and shown by iptables as it was
+ * meant; what is right is not written again. Skipped without the right to a namespace.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -106,22 +107,22 @@ static void sink_chain(void *arg, enum table_id table, struct chain *c)
 }
 
 static void sink_hook(void *arg, enum table_id table, const char *kernel_chain,
-		      struct chain *inserts, struct chain *appends)
+                      struct chain *inserts, struct chain *appends)
 {
 	iptables_set_hook(arg, table, kernel_chain, inserts, appends);
 }
 
 static struct ipsets *make_sets(void)
 {
-	static const char *const ids[] = { "dscp-src-net",   "network-ip-pools", "this-host",
-					   "masq-ipam-pools", "all-vxlan-net",	  "s:one" };
+	static const char *const ids[] = { "dscp-src-net",    "network-ip-pools", "this-host",
+		                           "masq-ipam-pools", "all-vxlan-net",    "s:one" };
 	struct ipsets *sets;
 	struct err err;
 
 	assert_int_equal(ipsets_new(AF_INET, &sets, &err), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-		ipset_want(sets, ids[i], strcmp(ids[i], "this-host") == 0 ? IPSET_IP : IPSET_NET, NULL,
-			   0);
+		ipset_want(sets, ids[i], strcmp(ids[i], "this-host") == 0 ? IPSET_IP : IPSET_NET,
+		           NULL, 0);
 	ipset_want(sets, "n:http", IPSET_IP_PORT, NULL, 0);
 	assert_int_equal(ipset_apply(sets, 1000, &err), 0);
 	return sets;
@@ -130,9 +131,9 @@ static struct ipsets *make_sets(void)
 static struct dataplane_config config(const char *deny)
 {
 	return (struct dataplane_config){ .interface_prefix = "cali",
-					  .deny_action = deny,
-					  .mark_mask = 0xffff0000,
-					  .nat_outgoing_random_fully = true };
+		                          .deny_action = deny,
+		                          .mark_mask = 0xffff0000,
+		                          .nat_outgoing_random_fully = true };
 }
 
 static void applied(struct iptables *t)
@@ -184,21 +185,27 @@ static void every_static_rule_is_taken_and_not_written_twice(void **state)
 		iptables_free(t);
 		render_config_done(&r);
 	}
-	shows("raw", "-p udp -m comment --comment \"cali:sIsu2aAqNN6K3YYn\" -m udp --dport 4789 -j NOTRACK");
+	shows("raw", "-p udp -m comment --comment \"cali:sIsu2aAqNN6K3YYn\" -m udp --dport 4789 -j "
+	             "NOTRACK");
 	shows("raw", "-m mark --mark 0x80000/0x80000 -m rpfilter --validmark --invert -j DROP");
-	shows("nat", "-p udp -m comment --comment \"cali:k5tPXc7Lt1qvBU9K\" -m addrtype ! --src-type LOCAL "
-		     "--limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE --to-ports 4790-65535 "
-		     "--random-fully");
+	shows("nat",
+	      "-p udp -m comment --comment \"cali:k5tPXc7Lt1qvBU9K\" -m addrtype ! --src-type "
+	      "LOCAL "
+	      "--limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE --to-ports 4790-65535 "
+	      "--random-fully");
 	shows("nat", "-o vxlan.calico ");
 	shows("mangle", "-m set --match-set cali40dscp-src-net src -m set ! --match-set "
-			"cali40network-ip-pools dst");
-	shows("filter", "-m multiport --dports 4789 -m set --match-set cali40all-vxlan-net src -m addrtype "
-			"--dst-type LOCAL -j ACCEPT");
-	shows("filter", "-i cali+ -m comment --comment \"cali:H03xYXARh4e8pwd4\" -g cali-wl-to-host");
+	                "cali40network-ip-pools dst");
+	shows("filter",
+	      "-m multiport --dports 4789 -m set --match-set cali40all-vxlan-net src -m addrtype "
+	      "--dst-type LOCAL -j ACCEPT");
+	shows("filter",
+	      "-i cali+ -m comment --comment \"cali:H03xYXARh4e8pwd4\" -g cali-wl-to-host");
 	shows("filter", "-m conntrack ! --ctstate DNAT -j cali-to-host-endpoint");
 	shows("filter", "\"Unknown interface\" -j REJECT --reject-with icmp-port-unreachable");
 	run("iptables-legacy -F && iptables-legacy -X && iptables-legacy -t nat -F && "
-	    "iptables-legacy -t nat -X && iptables-legacy -t mangle -F && iptables-legacy -t mangle -X && "
+	    "iptables-legacy -t nat -X && iptables-legacy -t mangle -F && iptables-legacy -t "
+	    "mangle -X && "
 	    "iptables-legacy -t raw -F && iptables-legacy -t raw -X");
 	ipsets_free(sets);
 }
@@ -211,25 +218,34 @@ static void every_match_of_a_policy_is_shown_as_it_was_meant(void **state)
 		int proto;
 		const char *shown;
 	} cases[] = {
-		{ { .kind = MATCH_PORTS, .src = true, .ports = { ports, 2 } }, 6,
+		{ { .kind = MATCH_PORTS, .src = true, .ports = { ports, 2 } },
+		  6,
 		  "-m multiport --sports 80,1000:1010" },
-		{ { .kind = MATCH_PORTS, .neg = true, .ports = { ports, 1 } }, 17,
+		{ { .kind = MATCH_PORTS, .neg = true, .ports = { ports, 1 } },
+		  17,
 		  "-m multiport ! --dports 80" },
 		{ { .kind = MATCH_PORTS, .ports = { ports, 1 } }, 132, "-p sctp " },
 		{ { .kind = MATCH_PORT, .port = 53 }, 6, "-m tcp --dport 53" },
 		{ { .kind = MATCH_ICMP, .icmp = { 8, 0 } }, 1, "-m icmp --icmp-type 8/0" },
-		{ { .kind = MATCH_ICMP, .neg = true, .icmp = { 3, -1 } }, 1, "-m icmp ! --icmp-type 3" },
-		{ { .kind = MATCH_SET, .src = true, .set = { "cali40n:http", true } }, -1,
+		{ { .kind = MATCH_ICMP, .neg = true, .icmp = { 3, -1 } },
+		  1,
+		  "-m icmp ! --icmp-type 3" },
+		{ { .kind = MATCH_SET, .src = true, .set = { "cali40n:http", true } },
+		  -1,
 		  "-m set --match-set cali40n:http src,src" },
-		{ { .kind = MATCH_SET, .neg = true, .set = { "cali40n:http", true } }, -1,
+		{ { .kind = MATCH_SET, .neg = true, .set = { "cali40n:http", true } },
+		  -1,
 		  "-m set ! --match-set cali40n:http dst,dst" },
-		{ { .kind = MATCH_SET, .set = { "cali40s:one", false } }, -1,
+		{ { .kind = MATCH_SET, .set = { "cali40s:one", false } },
+		  -1,
 		  "-m set --match-set cali40s:one dst" },
 		{ { .kind = MATCH_PROTO, .neg = true, .proto = { 47, false } }, -1, "! -p gre" },
-		{ { .kind = MATCH_MARK, .neg = true, .mark = { 0, 0x30000 } }, -1,
+		{ { .kind = MATCH_MARK, .neg = true, .mark = { 0, 0x30000 } },
+		  -1,
 		  "-m mark ! --mark 0x0/0x30000" },
 		{ { .kind = MATCH_IFACE, .iface = "cali1" }, -1, "-o cali1 " },
-		{ { .kind = MATCH_IFACE, .src = true, .iface = "cali123456789ab" }, -1,
+		{ { .kind = MATCH_IFACE, .src = true, .iface = "cali123456789ab" },
+		  -1,
 		  "-i cali123456789ab " },
 		{ { .kind = MATCH_NET,
 		    .neg = true,
@@ -237,10 +253,12 @@ static void every_match_of_a_policy_is_shown_as_it_was_meant(void **state)
 		    .net = { { AF_INET, { 10, 1, 2, 3 } }, 8 } },
 		  -1,
 		  "! -s 10.0.0.0/8" },
-		{ { .kind = MATCH_NET, .net = { { AF_INET, { 10, 1, 2, 3 } }, 32 } }, -1,
+		{ { .kind = MATCH_NET, .net = { { AF_INET, { 10, 1, 2, 3 } }, 32 } },
+		  -1,
 		  "-d 10.1.2.3/32" },
 		{ { .kind = MATCH_NET, .net = { { AF_INET, { 0 } }, 0 } }, 17, "-p udp " },
-		{ { .kind = MATCH_CT_STATE, .ct_states = CT_RELATED | CT_ESTABLISHED }, -1,
+		{ { .kind = MATCH_CT_STATE, .ct_states = CT_RELATED | CT_ESTABLISHED },
+		  -1,
 		  "--ctstate RELATED,ESTABLISHED" },
 		{ { .kind = MATCH_CT_STATE, .ct_states = CT_INVALID }, -1, "--ctstate INVALID" },
 		{ { .kind = MATCH_CT_STATE, .ct_states = CT_DNAT }, -1, "--ctstate DNAT" },
@@ -266,7 +284,7 @@ static void every_match_of_a_policy_is_shown_as_it_was_meant(void **state)
 	}
 	rule_begin(c);
 	rule_action(c, &(struct action){ .kind = ACTION_LOG,
-					 .log_prefix = "a-prefix-longer-than-the-kernel-takes" });
+	                                 .log_prefix = "a-prefix-longer-than-the-kernel-takes" });
 	rule_begin(c); /* neither match nor action */
 	rule_comment(c, "falls through");
 	rule_begin(c);
@@ -461,7 +479,8 @@ static void the_hash_is_found_again_in_every_entry(void **state)
 	assert_int_equal(iptables_encode(&c->rules[0], no_index, NULL, &b, NULL), 0);
 	iptables_entry_id((const void *)b.data, b.len, id);
 	assert_string_equal(id, c->rules[0].id);
-	for (size_t n = 112; n < b.len; n++) { /* behind the head: no more of it may be read than there is */
+	for (size_t n = 112; n < b.len;
+	     n++) { /* behind the head: no more of it may be read than there is */
 		uint8_t *cut = xmemdup(b.data, n);
 
 		iptables_entry_id((const void *)cut, n, id);
