@@ -105,23 +105,41 @@ const struct kind_info *crud_kind(const char *arg, struct err *err)
 
 /* ---- from a manifest's item to what is to be written */
 
-static int check_valid(model_kind kind, const ProtobufCMessage *msg,
-                       const struct manifest_item *item, struct err *err)
+/* "spec.cidr = '10.0.0.1/16' (has host bits)", without the words around it. */
+static void violation_str(const struct violation *v, struct buf *out)
+{
+	const struct violations one = { (struct violation *)v, 1 };
+	CLEANUP(buf_done) struct buf text = { 0 };
+
+	violations_str(&one, &text);
+	buf_str(out, buf_cstr(&text) + strlen("error with field "));
+}
+
+/* Of several violations each is told with its own line. The text may be long: it is the item's. */
+static int check_valid(struct manifest_item *item, const ProtobufCMessage *msg, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct violations found;
+	size_t n = model_validate(item->kind->kind, msg, &found);
 
-	if (model_validate(kind, msg, &found) == 0) {
-		violations_done(&found);
-		return 0;
-	}
-	if (item) {
-		manifest_place(item, found.n == 1 ? found.items[0].field : NULL, &text);
+	if (n == 1) {
+		manifest_place(item, found.items[0].field, &text);
 		buf_str(&text, ": ");
+		violations_str(&found, &text);
+	} else if (n > 1) {
+		manifest_place(item, NULL, &text);
+		buf_str(&text, ": error with the following fields:");
+		for (size_t i = 0; i < n; i++) {
+			buf_str(&text, "\n-  ");
+			violation_str(&found.items[i], &text);
+			buf_printf(&text, ", line %u", manifest_line(item, found.items[i].field));
+		}
 	}
-	violations_str(&found, &text);
 	violations_done(&found);
-	return err_set(err, -EBADMSG, "%s", buf_cstr(&text));
+	if (n == 0)
+		return 0;
+	item->error = buf_take(&text);
+	return err_set(err, -EBADMSG, "not valid");
 }
 
 /* A workload endpoint's name follows from what it is. */
@@ -213,7 +231,7 @@ static int prepare(const struct options *o, struct manifest_item *item, struct r
 		return err_set(err, -EINVAL,
 		               "error with field metadata.name (name must be specified)");
 	model_default(item->kind->kind, item->msg);
-	rc = check_valid(item->kind->kind, item->msg, item, err);
+	rc = check_valid(item, item->msg, err);
 	if (rc)
 		return rc;
 	meta = model_meta(item->msg, true);
@@ -372,6 +390,10 @@ static void note(struct tally *t, const struct manifest_item *item, const struct
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 
+	if (err->code == -EBADMSG && item->error) {
+		tally_error(t, item->error);
+		return;
+	}
 	if (err->code == -EINVAL) {
 		const char *field = strncmp(err->text, "error with field ", 17) == 0
 		                            ? err->text + 17

@@ -24,10 +24,15 @@ struct manifest_source {
 
 /* ---- places */
 
+unsigned manifest_line(const struct manifest_item *item, const char *field)
+{
+	return yaml_line_of(item->doc, item->node, field ? field : "");
+}
+
 void manifest_place(const struct manifest_item *item, const char *field, struct buf *out)
 {
 	buf_printf(out, "%s, document %u, line %u", item->source->name, item->doc->number,
-	           yaml_line_of(item->doc, item->node, field ? field : ""));
+	           manifest_line(item, field));
 }
 
 /* "place: reason"; field may be NULL. */

@@ -46,4 +46,6 @@ void manifest_add_text(struct manifest *m, const char *name, const char *text, s
 /* "pools.yaml, document 2, line 8": of a field by its path, or of the item ("" or NULL). */
 void manifest_place(const struct manifest_item *item, const char *field, struct buf *out);
 
+unsigned manifest_line(const struct manifest_item *item, const char *field);
+
 void manifest_done(struct manifest *m); /* a CLEANUP() function */
