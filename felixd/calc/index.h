@@ -31,10 +31,11 @@ struct index_vec {
 	uint32_t n, cap;
 };
 
+/* Packed: there are some ten of them for each endpoint of the cluster. */
 struct index_label {
 	struct index_pair *pair;
 	uint32_t pos; /* in the pair's vector */
-};
+} __attribute__((packed, aligned(4)));
 
 /* Labels of an item or a parent. */
 struct index_labels {
@@ -52,7 +53,7 @@ struct index_parent {
 struct index_parent_ref {
 	struct index_parent *parent;
 	uint32_t pos; /* in the parent's items */
-};
+} __attribute__((packed, aligned(4)));
 
 struct index_item {
 	struct index_labels labels;

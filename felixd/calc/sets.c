@@ -10,9 +10,9 @@
 
 struct member {
 	struct hmap_node node;
-	struct list changed; /* in the set's list while what is and what was told may differ */
+	struct member *next_changed; /* of the set's, until the next telling */
 	struct calc_member m;
-	bool told;
+	bool changed, told;
 	unsigned refs;
 };
 
@@ -20,8 +20,8 @@ struct ip_set {
 	struct hmap_node node;
 	struct index_selector isel;
 	struct list dirty;
-	struct list changed; /* struct member */
-	struct hmap members; /* also those that are gone but still told */
+	struct member *changed; /* what is and what was told may differ */
+	struct hmap members;    /* also those that are gone, while they are on that list */
 	char *id;
 	enum set_source source;
 	enum calc_set_type type;
@@ -54,7 +54,7 @@ static bool member_eq(const struct calc_member *a, const struct calc_member *b)
 	return a->protocol == b->protocol && a->port == b->port && ip_prefix_eq(&a->net, &b->net);
 }
 
-static void member_count(struct sets *s, struct ip_set *set, const struct calc_member *m, bool add)
+static struct member *member_get(struct ip_set *set, const struct calc_member *m, bool add)
 {
 	uint32_t hash = hash_mix(ip_prefix_hash(&m->net), (uint32_t)m->protocol << 16 | m->port);
 
@@ -64,20 +64,24 @@ static void member_count(struct sets *s, struct ip_set *set, const struct calc_m
 			abort(); /* what is taken away was given before */
 		it = xcalloc(1, sizeof(*it));
 		it->m = *m;
-		list_init(&it->changed);
 		hmap_insert(&set->members, &it->node, hash);
 	}
+	return it;
+}
+
+static void member_count(struct sets *s, struct ip_set *set, const struct calc_member *m, bool add)
+{
+	struct member *it = member_get(set, m, add);
+
 	if (add ? it->refs++ > 0 : --it->refs > 0)
 		return;
 	s->n_members += add ? 1 : (size_t)-1;
-	list_unlink(&it->changed);
-	if (it->told != add)
-		list_push_back(&set->changed, &it->changed);
-	touch(s, set);
-	if (!add && !it->told) { /* came and went unnoticed */
-		hmap_remove(&set->members, &it->node);
-		free(it);
+	if (!it->changed) {
+		it->changed = true;
+		it->next_changed = set->changed;
+		set->changed = it;
 	}
+	touch(s, set);
 }
 
 /* hash:net cannot hold a /0: two halves. */
@@ -179,7 +183,6 @@ static void set_new(struct sets *s, const struct set_spec *spec)
 	set->port = xstrdup(spec->port);
 	set->wanted = 1;
 	list_init(&set->dirty);
-	list_init(&set->changed);
 	hmap_insert(&s->all, &set->node, hash_str(set->id));
 	touch(s, set);
 	if (set->source != SET_OF_SERVICE)
@@ -243,13 +246,16 @@ static void tell_set(struct ip_set *set, const struct calc_output_ops *ops, void
 	struct members added = { 0 }, removed = { 0 };
 	size_t room = 0;
 
-	list_for_each (it, &set->changed)
+	for (struct member *m = set->changed; m; m = m->next_changed)
 		room++;
-	list_for_each_safe (it, &set->changed) {
-		struct member *m = list_entry(it, struct member, changed);
+	while (set->changed) {
+		struct member *m = set->changed;
 
-		list_unlink(it);
-		collect(m->refs ? &added : &removed, &m->m, room);
+		set->changed = m->next_changed;
+		m->changed = false;
+		if (m->told !=
+		    (m->refs > 0)) /* else it came and went unnoticed, or the other way round */
+			collect(m->refs ? &added : &removed, &m->m, room);
 		m->told = m->refs > 0;
 		if (!m->told) {
 			hmap_remove(&set->members, &m->node);
