@@ -13,7 +13,8 @@
 
 #define ROUTES_PER_REPLY 1000u
 
-static void reply_error(struct ipc_peer *to, uint64_t id, const char *text, const char *path, unsigned line)
+static void reply_error(struct ipc_peer *to, uint64_t id, const char *text, const char *path,
+                        unsigned line)
 {
 	Bgp__V1__Error e = BGP__V1__ERROR__INIT;
 	Bgp__V1__FromBgpd m = BGP__V1__FROM_BGPD__INIT;
@@ -58,8 +59,8 @@ static void on_config(struct bgpd *b, struct ipc_peer *to, uint64_t id, const ch
 	}
 	if (r < 0) {
 		if (load)
-			log_error("configuration refused; the old one stays", "path=%s error=%s", LOG_VIS(path),
-				  LOG_VIS(err.text));
+			log_error("configuration refused; the old one stays", "path=%s error=%s",
+			          LOG_VIS(path), LOG_VIS(err.text));
 		reply_error(to, id, err.text, path, line);
 	} else {
 		reply_done(to, id);
@@ -93,14 +94,16 @@ static void on_get_peers(struct bgpd *b, struct ipc_peer *to, uint64_t id)
 		bgp__v1__peer__init(row);
 		row->name = p->name;
 		row->address = (char *)ip_addr_str(&p->source.address, texts[n].address);
-		row->has_port = row->has_remote_as = row->has_local_as = row->has_since_unix_sec = true;
+		row->has_port = row->has_remote_as = row->has_local_as = row->has_since_unix_sec =
+		        true;
 		row->port = p->cfg->port;
 		row->remote_as = p->cfg->remote_as;
 		row->local_as = b->config->local_as;
 		row->state = (char *)fsm_state_name(p->shown);
 		row->since_unix_sec = p->since_unix_sec;
 		row->last_error = p->last_error;
-		row->has_prefixes_received = row->has_prefixes_sent = row->has_graceful_restart = true;
+		row->has_prefixes_received = row->has_prefixes_sent = row->has_graceful_restart =
+		        true;
 		row->prefixes_received = p->source.n_paths;
 		row->prefixes_sent = export_told(p);
 		row->graceful_restart = p->live && p->cfg->graceful.on && p->open.gr;
@@ -168,7 +171,8 @@ static void add_route(struct routes_reply *r, const struct path *p)
 	r->refs[r->n++] = row;
 }
 
-static void on_get_routes(struct bgpd *b, struct ipc_peer *to, uint64_t id, const Bgp__V1__GetRoutes *get)
+static void on_get_routes(struct bgpd *b, struct ipc_peer *to, uint64_t id,
+                          const Bgp__V1__GetRoutes *get)
 {
 	struct routes_reply *r = xcalloc(1, sizeof(*r));
 
@@ -177,14 +181,18 @@ static void on_get_routes(struct bgpd *b, struct ipc_peer *to, uint64_t id, cons
 	for (unsigned f = 0; f < BGP_FAMILIES; f++) {
 		if (get->has_afi && get->afi && get->afi != bgp_family_afi(f))
 			continue;
-		trie_for_each (n, &b->rib.tries[f])
-			for (const struct path *p = container_of(n, struct rib_entry, node)->paths; p; p = p->next) {
-				if (get->peer && *get->peer && strcmp(get->peer, p->source->name) != 0)
-					continue;
-				if (r->n == ROUTES_PER_REPLY)
-					send_routes(r, true);
-				add_route(r, p);
-			}
+		trie_for_each(n,
+		              &b->rib.tries[f]) for (const struct path *p =
+		                                             container_of(n, struct rib_entry, node)
+		                                                     ->paths;
+		                                     p; p = p->next)
+		{
+			if (get->peer && *get->peer && strcmp(get->peer, p->source->name) != 0)
+				continue;
+			if (r->n == ROUTES_PER_REPLY)
+				send_routes(r, true);
+			add_route(r, p);
+		}
 	}
 	send_routes(r, false);
 	free(r);

@@ -9,8 +9,9 @@
 
 /* The variable parts, in the order in which they follow struct attrs. */
 static const size_t parts[] = {
-	offsetof(struct attr_set, as_path), offsetof(struct attr_set, communities), offsetof(struct attr_set, large),
-	offsetof(struct attr_set, ext),     offsetof(struct attr_set, ext6),        offsetof(struct attr_set, clusters),
+	offsetof(struct attr_set, as_path), offsetof(struct attr_set, communities),
+	offsetof(struct attr_set, large),   offsetof(struct attr_set, ext),
+	offsetof(struct attr_set, ext6),    offsetof(struct attr_set, clusters),
 	offsetof(struct attr_set, unknown),
 };
 
@@ -33,8 +34,9 @@ void attrs_table_done(struct attrs_table *t)
 static uint32_t set_hash(const struct attr_set *s)
 {
 	uint32_t h = hash_mix(ip_addr_hash(&s->next_hop), ip_addr_hash(&s->link_local));
-	const uint32_t fixed[] = { s->origin,	      s->has,	       s->med, s->local_pref, s->originator_id,
-				   s->aggregator_as, s->aggregator_id };
+	const uint32_t fixed[] = { s->origin,       s->has,           s->med,
+		                   s->local_pref,   s->originator_id, s->aggregator_as,
+		                   s->aggregator_id };
 
 	h = hash_mix(h, hash_bytes(fixed, sizeof(fixed)));
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -47,10 +49,10 @@ static uint32_t set_hash(const struct attr_set *s)
 
 static bool set_eq(const struct attr_set *a, const struct attr_set *b)
 {
-	if (a->origin != b->origin || a->has != b->has || a->med != b->med || a->local_pref != b->local_pref ||
-	    a->originator_id != b->originator_id || a->aggregator_as != b->aggregator_as ||
-	    a->aggregator_id != b->aggregator_id || !ip_addr_eq(&a->next_hop, &b->next_hop) ||
-	    !ip_addr_eq(&a->link_local, &b->link_local))
+	if (a->origin != b->origin || a->has != b->has || a->med != b->med ||
+	    a->local_pref != b->local_pref || a->originator_id != b->originator_id ||
+	    a->aggregator_as != b->aggregator_as || a->aggregator_id != b->aggregator_id ||
+	    !ip_addr_eq(&a->next_hop, &b->next_hop) || !ip_addr_eq(&a->link_local, &b->link_local))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		const struct attr_bytes *x = cpart(a, i), *y = cpart(b, i);
@@ -109,9 +111,11 @@ void attrs_unref(struct attrs_table *t, struct attrs *a)
 }
 
 /* Takes one segment off the path. Paths in a set are well-formed: the parser saw to it. */
-static bool next_segment(struct cursor *path, uint8_t *ret_type, uint8_t *ret_n, struct cursor *ret_as)
+static bool next_segment(struct cursor *path, uint8_t *ret_type, uint8_t *ret_n,
+                         struct cursor *ret_as)
 {
-	return cursor_u8(path, ret_type) && cursor_u8(path, ret_n) && cursor_sub(path, *ret_n * 4u, ret_as);
+	return cursor_u8(path, ret_type) && cursor_u8(path, ret_n) &&
+	       cursor_sub(path, *ret_n * 4u, ret_as);
 }
 
 unsigned attr_path_len(const struct attr_bytes *path)
@@ -186,7 +190,8 @@ bool attr_has_community(const struct attr_set *s, uint32_t community)
 
 void attr_path_prepend(const struct attr_bytes *path, uint32_t as, struct buf *out)
 {
-	/* RFC 4271 section 5.1.2 b): into the first segment if it is a sequence with room, else a new one. */
+	/* RFC 4271 section 5.1.2 b): into the first segment if it is a sequence with room, else a
+	 * new one. */
 	if (path->len >= 2 && path->p[0] == BGP_AS_SEQUENCE && path->p[1] < 255) {
 		buf_byte(out, BGP_AS_SEQUENCE);
 		buf_byte(out, (uint8_t)(path->p[1] + 1));

@@ -2,9 +2,10 @@
 /*
  * attrs: the path attributes of a route, interned.
  *
- * A parser or an export policy fills a struct attr_set, whose variable parts are borrowed; attrs_intern() turns it into a shared,
- * read-only struct attrs. Equal sets are the same pointer, so that routes are compared, grouped and packed by comparing
- * pointers. AS numbers are always four octets here; two-octet peers are the wire's business.
+ * A parser or an export policy fills a struct attr_set, whose variable parts are borrowed;
+ * attrs_intern() turns it into a shared, read-only struct attrs. Equal sets are the same pointer,
+ * so that routes are compared, grouped and packed by comparing pointers. AS numbers are always four
+ * octets here; two-octet peers are the wire's business.
  */
 #pragma once
 
@@ -58,16 +59,19 @@ struct attrs_table {
 
 void attrs_table_done(struct attrs_table *t); /* every reference must be gone */
 
-/* One reference for the caller. NULL when memory is out: strangers decide how many sets there are. */
+/* One reference for the caller. NULL when memory is out: strangers decide how many sets there are.
+ */
 struct attrs *attrs_intern(struct attrs_table *t, const struct attr_set *set);
 struct attrs *attrs_ref(struct attrs *a);
 void attrs_unref(struct attrs_table *t, struct attrs *a); /* NULL is fine */
 
 /* ---- questions about a set ---- */
 
-unsigned attr_path_len(const struct attr_bytes *path);   /* RFC 4271 section 9.1.2.2 a): a set counts 1, confederations 0 */
+unsigned attr_path_len(const struct attr_bytes *path); /* RFC 4271 section 9.1.2.2 a): a set counts
+                                                          1, confederations 0 */
 bool attr_path_has(const struct attr_bytes *path, uint32_t as);
-uint32_t attr_path_first(const struct attr_bytes *path); /* the neighbour's AS; 0 when empty or a set comes first */
+uint32_t attr_path_first(
+        const struct attr_bytes *path); /* the neighbour's AS; 0 when empty or a set comes first */
 void attr_path_str(const struct attr_bytes *path, struct buf *out); /* "65001 65002 {1 2}" */
 bool attr_has_community(const struct attr_set *s, uint32_t community);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The decision: RFC 4271 section 9.1.2, with the tie-breaks of RFC 4456 section 9. Each step removes from the candidates those that are
- * worse than the best of them, until the last step leaves one. Steps look at all candidates at once, so the order in which
- * paths arrived does not matter, MED included.
+ * The decision: RFC 4271 section 9.1.2, with the tie-breaks of RFC 4456 section 9. Each step
+ * removes from the candidates those that are worse than the best of them, until the last step
+ * leaves one. Steps look at all candidates at once, so the order in which paths arrived does not
+ * matter, MED included.
  */
 #include "bgpd/rib.h"
 
@@ -52,7 +53,8 @@ static uint32_t key_cost(const struct path *p)
 
 static uint32_t key_router_id(const struct path *p)
 {
-	return p->attrs->set.has & ATTR_HAS_ORIGINATOR ? p->attrs->set.originator_id : p->source->router_id;
+	return p->attrs->set.has & ATTR_HAS_ORIGINATOR ? p->attrs->set.originator_id
+	                                               : p->source->router_id;
 }
 
 static uint32_t key_clusters(const struct path *p)
@@ -80,7 +82,8 @@ static unsigned keep_least(struct path *list, uint32_t (*key)(const struct path 
 	return n;
 }
 
-/* Only paths of one neighbouring AS are compared, before any is removed: otherwise the outcome depends on the order. */
+/* Only paths of one neighbouring AS are compared, before any is removed: otherwise the outcome
+ * depends on the order. */
 static unsigned keep_least_med(struct path *list)
 {
 	unsigned n = 0;
@@ -88,9 +91,11 @@ static unsigned keep_least_med(struct path *list)
 	for (struct path *p = list; p; p = p->next) {
 		uint32_t as = attr_path_first(&p->attrs->set.as_path);
 
-		/* What beats p may be beaten too, but then by something that beats p as well: one pass is enough. */
+		/* What beats p may be beaten too, but then by something that beats p as well: one
+		 * pass is enough. */
 		for (struct path *q = list; p->alive && q; q = q->next)
-			if (q->alive && med(q) < med(p) && attr_path_first(&q->attrs->set.as_path) == as)
+			if (q->alive && med(q) < med(p) &&
+			    attr_path_first(&q->attrs->set.as_path) == as)
 				p->alive = false;
 	}
 	for (struct path *p = list; p; p = p->next)
@@ -103,7 +108,8 @@ static struct path *keep_least_address(struct path *list)
 	struct path *best = NULL;
 
 	for (struct path *p = list; p; p = p->next)
-		if (p->alive && (!best || ip_addr_cmp(&p->source->address, &best->source->address) < 0))
+		if (p->alive &&
+		    (!best || ip_addr_cmp(&p->source->address, &best->source->address) < 0))
 			best = p;
 	return best;
 }
@@ -113,8 +119,8 @@ struct path *best_path(struct path *list)
 	static uint32_t (*const before_med[])(const struct path *) = {
 		key_preference, /* ours: between our own routes, peers' and the kernel's */
 		key_local_pref, /* 9.1.1 */
-		key_path_len,	/* 9.1.2.2 a) */
-		key_origin,	/* b) */
+		key_path_len,   /* 9.1.2.2 a) */
+		key_origin,     /* b) */
 	};
 	static uint32_t (*const after_med[])(const struct path *) = {
 		key_internal,  /* d) */

@@ -71,8 +71,8 @@ const char *bgp_notice_str(const struct bgp_notice *n, char *out, unsigned size)
 
 const char *bgp_message_name(unsigned type)
 {
-	static const char *const names[] = { "?",	     "OPEN",	  "UPDATE",
-					     "NOTIFICATION", "KEEPALIVE", "ROUTE-REFRESH" };
+	static const char *const names[] = { "?",         "OPEN",         "UPDATE", "NOTIFICATION",
+		                             "KEEPALIVE", "ROUTE-REFRESH" };
 
 	return names[type < ARRAY_SIZE(names) ? type : 0];
 }

@@ -31,7 +31,11 @@ enum bgp_code { /* of a NOTIFICATION: RFC 4271 section 4.5, RFC 9687 */
 	BGP_ERR_REFRESH = 7,
 	BGP_ERR_SEND_HOLD = 8,
 };
-enum { BGP_HEADER_SYNC = 1, BGP_HEADER_LENGTH = 2, BGP_HEADER_TYPE = 3 };
+enum {
+	BGP_HEADER_SYNC = 1,
+	BGP_HEADER_LENGTH = 2,
+	BGP_HEADER_TYPE = 3
+};
 enum {
 	BGP_OPEN_VERSION = 1,
 	BGP_OPEN_AS = 2,
@@ -46,8 +50,12 @@ enum {
 	BGP_UPDATE_OPTIONAL = 9,
 	BGP_UPDATE_NETWORK = 10,
 };
-enum { BGP_FSM_OPENSENT = 1, BGP_FSM_OPENCONFIRM = 2, BGP_FSM_ESTABLISHED = 3 }; /* RFC 6608 */
-enum {                                                                          /* RFC 4486 */
+enum {
+	BGP_FSM_OPENSENT = 1,
+	BGP_FSM_OPENCONFIRM = 2,
+	BGP_FSM_ESTABLISHED = 3
+};     /* RFC 6608 */
+enum { /* RFC 4486 */
 	BGP_CEASE_MAX_PREFIXES = 1,
 	BGP_CEASE_SHUTDOWN = 2,
 	BGP_CEASE_DECONFIGURED = 3,
@@ -92,15 +100,28 @@ enum bgp_attr_type {
 #define BGP_FLAG_PARTIAL 0x20u
 #define BGP_FLAG_EXTENDED 0x10u
 
-enum { BGP_ORIGIN_IGP, BGP_ORIGIN_EGP, BGP_ORIGIN_INCOMPLETE };
-enum { BGP_AS_SET = 1, BGP_AS_SEQUENCE = 2, BGP_AS_CONFED_SEQUENCE = 3, BGP_AS_CONFED_SET = 4 };
+enum {
+	BGP_ORIGIN_IGP,
+	BGP_ORIGIN_EGP,
+	BGP_ORIGIN_INCOMPLETE
+};
+enum {
+	BGP_AS_SET = 1,
+	BGP_AS_SEQUENCE = 2,
+	BGP_AS_CONFED_SEQUENCE = 3,
+	BGP_AS_CONFED_SET = 4
+};
 
 #define BGP_NO_EXPORT 0xFFFFFF01u /* RFC 1997 */
 #define BGP_NO_ADVERTISE 0xFFFFFF02u
 #define BGP_NO_EXPORT_SUBCONFED 0xFFFFFF03u
 
 /* Address families, unicast: an index into arrays, and a bit in masks. */
-enum bgp_family { BGP_IPV4, BGP_IPV6, BGP_FAMILIES };
+enum bgp_family {
+	BGP_IPV4,
+	BGP_IPV6,
+	BGP_FAMILIES
+};
 #define BGP_SAFI_UNICAST 1
 static inline uint16_t bgp_family_afi(enum bgp_family f)
 {
@@ -128,7 +149,12 @@ static inline bool bgp_family_from(uint16_t afi, uint8_t safi, enum bgp_family *
 }
 
 /* What a standard says to do about a malformed message, by severity: RFC 7606. */
-enum bgp_verdict { BGP_ACCEPT, BGP_DISCARD, BGP_WITHDRAW, BGP_RESET };
+enum bgp_verdict {
+	BGP_ACCEPT,
+	BGP_DISCARD,
+	BGP_WITHDRAW,
+	BGP_RESET
+};
 
 /* A NOTIFICATION, ours or the peer's. code 0: none. */
 #define BGP_NOTICE_DATA_MAX 128

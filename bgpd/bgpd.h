@@ -6,8 +6,9 @@
  *     networks ───────┼─▶ rib ─▶ best path ─┤
  *     kernel's routes ┘    (once per turn)  └─▶ export.c   groups of peers, UPDATEs
  *
- * Whatever comes in during a turn of the loop only marks prefixes. speaker_turn() then chooses, programs and announces, each once: a burst
- * costs one decision per prefix, and nothing waits for a timer.
+ * Whatever comes in during a turn of the loop only marks prefixes. speaker_turn() then chooses,
+ * programs and announces, each once: a burst costs one decision per prefix, and nothing waits for a
+ * timer.
  */
 #pragma once
 
@@ -22,8 +23,8 @@
 #include "common/loop/daemon.h"
 
 struct bgpd_stats {
-	uint64_t accepted, refused, updates_in, updates_out, treated_as_withdraw, attributes_discarded, notifications_in,
-		notifications_out, collisions;
+	uint64_t accepted, refused, updates_in, updates_out, treated_as_withdraw,
+	        attributes_discarded, notifications_in, notifications_out, collisions;
 };
 
 struct bgpd {
@@ -36,10 +37,10 @@ struct bgpd {
 	struct kernel *kernel; /* NULL: off */
 	struct list peers;
 	struct hmap peers_by_addr;
-	struct list groups;    /* export.c's */
+	struct list groups; /* export.c's */
 	struct listener *listener;
 	struct ipc_server *api;
-	uv_idle_t turn;        /* active while there is something to do */
+	uv_idle_t turn; /* active while there is something to do */
 	uv_timer_t deferral;
 
 	/* RFC 4724 section 4.1: since start, until the peers have told us what they know */
@@ -68,7 +69,8 @@ void speaker_status(struct bgpd *b);
 
 /* ---- listener.c: one socket per family ---- */
 
-/* Listens as c says, if that is not how it listens already. The old sockets stay until the new ones are there. */
+/* Listens as c says, if that is not how it listens already. The old sockets stay until the new ones
+ * are there. */
 int listener_apply(struct bgpd *b, const struct config *c, struct err *err);
 void listener_stop(struct bgpd *b);
 

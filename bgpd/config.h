@@ -2,8 +2,9 @@
 /*
  * config: bgpd.conf as a struct. bgpd.conf(5) has the grammar.
  *
- * Parsing is pure: text in, a whole configuration or an error with its line out. What is running is never changed by half: the
- * speaker compares the new configuration with the old one and swaps (speaker.c).
+ * Parsing is pure: text in, a whole configuration or an error with its line out. What is running is
+ * never changed by half: the speaker compares the new configuration with the old one and swaps
+ * (speaker.c).
  */
 #pragma once
 
@@ -20,7 +21,11 @@ struct err;
 #define CONFIG_PRIORITY_DEFAULT 1024u
 #define CONFIG_LOCAL_PREF_MAX 2147483647u /* LOCAL_PREF = this - priority, as upstream has it */
 
-enum next_hop_mode { NEXT_HOP_AUTO, NEXT_HOP_SELF, NEXT_HOP_KEEP };
+enum next_hop_mode {
+	NEXT_HOP_AUTO,
+	NEXT_HOP_SELF,
+	NEXT_HOP_KEEP
+};
 
 struct config_timers {
 	uint16_t hold_sec, keepalive_sec, connect_retry_sec; /* keepalive 0: a third of hold */
@@ -33,12 +38,12 @@ struct config_graceful {
 
 struct config_peer {
 	char *name;
-	char *description; /* or NULL */
+	char *description;              /* or NULL */
 	struct ip_addr address, source; /* source unset: the kernel chooses */
 	uint16_t port;
 	uint32_t remote_as;
 	bool passive, disabled;
-	uint8_t ttl; /* 0: 1 for external peers, 64 for internal ones */
+	uint8_t ttl;      /* 0: 1 for external peers, 64 for internal ones */
 	uint8_t families; /* mask */
 	enum next_hop_mode next_hop;
 	uint32_t max_prefixes;
@@ -62,7 +67,7 @@ struct config {
 	uint32_t router_id, local_as, priority;
 	bool listen_on;
 	struct ip_addr listen[BGP_FAMILIES]; /* unset: any; see listen_given */
-	bool listen_given;                   /* an address was given: only the families that have one */
+	bool listen_given; /* an address was given: only the families that have one */
 	uint16_t port;
 	struct config_timers timers;
 	struct config_graceful graceful;
@@ -82,8 +87,10 @@ struct config {
 	unsigned program_line, learn_line;
 };
 
-/* Parses len bytes. 0, or -EINVAL with *ret_line (0: none) and a sentence that begins with "line N: ". */
-int config_parse(const char *text, size_t len, struct config **ret, unsigned *ret_line, struct err *err);
+/* Parses len bytes. 0, or -EINVAL with *ret_line (0: none) and a sentence that begins with "line N:
+ * ". */
+int config_parse(const char *text, size_t len, struct config **ret, unsigned *ret_line,
+                 struct err *err);
 /* Reads and parses a file; the sentence names it. */
 int config_load(const char *path, struct config **ret, unsigned *ret_line, struct err *err);
 void config_free(struct config *c); /* NULL is fine */

@@ -54,7 +54,8 @@ static void dump_routes(struct daemon *d, void *ctx)
 	char text[IP_PREFIX_STR_MAX];
 
 	for (int f = 0; f < BGP_FAMILIES; f++)
-		trie_for_each (n, &b->rib.tries[f]) {
+		trie_for_each(n, &b->rib.tries[f])
+		{
 			const struct rib_entry *e = container_of(n, struct rib_entry, node);
 
 			for (const struct path *p = e->paths; p; p = p->next) {
@@ -65,7 +66,8 @@ static void dump_routes(struct daemon *d, void *ctx)
 				jsonw_object(w, NULL);
 				jsonw_str(w, "prefix", ip_prefix_str(&e->node.prefix, text));
 				jsonw_str(w, "source", route_source_name(p->source->kind));
-				jsonw_str(w, "peer", p->source->kind == ROUTE_BGP ? p->source->name : "");
+				jsonw_str(w, "peer",
+				          p->source->kind == ROUTE_BGP ? p->source->name : "");
 				jsonw_str(w, "nextHop", ip_addr_str(&p->attrs->set.next_hop, text));
 				jsonw_bool(w, "usable", path_usable(p));
 				jsonw_bool(w, "best", e->best == p);
@@ -124,8 +126,8 @@ static void dump_nexthops(struct daemon *d, void *ctx)
 	}
 }
 
-static void dump_kernel_route(void *ctx, const struct ip_prefix *p, const struct rt_route *want, const struct rt_route *have,
-			      bool stale)
+static void dump_kernel_route(void *ctx, const struct ip_prefix *p, const struct rt_route *want,
+                              const struct rt_route *have, bool stale)
 {
 	struct jsonw *w = daemon_dump_writer(ctx);
 	char text[256];

@@ -18,7 +18,7 @@ struct export_key {
 struct adj {
 	struct hmap_node node;
 	struct ip_prefix prefix;
-	struct attrs *attrs, *sent;            /* references; NULL: nothing */
+	struct attrs *attrs, *sent; /* references; NULL: nothing */
 	const struct rib_source *from, *sent_from;
 	struct list pending;
 	bool is_pending;
@@ -35,7 +35,7 @@ struct export_group {
 
 /* One thing to say. */
 struct news {
-	struct attrs *attrs; /* NULL: withdraw */
+	struct attrs *attrs;                    /* NULL: withdraw */
 	const struct rib_source *except, *only; /* members; NULL: nobody, everybody */
 	const struct ip_prefix *prefix;
 };
@@ -52,7 +52,8 @@ static struct peer *member_of(struct list *it)
 
 /* ---- what a peer of this kind would be told ---- */
 
-static struct attrs *judge(struct export_group *g, const struct rib_entry *e, const struct rib_source **ret_from)
+static struct attrs *judge(struct export_group *g, const struct rib_entry *e,
+                           const struct rib_source **ret_from)
 {
 	CLEANUP(buf_done) struct buf path = { 0 };
 	const struct path *best = e->best;
@@ -65,13 +66,14 @@ static struct attrs *judge(struct export_group *g, const struct rib_entry *e, co
 	if (!best || !(g->key.families & (1u << bgp_family_of(e->node.prefix.addr.family))))
 		return NULL;
 	from_bgp = best->source->kind == ROUTE_BGP;
-	/* RFC 4271 section 9.2.1: not from one internal peer to another. Route reflection (RFC 4456) will stand here. */
+	/* RFC 4271 section 9.2.1: not from one internal peer to another. Route reflection (RFC
+	 * 4456) will stand here. */
 	if (from_bgp && best->source->internal && g->key.internal)
 		return NULL;
 	if (attr_has_community(&best->attrs->set, BGP_NO_ADVERTISE))
 		return NULL;
 	if (!g->key.internal && (attr_has_community(&best->attrs->set, BGP_NO_EXPORT) ||
-				 attr_has_community(&best->attrs->set, BGP_NO_EXPORT_SUBCONFED)))
+	                         attr_has_community(&best->attrs->set, BGP_NO_EXPORT_SUBCONFED)))
 		return NULL;
 	route = (struct policy_route){
 		.prefix = e->node.prefix,
@@ -87,13 +89,15 @@ static struct attrs *judge(struct export_group *g, const struct rib_entry *e, co
 	}
 
 	out = best->attrs->set;
-	own_hop = !from_bgp || g->key.next_hop == NEXT_HOP_SELF || (g->key.next_hop == NEXT_HOP_AUTO && !g->key.internal);
+	own_hop = !from_bgp || g->key.next_hop == NEXT_HOP_SELF ||
+	          (g->key.next_hop == NEXT_HOP_AUTO && !g->key.internal);
 	if (own_hop) {
 		out.next_hop = g->key.local;
 		out.link_local = (struct ip_addr){ 0 };
 	}
 	if (out.next_hop.family != e->node.prefix.addr.family)
-		return NULL; /* over a connection of the other family, our own address is no next hop for it */
+		return NULL; /* over a connection of the other family, our own address is no next
+		                hop for it */
 	if (rule && rule->set_local_pref) {
 		out.has |= ATTR_HAS_LOCAL_PREF;
 		out.local_pref = rule->local_pref;
@@ -102,7 +106,7 @@ static struct attrs *judge(struct export_group *g, const struct rib_entry *e, co
 		out.local_pref = path_local_pref(best);
 	}
 	if (!g->key.internal) {
-		out.has &= (uint8_t)~(ATTR_HAS_LOCAL_PREF | ATTR_HAS_ORIGINATOR);
+		out.has &= (uint8_t) ~(ATTR_HAS_LOCAL_PREF | ATTR_HAS_ORIGINATOR);
 		out.local_pref = out.originator_id = 0;
 		out.clusters = (struct attr_bytes){ 0 };
 		if (from_bgp) { /* RFC 4271 section 5.1.4 */
@@ -186,8 +190,8 @@ static int by_message(const void *a, const void *b)
 
 static bool same_message(const struct news *x, const struct news *y)
 {
-	return x->attrs == y->attrs && x->prefix->addr.family == y->prefix->addr.family && x->except == y->except &&
-	       x->only == y->only;
+	return x->attrs == y->attrs && x->prefix->addr.family == y->prefix->addr.family &&
+	       x->except == y->except && x->only == y->only;
 }
 
 static void miss(struct peer *p, const struct ip_prefix *prefix)
@@ -239,9 +243,11 @@ static void say(struct export_group *g, struct news *news, size_t n, struct peer
 		buf_clear(&out);
 		if (head->attrs)
 			wire_build_attrs(&attrs, &head->attrs->set, g->key.as4, g->key.internal);
-		/* Attributes that leave no room for a prefix cannot be sent at all: RFC 4271 section 9.2. */
+		/* Attributes that leave no room for a prefix cannot be sent at all: RFC 4271
+		 * section 9.2. */
 		(void)wire_build_updates(&out, bgp_family_of(prefixes[0].addr.family),
-					 head->attrs ? &head->attrs->set : NULL, &attrs, prefixes, last - first);
+		                         head->attrs ? &head->attrs->set : NULL, &attrs, prefixes,
+		                         last - first);
 		f = out.len ? frame_new(&out) : NULL;
 		if (!f)
 			continue;
@@ -251,7 +257,8 @@ static void say(struct export_group *g, struct news *news, size_t n, struct peer
 			list_for_each (it, &g->members) {
 				struct peer *p = member_of(it);
 
-				if (&p->source != head->except && (!head->only || &p->source == head->only))
+				if (&p->source != head->except &&
+				    (!head->only || &p->source == head->only))
 					tell(p, f, prefixes, last - first);
 			}
 		}
@@ -321,15 +328,15 @@ static struct export_key key_of(const struct peer *p)
 
 static bool key_eq(const struct export_key *a, const struct export_key *b)
 {
-	return a->policy == b->policy && a->next_hop == b->next_hop && a->internal == b->internal && a->as4 == b->as4 &&
-	       a->families == b->families && ip_addr_eq(&a->local, &b->local);
+	return a->policy == b->policy && a->next_hop == b->next_hop && a->internal == b->internal &&
+	       a->as4 == b->as4 && a->families == b->families && ip_addr_eq(&a->local, &b->local);
 }
 
 static void consider_all(struct export_group *g)
 {
 	for (int f = 0; f < BGP_FAMILIES; f++)
-		trie_for_each (n, &g->b->rib.tries[f])
-			consider(g, container_of(n, struct rib_entry, node));
+		trie_for_each(n, &g->b->rib.tries[f])
+		        consider(g, container_of(n, struct rib_entry, node));
 }
 
 static void enter(struct peer *p)
@@ -390,7 +397,8 @@ static void tell_all(struct peer *p, enum bgp_family f)
 	size_t n = 0;
 
 	hmap_for_each (a, &g->adj, struct adj, node)
-		if (a->sent && a->sent_from != &p->source && bgp_family_of(a->prefix.addr.family) == f)
+		if (a->sent && a->sent_from != &p->source &&
+		    bgp_family_of(a->prefix.addr.family) == f)
 			news[n++] = (struct news){ a->sent, NULL, NULL, &a->prefix };
 	say(g, news, n, p);
 	free(news);
@@ -456,7 +464,8 @@ void export_resume(struct peer *p)
 
 void export_regroup(struct bgpd *b)
 {
-	/* Members that now need another group know what the old one was told: all of it is to be said again, or taken back. */
+	/* Members that now need another group know what the old one was told: all of it is to be
+	 * said again, or taken back. */
 	list_for_each (git, &b->groups) {
 		struct export_group *g = list_entry(git, struct export_group, link);
 

@@ -63,7 +63,8 @@ void fib_done(struct fib *f)
 	hmap_done(&f->nexthops);
 }
 
-/* What tells two routes of one prefix apart: several may have the same metric, where somebody appended them. */
+/* What tells two routes of one prefix apart: several may have the same metric, where somebody
+ * appended them. */
 static bool same_route(const struct rt_route *a, const struct rt_route *b)
 {
 	return a->priority == b->priority && a->type == b->type && a->protocol == b->protocol &&
@@ -97,7 +98,8 @@ void fib_route_add(struct fib *f, const struct rt_route *rt, bool replace)
 			f->changed = true;
 			return;
 		}
-	for (slot = &e->routes; *slot && (*slot)->rt.priority <= rt->priority; slot = &(*slot)->next)
+	for (slot = &e->routes; *slot && (*slot)->rt.priority <= rt->priority;
+	     slot = &(*slot)->next)
 		;
 	r->next = *slot;
 	*slot = r;
@@ -106,7 +108,8 @@ void fib_route_add(struct fib *f, const struct rt_route *rt, bool replace)
 
 void fib_route_remove(struct fib *f, const struct rt_route *rt)
 {
-	struct fib_entry *e = entry_of(trie_find(&f->tries[bgp_family_of(rt->dst.addr.family)], &rt->dst));
+	struct fib_entry *e =
+	        entry_of(trie_find(&f->tries[bgp_family_of(rt->dst.addr.family)], &rt->dst));
 
 	if (!e)
 		return;
@@ -132,7 +135,7 @@ void fib_addr(struct fib *f, const struct rt_addr *a)
 	uint32_t hash = ip_addr_hash(&a->prefix.addr);
 
 	hmap_find(l, &f->addrs, hash, struct fib_local, node,
-		  l->ifindex == a->ifindex && ip_addr_eq(&l->addr, &a->prefix.addr));
+	          l->ifindex == a->ifindex && ip_addr_eq(&l->addr, &a->prefix.addr));
 	if (l && a->deleted) {
 		hmap_remove(&f->addrs, &l->node);
 		free(l);
@@ -157,7 +160,8 @@ bool fib_is_local(const struct fib *f, const struct ip_addr *a)
 
 static struct fib_link *find_link(const struct fib *f, int ifindex)
 {
-	hmap_find(l, &f->links, hash_mix((uint32_t)ifindex, 1), struct fib_link, node, l->ifindex == ifindex);
+	hmap_find(l, &f->links, hash_mix((uint32_t)ifindex, 1), struct fib_link, node,
+	          l->ifindex == ifindex);
 
 	return l;
 }
@@ -198,9 +202,8 @@ const char *fib_link_name(const struct fib *f, int ifindex)
 void fib_mark(struct fib *f)
 {
 	for (int i = 0; i < BGP_FAMILIES; i++)
-		trie_for_each (n, &f->tries[i])
-			for (struct fib_route *r = entry_of(n)->routes; r; r = r->next)
-				r->marked = true;
+		trie_for_each(n, &f->tries[i]) for (struct fib_route *r = entry_of(n)->routes; r;
+		                                    r = r->next) r->marked = true;
 	hmap_for_each (l, &f->addrs, struct fib_local, node)
 		l->marked = true;
 }
@@ -249,7 +252,8 @@ static bool resolve(const struct fib *f, struct nexthop *n)
 	n->cost = 0;
 	if (f->blind) {
 		n->resolved = true;
-	} else if (!fib_is_local(f, &n->addr)) { /* RFC 4271 section 5.1.3: a next hop that is ourselves is none */
+	} else if (!fib_is_local(f, &n->addr)) { /* RFC 4271 section 5.1.3: a next hop that is
+		                                    ourselves is none */
 		r = fib_lookup(f, &n->addr);
 		if (r && r->rt.type == RTN_UNICAST) {
 			n->resolved = true;

@@ -7,17 +7,18 @@
 
 const char *fsm_state_name(enum fsm_state s)
 {
-	static const char *const names[FSM_STATES] = { "Idle",	   "Connect",	  "Active",
-						       "OpenSent", "OpenConfirm", "Established" };
+	static const char *const names[FSM_STATES] = { "Idle",     "Connect",     "Active",
+		                                       "OpenSent", "OpenConfirm", "Established" };
 
 	return names[s];
 }
 
 void fsm_init(struct fsm *f, uint16_t hold_sec, uint16_t keepalive_sec, uint32_t random)
 {
-	*f = (struct fsm){
-		.state = FSM_CONNECT, .hold_sec = hold_sec, .keepalive_sec = keepalive_sec, .random = random | 1
-	};
+	*f = (struct fsm){ .state = FSM_CONNECT,
+		           .hold_sec = hold_sec,
+		           .keepalive_sec = keepalive_sec,
+		           .random = random | 1 };
 }
 
 int64_t fsm_jitter(uint32_t *random, int64_t ms)
@@ -82,7 +83,8 @@ static unsigned out_of_place(struct fsm *f)
 	return end(f, &n, false);
 }
 
-unsigned fsm_event(struct fsm *f, struct mono_ms now, enum fsm_event event, uint16_t arg, const struct bgp_notice *notice)
+unsigned fsm_event(struct fsm *f, struct mono_ms now, enum fsm_event event, uint16_t arg,
+                   const struct bgp_notice *notice)
 {
 	if (f->state == FSM_IDLE)
 		return 0;
@@ -107,7 +109,8 @@ unsigned fsm_event(struct fsm *f, struct mono_ms now, enum fsm_event event, uint
 		negotiate(f, arg);
 		hold_restart(f, now);
 		keepalive_restart(f, now);
-		return FSM_SEND_KEEPALIVE; /* also with a hold time of 0: it ends the peer's OpenConfirm */
+		return FSM_SEND_KEEPALIVE; /* also with a hold time of 0: it ends the peer's
+		                              OpenConfirm */
 	case FSM_GOT_KEEPALIVE:
 		if (f->state < FSM_OPENCONFIRM)
 			return out_of_place(f);
@@ -149,7 +152,8 @@ int64_t fsm_due_ms(const struct fsm *f, struct mono_ms now)
 	if (f->hold_on)
 		due = (int64_t)(f->hold_at.ms > now.ms ? f->hold_at.ms - now.ms : 0);
 	if (f->keepalive_on) {
-		int64_t k = (int64_t)(f->keepalive_at.ms > now.ms ? f->keepalive_at.ms - now.ms : 0);
+		int64_t k =
+		        (int64_t)(f->keepalive_at.ms > now.ms ? f->keepalive_at.ms - now.ms : 0);
 
 		due = due < 0 || k < due ? k : due;
 	}

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One slot per prefix holds the wish and what the kernel has (normally one route; several metrics are possible, after a change of LOCAL_PREF
- * for an instant, or when somebody interferes). A slot whose two sides may differ is in the dirty list.
+ * One slot per prefix holds the wish and what the kernel has (normally one route; several metrics
+ * are possible, after a change of LOCAL_PREF for an instant, or when somebody interferes). A slot
+ * whose two sides may differ is in the dirty list.
  *
- * A route that changes its metric is first added, then the old one deleted; one that keeps it is replaced by the kernel in one step. So there is
- * no instant without a route.
+ * A route that changes its metric is first added, then the old one deleted; one that keeps it is
+ * replaced by the kernel in one step. So there is no instant without a route.
  */
 #include "bgpd/kernel.h"
 
@@ -17,25 +18,29 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-#define PROTO_BIRD 12           /* RTPROT_BIRD */
-#define RESYNC_DELAY_MS 50      /* links and addresses change in bursts */
+#define PROTO_BIRD 12      /* RTPROT_BIRD */
+#define RESYNC_DELAY_MS 50 /* links and addresses change in bursts */
 #define RESYNC_RETRY_MS 1000
-#define EVENTS_PER_TURN 64u     /* datagrams */
+#define EVENTS_PER_TURN 64u /* datagrams */
 
 struct slot {
 	struct hmap_node node;
 	struct ip_prefix prefix;
 	struct list dirty_link;
 	bool dirty, has_want;
-	bool stale;      /* found at start, nobody has asked for it */
-	bool taken;      /* somebody else's route has our place */
+	bool stale; /* found at start, nobody has asked for it */
+	bool taken; /* somebody else's route has our place */
 	struct rt_route want;
 	struct rt_route *have;
-	bool *seen;      /* while reading back */
+	bool *seen; /* while reading back */
 	unsigned n_have;
 };
 
-enum op_kind { OP_ADD, OP_REPLACE, OP_DELETE };
+enum op_kind {
+	OP_ADD,
+	OP_REPLACE,
+	OP_DELETE
+};
 
 struct op {
 	enum op_kind kind;
@@ -134,7 +139,8 @@ static void have_remove(struct slot *s, unsigned i)
 static bool route_same(const struct rt_route *a, const struct rt_route *b)
 {
 	return a->type == b->type && a->priority == b->priority && !a->multipath && !b->multipath &&
-	       (a->type != RTN_UNICAST || (a->ifindex == b->ifindex && ip_addr_eq(&a->via, &b->via)));
+	       (a->type != RTN_UNICAST ||
+	        (a->ifindex == b->ifindex && ip_addr_eq(&a->via, &b->via)));
 }
 
 /* The kernel puts IPv6's default metric where none was asked for. */
@@ -202,7 +208,8 @@ static void op_done(void *arg, uint64_t id, int code, const char *text)
 		return;
 	}
 	if (op->kind == OP_ADD && code == -EEXIST) {
-		/* Ours, and its notification is still to come; or another's, which stays until its owner takes it away. */
+		/* Ours, and its notification is still to come; or another's, which stays until its
+		 * owner takes it away. */
 		s->taken = true;
 		k->stats.taken++;
 	} else {
@@ -211,13 +218,17 @@ static void op_done(void *arg, uint64_t id, int code, const char *text)
 	k->resync_wanted = true;
 	unsigned held;
 	if (log_limit_pass(&k->limit, &held))
-		log_warn("kernel refused a route", "route=\"%s\" op=%s error=\"%s\" detail=%s suppressed=%u",
-			 rt_route_str(&op->rt, route, sizeof(route)),
-			 op->kind == OP_ADD ? "add" : op->kind == OP_REPLACE ? "replace" : "delete", strerror(-code),
-			 text ? LOG_VIS(text) : "-", held);
+		log_warn("kernel refused a route",
+		         "route=\"%s\" op=%s error=\"%s\" detail=%s suppressed=%u",
+		         rt_route_str(&op->rt, route, sizeof(route)),
+		         op->kind == OP_ADD       ? "add"
+		         : op->kind == OP_REPLACE ? "replace"
+		                                  : "delete",
+		         strerror(-code), text ? LOG_VIS(text) : "-", held);
 }
 
-static void op_add(struct kernel *k, size_t *cap, enum op_kind kind, struct slot *s, const struct rt_route *rt)
+static void op_add(struct kernel *k, size_t *cap, enum op_kind kind, struct slot *s,
+                   const struct rt_route *rt)
 {
 	if (k->n_ops == *cap) {
 		*cap = *cap ? *cap * 2 : 64;
@@ -237,8 +248,10 @@ static void commit(struct kernel *k)
 	for (size_t i = 0; i < k->n_ops; i++) {
 		const struct op *op = &k->ops_now[i];
 
-		nl_batch_add(b, op->kind == OP_DELETE ? rt_route_delete(&op->rt) :
-							rt_route_add(&op->rt, op->kind == OP_REPLACE), i);
+		nl_batch_add(b,
+		             op->kind == OP_DELETE ? rt_route_delete(&op->rt)
+		                                   : rt_route_add(&op->rt, op->kind == OP_REPLACE),
+		             i);
 	}
 	if (nl_batch_commit(b, op_done, k, &err) < 0) {
 		log_error("cannot speak to the kernel; trying again", "error=\"%s\"", err.text);
@@ -337,11 +350,13 @@ static void own_route(struct kernel *k, struct rt_route *rt)
 	} else {
 		s = slot_get(k, &rt->dst);
 		have_set(s, rt);
-		/* Nobody's wish, and there before us, or put there by another program under our name while we wait for our peers. */
+		/* Nobody's wish, and there before us, or put there by another program under our
+		 * name while we wait for our peers. */
 		s->stale = !s->has_want && !k->swept;
 	}
 	i = s->has_want ? have_find(s, s->want.priority) : -1;
-	if (s->n_have != (s->has_want ? 1u : 0u) || (s->has_want && (i < 0 || !route_same(&s->have[i], &s->want))))
+	if (s->n_have != (s->has_want ? 1u : 0u) ||
+	    (s->has_want && (i < 0 || !route_same(&s->have[i], &s->want))))
 		slot_dirty(k, s);
 	else if (!s->has_want && !s->n_have)
 		slot_dirty(k, s); /* to be freed */
@@ -436,9 +451,11 @@ static int read_back(struct kernel *k, struct err *err)
 	if (r >= 0)
 		r = nl_dump_all(k->conn, rt_addr_dump(0), on_message, k, err);
 	if (r >= 0)
-		r = nl_dump_all(k->conn, rt_route_dump(AF_INET, RT_TABLE_MAIN, 0), on_message, k, err);
+		r = nl_dump_all(k->conn, rt_route_dump(AF_INET, RT_TABLE_MAIN, 0), on_message, k,
+		                err);
 	if (r >= 0)
-		r = nl_dump_all(k->conn, rt_route_dump(AF_INET6, RT_TABLE_MAIN, 0), on_message, k, err);
+		r = nl_dump_all(k->conn, rt_route_dump(AF_INET6, RT_TABLE_MAIN, 0), on_message, k,
+		                err);
 	k->resync_wanted = false; /* what the dump itself showed is no reason */
 	if (r < 0)
 		return err_wrap(err, r, "read the kernel's routes");
@@ -463,7 +480,8 @@ static void on_resync(uv_timer_t *t)
 	struct err err = { 0 };
 
 	if (read_back(k, &err) < 0) {
-		log_error("cannot read the kernel's routes; trying again", "error=\"%s\"", err.text);
+		log_error("cannot read the kernel's routes; trying again", "error=\"%s\"",
+		          err.text);
 		schedule_resync(k, RESYNC_RETRY_MS);
 	}
 }
@@ -509,11 +527,11 @@ static void on_closed(uv_handle_t *h)
 	free(k);
 }
 
-int kernel_open(uv_loop_t *loop, struct fib *fib, const struct kernel_ops *ops, void *arg, struct kernel **ret,
-		struct err *err)
+int kernel_open(uv_loop_t *loop, struct fib *fib, const struct kernel_ops *ops, void *arg,
+                struct kernel **ret, struct err *err)
 {
-	static const int groups[] = { RTNLGRP_LINK,	   RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-				      RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,	0 };
+	static const int groups[] = { RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+		                      RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  0 };
 	struct kernel *k = xcalloc(1, sizeof(*k));
 	int r;
 
@@ -577,10 +595,12 @@ struct kernel_stats kernel_stats(const struct kernel *k)
 	return st;
 }
 
-void kernel_each(const struct kernel *k, void (*fn)(void *arg, const struct ip_prefix *p, const struct rt_route *want,
-						    const struct rt_route *have, bool stale),
-		 void *arg)
+void kernel_each(const struct kernel *k,
+                 void (*fn)(void *arg, const struct ip_prefix *p, const struct rt_route *want,
+                            const struct rt_route *have, bool stale),
+                 void *arg)
 {
 	hmap_for_each (s, &k->slots, struct slot, node)
-		fn(arg, &s->prefix, s->has_want ? &s->want : NULL, s->n_have ? &s->have[0] : NULL, s->stale);
+		fn(arg, &s->prefix, s->has_want ? &s->want : NULL, s->n_have ? &s->have[0] : NULL,
+		   s->stale);
 }

@@ -43,7 +43,8 @@ static void on_connection(uv_stream_t *stream, int status)
 	session_accept(s->b, stream);
 }
 
-static int open_socket(struct bgpd *b, const struct ip_addr *a, uint16_t port, struct socket_of **ret, struct err *err)
+static int open_socket(struct bgpd *b, const struct ip_addr *a, uint16_t port,
+                       struct socket_of **ret, struct err *err)
 {
 	struct socket_of *s = xcalloc(1, sizeof(*s));
 	struct sockaddr_storage ss;
@@ -60,12 +61,14 @@ static int open_socket(struct bgpd *b, const struct ip_addr *a, uint16_t port, s
 	}
 	s->tcp.data = s;
 	(void)ip_addr_to_sockaddr(a, port, &ss);
-	r = uv_tcp_bind(&s->tcp, (struct sockaddr *)&ss, a->family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
+	r = uv_tcp_bind(&s->tcp, (struct sockaddr *)&ss,
+	                a->family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
 	if (r == 0)
 		r = uv_listen((uv_stream_t *)&s->tcp, BACKLOG, on_connection);
 	if (r < 0) {
 		close_socket(&s);
-		return err_set(err, r, "listen on %s port %u: %s", ip_addr_str(a, text), port, uv_strerror(r));
+		return err_set(err, r, "listen on %s port %u: %s", ip_addr_str(a, text), port,
+		               uv_strerror(r));
 	}
 	*ret = s;
 	return 0;

@@ -78,12 +78,14 @@ static int check(const char *path)
 int main(int argc, char **argv)
 {
 	static const struct daemon_option options[] = {
-		{ "config", "BGPD_CONFIG", CONFIG_PATH, "the configuration file, bgpd.conf(5)", false },
+		{ "config", "BGPD_CONFIG", CONFIG_PATH, "the configuration file, bgpd.conf(5)",
+		  false },
 		{ NULL, NULL, NULL, NULL, false },
 	};
 	static const struct daemon_spec spec = {
 		.name = "bgpd",
-		.summary = "speaks BGP-4: announces this node's networks and programs the routes that it learns",
+		.summary = "speaks BGP-4: announces this node's networks and programs the routes "
+		           "that it learns",
 		.options = options,
 		.dumps = ctl_dumps,
 		.start = start,

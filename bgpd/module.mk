@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 bgpd_wire := bgpd/wire.c bgpd/wire_update.c bgpd/wire_build.c bgpd/bgp.c bgpd/attrs.c
-bgpd_config := bgpd/config.c bgpd/token.c bgpd/policy.c
+bgpd_config := bgpd/config.c bgpd/parse.c bgpd/parse_timing.c bgpd/parse_policy.c bgpd/parse_peer.c bgpd/token.c \
+	bgpd/policy.c
 bgpd_rib := bgpd/rib.c bgpd/best.c bgpd/trie.c bgpd/attrs.c
 
 $(call program,bgpd/bgpd,$(sort $(bgpd_wire) $(bgpd_config) $(bgpd_rib) bgpd/main.c bgpd/speaker.c bgpd/peer.c \

@@ -9,11 +9,12 @@
 
 #define RETRY_FIRST_MS 250
 #define RETRY_AFTER_ERROR_MS 1000
-#define STEADY_MS 10000        /* a session that lasted this long was a good one */
+#define STEADY_MS 10000 /* a session that lasted this long was a good one */
 #define RESTART_BELIEVED_MS 5000
-#define NO_GR_SETTLED_MS 5000  /* a peer without graceful restart need not send End-of-RIB */
+#define NO_GR_SETTLED_MS 5000 /* a peer without graceful restart need not send End-of-RIB */
 
-static const struct bgp_notice collision = { .code = BGP_ERR_CEASE, .subcode = BGP_CEASE_COLLISION };
+static const struct bgp_notice collision = { .code = BGP_ERR_CEASE,
+	                                     .subcode = BGP_CEASE_COLLISION };
 
 static void on_retry(uv_timer_t *t);
 
@@ -81,7 +82,8 @@ void peer_free(struct peer *p, const struct bgp_notice *notice)
 
 struct peer *peer_find(const struct bgpd *b, const struct ip_addr *a)
 {
-	hmap_find(p, &b->peers_by_addr, ip_addr_hash(a), struct peer, by_addr, ip_addr_eq(&p->source.address, a));
+	hmap_find(p, &b->peers_by_addr, ip_addr_hash(a), struct peer, by_addr,
+	          ip_addr_eq(&p->source.address, a));
 
 	return p;
 }
@@ -125,13 +127,15 @@ static void schedule(struct peer *p, unsigned at_least_ms)
 {
 	unsigned max = p->cfg->timers.connect_retry_sec * 1000u;
 
-	if (p->cfg->passive || p->cfg->disabled || p->b->stopping || uv_is_closing((uv_handle_t *)&p->retry))
+	if (p->cfg->passive || p->cfg->disabled || p->b->stopping ||
+	    uv_is_closing((uv_handle_t *)&p->retry))
 		return;
 	if (p->retry_ms < at_least_ms)
 		p->retry_ms = at_least_ms;
 	if (p->retry_ms > max)
 		p->retry_ms = max;
-	(void)uv_timer_start(&p->retry, on_retry, (uint64_t)fsm_jitter(&p->b->random, p->retry_ms), 0);
+	(void)uv_timer_start(&p->retry, on_retry, (uint64_t)fsm_jitter(&p->b->random, p->retry_ms),
+	                     0);
 	p->retry_ms *= 2;
 }
 
@@ -148,7 +152,8 @@ void peer_start(struct peer *p)
 	p->out = session_dial(p, &err);
 	if (!p->out) {
 		if (strcmp(err.text, p->last_error) != 0)
-			log_warn("cannot connect", "peer=%s error=\"%s\"", LOG_VIS(p->name), err.text);
+			log_warn("cannot connect", "peer=%s error=\"%s\"", LOG_VIS(p->name),
+			         err.text);
 		set_error(p, err.text);
 		schedule(p, 0);
 	}
@@ -181,8 +186,9 @@ void peer_open_built(const struct peer *p, struct wire_open *o)
 	o->gr_restarting = p->b->restarting;
 	o->gr_families = p->cfg->families;
 	/*
-	 * The kernel forwards whether we run or not. After a cold start it does not yet: then the peer must not believe in what it
-	 * remembers of us. Without a kernel, there is no forwarding to preserve, and none to lose.
+	 * The kernel forwards whether we run or not. After a cold start it does not yet: then the
+	 * peer must not believe in what it remembers of us. Without a kernel, there is no
+	 * forwarding to preserve, and none to lose.
 	 */
 	if (p->b->restarting || p->was_up)
 		o->gr_forwarding = p->cfg->families;
@@ -197,12 +203,15 @@ bool peer_on_open(struct peer *p, struct session *s)
 		return true;
 	if (other == p->live) {
 		/*
-		 * RFC 4724 section 4.2: the peer has restarted and we have not noticed. A connection that merely crossed the first one on
-		 * its way comes at once and without the R bit: it loses.
+		 * RFC 4724 section 4.2: the peer has restarted and we have not noticed. A
+		 * connection that merely crossed the first one on its way comes at once and without
+		 * the R bit: it loses.
 		 */
 		if (p->cfg->graceful.on && s->open.gr &&
-		    (s->open.gr_restarting || mono_since_ms(other->established) > RESTART_BELIEVED_MS)) {
-			log_info("peer has come back before it was missed", "peer=%s", LOG_VIS(p->name));
+		    (s->open.gr_restarting ||
+		     mono_since_ms(other->established) > RESTART_BELIEVED_MS)) {
+			log_info("peer has come back before it was missed", "peer=%s",
+			         LOG_VIS(p->name));
 			session_stop(other, NULL);
 			return true;
 		}
@@ -217,8 +226,10 @@ bool peer_on_open(struct peer *p, struct session *s)
 	if (other->fsm.state != FSM_OPENCONFIRM)
 		return true; /* decided when its OPEN comes */
 	p->b->stats.collisions++;
-	ours_wins = fsm_collision_ours_wins(p->b->config->router_id, p->b->config->local_as, s->open.id, s->open.as);
-	log_debug("connection collision", "peer=%s survivor=%s", LOG_VIS(p->name), ours_wins ? "ours" : "theirs");
+	ours_wins = fsm_collision_ours_wins(p->b->config->router_id, p->b->config->local_as,
+	                                    s->open.id, s->open.as);
+	log_debug("connection collision", "peer=%s survivor=%s", LOG_VIS(p->name),
+	          ours_wins ? "ours" : "theirs");
 	if (s->ours == ours_wins) {
 		session_stop(other, &collision);
 		return true;
@@ -267,13 +278,15 @@ void peer_on_up(struct peer *p, struct session *s)
 	p->end_of_rib = 0;
 	p->last_error[0] = '\0';
 	/* RFC 4724 section 4.2: what the peer does not vouch for is gone. */
-	flush_stale(p, (uint8_t)~(s->open.gr ? s->open.gr_forwarding & s->wire.families : 0));
+	flush_stale(p, (uint8_t) ~(s->open.gr ? s->open.gr_forwarding & s->wire.families : 0));
 	if (p->stale_families)
 		(void)uv_timer_start(&p->stale, on_stale, p->cfg->graceful.stale_sec * 1000u, 0);
 	peer_on_state(p);
-	log_info("peer established", "peer=%s address=%s as=%u hold_sec=%u graceful_restart=%s restarting=%s",
-		 LOG_VIS(p->name), ip_addr_str(&p->source.address, text), s->open.as, s->fsm.hold_sec,
-		 s->open.gr && p->cfg->graceful.on ? "yes" : "no", s->open.gr_restarting ? "yes" : "no");
+	log_info("peer established",
+	         "peer=%s address=%s as=%u hold_sec=%u graceful_restart=%s restarting=%s",
+	         LOG_VIS(p->name), ip_addr_str(&p->source.address, text), s->open.as,
+	         s->fsm.hold_sec, s->open.gr && p->cfg->graceful.on ? "yes" : "no",
+	         s->open.gr_restarting ? "yes" : "no");
 	p->was_up = true;
 	if (!p->b->restarting)
 		export_join(p);
@@ -293,8 +306,9 @@ static void lose_routes(struct peer *p, bool graceful)
 	if (keep && rib_mark_stale(&p->b->rib, &p->source, keep)) {
 		p->stale_families = keep;
 		(void)uv_timer_start(&p->stale, on_stale, p->open.gr_sec * 1000u, 0);
-		log_info("keeping the routes of a peer that restarts", "peer=%s routes=%u restart_sec=%u",
-			 LOG_VIS(p->name), p->source.n_stale, p->open.gr_sec);
+		log_info("keeping the routes of a peer that restarts",
+		         "peer=%s routes=%u restart_sec=%u", LOG_VIS(p->name), p->source.n_stale,
+		         p->open.gr_sec);
 	}
 	speaker_wake(p->b);
 }
@@ -302,7 +316,8 @@ static void lose_routes(struct peer *p, bool graceful)
 void peer_on_closed(struct peer *p, struct session *s, bool up, const char *error)
 {
 	bool with_notice = s->fsm.notice.code != 0;
-	bool lost_collision = s->fsm.notice.code == BGP_ERR_CEASE && s->fsm.notice.subcode == BGP_CEASE_COLLISION;
+	bool lost_collision =
+	        s->fsm.notice.code == BGP_ERR_CEASE && s->fsm.notice.subcode == BGP_CEASE_COLLISION;
 
 	if (p->in == s)
 		p->in = NULL;
@@ -335,8 +350,10 @@ void peer_on_drained(struct peer *p)
 
 void peer_reconfigure(struct peer *p, const struct config_peer *cfg, bool reset)
 {
-	static const struct bgp_notice changed = { .code = BGP_ERR_CEASE, .subcode = BGP_CEASE_CONFIG };
-	static const struct bgp_notice shut = { .code = BGP_ERR_CEASE, .subcode = BGP_CEASE_SHUTDOWN };
+	static const struct bgp_notice changed = { .code = BGP_ERR_CEASE,
+		                                   .subcode = BGP_CEASE_CONFIG };
+	static const struct bgp_notice shut = { .code = BGP_ERR_CEASE,
+		                                .subcode = BGP_CEASE_SHUTDOWN };
 	bool import_changed = !policy_eq(p->cfg->import, cfg->import);
 
 	/* Without the peer's help, what the old policy refused cannot be had again. */
@@ -394,11 +411,13 @@ static uint8_t preference_of(const struct peer *p, const struct attr_set *set)
 	/* bgp.md A5.1: a route announced as more urgent than normal stands beside our own. */
 	uint32_t normal = CONFIG_LOCAL_PREF_MAX - p->b->config->priority;
 
-	return (set->has & ATTR_HAS_LOCAL_PREF) && set->local_pref > normal ? PREFERENCE_NETWORK : PREFERENCE_BGP;
+	return (set->has & ATTR_HAS_LOCAL_PREF) && set->local_pref > normal ? PREFERENCE_NETWORK
+	                                                                    : PREFERENCE_BGP;
 }
 
 /* false: out of memory */
-static bool add_list(struct peer *p, struct cursor list, enum bgp_family f, const struct attr_set *set)
+static bool add_list(struct peer *p, struct cursor list, enum bgp_family f,
+                     const struct attr_set *set)
 {
 	struct rib *rib = &p->b->rib;
 	const struct policy_rule *rule;
@@ -417,7 +436,9 @@ static bool add_list(struct peer *p, struct cursor list, enum bgp_family f, cons
 	}
 	while (ok && wire_prefix(&list, f, &prefix)) {
 		struct policy_route route = { .prefix = prefix, .source = ROUTE_BGP };
-		struct path_spec spec = { .attrs = plain, .nexthop = nh, .preference = preference_of(p, set) };
+		struct path_spec spec = { .attrs = plain,
+			                  .nexthop = nh,
+			                  .preference = preference_of(p, set) };
 
 		if (wire_prefix_is_martian(&prefix))
 			continue;
@@ -461,7 +482,8 @@ void peer_on_update(struct peer *p, const struct wire_update *u)
 	} else {
 		mp.next_hop = u->mp_next_hop;
 		mp.link_local = u->mp_link_local;
-		ok = add_list(p, u->nlri, BGP_IPV4, &u->set) && add_list(p, u->mp_reach, u->mp_family, &mp);
+		ok = add_list(p, u->nlri, BGP_IPV4, &u->set) &&
+		     add_list(p, u->mp_reach, u->mp_family, &mp);
 	}
 	speaker_wake(p->b);
 	if (!ok) {
@@ -472,14 +494,21 @@ void peer_on_update(struct peer *p, const struct wire_update *u)
 	}
 	if (p->source.n_paths > p->cfg->max_prefixes) {
 		uint32_t max = p->cfg->max_prefixes;
-		const uint8_t data[] = { 0, (uint8_t)bgp_family_afi(u->mp_reach.at < u->mp_reach.end ? u->mp_family : BGP_IPV4),
-					 BGP_SAFI_UNICAST, (uint8_t)(max >> 24), (uint8_t)(max >> 16), (uint8_t)(max >> 8),
-					 (uint8_t)max };
+		const uint8_t data[] = { 0,
+			                 (uint8_t)bgp_family_afi(u->mp_reach.at < u->mp_reach.end
+			                                                 ? u->mp_family
+			                                                 : BGP_IPV4),
+			                 BGP_SAFI_UNICAST,
+			                 (uint8_t)(max >> 24),
+			                 (uint8_t)(max >> 16),
+			                 (uint8_t)(max >> 8),
+			                 (uint8_t)max };
 
 		n.subcode = BGP_CEASE_MAX_PREFIXES; /* RFC 4486 section 4 */
 		memcpy(n.data, data, sizeof(data));
 		n.len = sizeof(data);
-		log_error("too many prefixes; the session ends", "peer=%s max_prefixes=%u", LOG_VIS(p->name), max);
+		log_error("too many prefixes; the session ends", "peer=%s max_prefixes=%u",
+		          LOG_VIS(p->name), max);
 		session_stop(p->live, &n);
 		return;
 	}
@@ -487,7 +516,7 @@ void peer_on_update(struct peer *p, const struct wire_update *u)
 		uint8_t bit = (uint8_t)(1u << u->end_of_rib);
 
 		log_debug("end of rib", "peer=%s family=%s routes=%u", LOG_VIS(p->name),
-			  bgp_family_name((enum bgp_family)u->end_of_rib), p->source.n_paths);
+		          bgp_family_name((enum bgp_family)u->end_of_rib), p->source.n_paths);
 		p->end_of_rib |= bit;
 		flush_stale(p, bit);
 		speaker_settle(p->b);
@@ -511,6 +540,7 @@ bool peer_settled(const struct peer *p, bool and_absent)
 	if ((p->end_of_rib & p->live->wire.families) == p->live->wire.families)
 		return true;
 	if (p->open.gr)
-		return p->open.gr_restarting; /* it waits for us as we do for it: RFC 4724 section 4.1 */
+		return p->open
+		        .gr_restarting; /* it waits for us as we do for it: RFC 4724 section 4.1 */
 	return mono_since_ms(p->live->established) > NO_GR_SETTLED_MS;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * peer: a configured neighbour — when to connect to it, which of two connections survives, what becomes of its routes.
+ * peer: a configured neighbour — when to connect to it, which of two connections survives, what
+ * becomes of its routes.
  */
 #pragma once
 
@@ -26,27 +27,29 @@ struct peer {
 	char last_error[160];
 
 	/* graceful restart */
-	bool was_up;              /* since we started */
-	uint8_t end_of_rib;       /* families whose End-of-RIB came in this session */
+	bool was_up;        /* since we started */
+	uint8_t end_of_rib; /* families whose End-of-RIB came in this session */
 	uint8_t stale_families;
-	struct wire_open open;    /* of the last established session */
+	struct wire_open open; /* of the last established session */
 
 	/* export.c's */
 	struct export_group *group;
 	struct list group_link;
-	bool behind;              /* its queue was full: missed has what it was not told */
+	bool behind; /* its queue was full: missed has what it was not told */
 	struct hmap missed;
 
 	uint64_t updates_in, updates_out;
 };
 
 struct peer *peer_new(struct bgpd *b, const struct config_peer *cfg);
-/* Ends the sessions (notice: NULL, without a word), forgets the routes, and frees it with its last close callback. */
+/* Ends the sessions (notice: NULL, without a word), forgets the routes, and frees it with its last
+ * close callback. */
 void peer_free(struct peer *p, const struct bgp_notice *notice);
 struct peer *peer_find(const struct bgpd *b, const struct ip_addr *a);
 /* Connects if that is what it should do now. */
 void peer_start(struct peer *p);
-/* The configuration changed: reset what needs it, refresh what does not. p->cfg is still the old one, in memory. */
+/* The configuration changed: reset what needs it, refresh what does not. p->cfg is still the old
+ * one, in memory. */
 void peer_reconfigure(struct peer *p, const struct config_peer *cfg, bool reset);
 
 bool peer_established(const struct peer *p);

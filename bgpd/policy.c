@@ -89,9 +89,9 @@ bool policy_eq(const struct policy *a, const struct policy *b)
 	for (unsigned i = 0; i < a->n; i++) {
 		const struct policy_rule *x = &a->rules[i], *y = &b->rules[i];
 
-		if (x->accept != y->accept || x->source != y->source || !str_eq(x->interface, y->interface) ||
-		    x->set_local_pref != y->set_local_pref || x->local_pref != y->local_pref ||
-		    !list_eq(x->list, y->list))
+		if (x->accept != y->accept || x->source != y->source ||
+		    !str_eq(x->interface, y->interface) || x->set_local_pref != y->set_local_pref ||
+		    x->local_pref != y->local_pref || !list_eq(x->list, y->list))
 			return false;
 	}
 	return true;

@@ -7,7 +7,11 @@
 
 #include "common/net/addr.h"
 
-enum route_source { ROUTE_NETWORK, ROUTE_KERNEL, ROUTE_BGP };
+enum route_source {
+	ROUTE_NETWORK,
+	ROUTE_KERNEL,
+	ROUTE_BGP
+};
 const char *route_source_name(enum route_source s);
 
 struct prefix_entry {
@@ -28,7 +32,7 @@ struct policy_rule {
 	char *interface;                /* pattern, or NULL */
 	bool set_local_pref;
 	uint32_t local_pref;
-	char *list_name;                /* until the parser has found list */
+	char *list_name; /* until the parser has found list */
 	unsigned line;
 };
 

@@ -73,7 +73,8 @@ static void clear_stale(struct path *p)
 	p->stale = false;
 }
 
-struct path *rib_set(struct rib *r, struct rib_source *s, const struct ip_prefix *prefix, const struct path_spec *spec)
+struct path *rib_set(struct rib *r, struct rib_source *s, const struct ip_prefix *prefix,
+                     const struct path_spec *spec)
 {
 	struct trie *t = trie_of(r, prefix);
 	struct rib_entry *e = entry_of(trie_find(t, prefix));
@@ -96,8 +97,8 @@ struct path *rib_set(struct rib *r, struct rib_source *s, const struct ip_prefix
 	if (p) {
 		/* The same again, as after a peer's restart, is no change. */
 		clear_stale(p);
-		if (p->attrs == spec->attrs && p->nexthop == spec->nexthop && p->ifindex == spec->ifindex &&
-		    p->preference == spec->preference) {
+		if (p->attrs == spec->attrs && p->nexthop == spec->nexthop &&
+		    p->ifindex == spec->ifindex && p->preference == spec->preference) {
 			attrs_unref(&r->attrs, spec->attrs);
 			return p;
 		}
@@ -198,7 +199,8 @@ static void choose(struct rib *r, struct rib_entry *e)
 	e->is_dirty = e->force = false;
 	e->best = best;
 	r->selections++;
-	if (force || (best ? best->attrs : NULL) != e->best_attrs || (best ? best->source : NULL) != e->best_source) {
+	if (force || (best ? best->attrs : NULL) != e->best_attrs ||
+	    (best ? best->source : NULL) != e->best_source) {
 		if (best)
 			(void)attrs_ref(best->attrs);
 		attrs_unref(&r->attrs, e->best_attrs);

@@ -2,8 +2,9 @@
 /*
  * rib: every route that bgpd knows, and which of them is the best. Pure: no system call, no clock.
  *
- * A prefix has one path per source: a peer, our own networks, the kernel. Changes only mark the prefix; rib_select() then chooses once per
- * prefix, however often it changed, and tells its listener what is different.
+ * A prefix has one path per source: a peer, our own networks, the kernel. Changes only mark the
+ * prefix; rib_select() then chooses once per prefix, however often it changed, and tells its
+ * listener what is different.
  */
 #pragma once
 
@@ -41,30 +42,35 @@ struct nexthop {
 };
 
 struct path {
-	struct path *next;        /* of the same prefix */
+	struct path *next; /* of the same prefix */
 	struct list source_link, nexthop_link;
 	struct rib_entry *entry;
 	struct rib_source *source;
 	struct attrs *attrs;
-	struct nexthop *nexthop;  /* NULL: our own */
-	int ifindex;              /* of a kernel route */
-	uint8_t preference;       /* between kinds of sources; more is better: bgp.md A9.2 */
-	bool stale;               /* its peer is restarting: RFC 4724 */
-	bool alive;               /* best.c's */
+	struct nexthop *nexthop; /* NULL: our own */
+	int ifindex;             /* of a kernel route */
+	uint8_t preference;      /* between kinds of sources; more is better: bgp.md A9.2 */
+	bool stale;              /* its peer is restarting: RFC 4724 */
+	bool alive;              /* best.c's */
 };
 
-enum { PREFERENCE_KERNEL = 10, PREFERENCE_BGP = 100, PREFERENCE_NETWORK = 200 };
+enum {
+	PREFERENCE_KERNEL = 10,
+	PREFERENCE_BGP = 100,
+	PREFERENCE_NETWORK = 200
+};
 
 struct rib_entry {
-	struct trie_node node;    /* .prefix */
+	struct trie_node node; /* .prefix */
 	struct path *paths, *best;
 	struct attrs *best_attrs; /* as the listener knows it; a reference */
 	const struct rib_source *best_source;
-	struct list dirty;        /* linked while it waits for rib_select() */
+	struct list dirty; /* linked while it waits for rib_select() */
 	bool is_dirty, force;
 };
 
-/* The best of the entry is another one, or its attributes or next hop changed. entry->best is the new one (NULL: none). */
+/* The best of the entry is another one, or its attributes or next hop changed. entry->best is the
+ * new one (NULL: none). */
 typedef void rib_changed_fn(void *arg, struct rib_entry *entry);
 
 struct rib {
@@ -87,13 +93,16 @@ struct path_spec {
 	int ifindex;
 	uint8_t preference;
 };
-/* The source's path for the prefix becomes this one. Returns it; NULL: out of memory, and attrs is released. A fresh path is not stale. */
-struct path *rib_set(struct rib *r, struct rib_source *s, const struct ip_prefix *p, const struct path_spec *spec);
+/* The source's path for the prefix becomes this one. Returns it; NULL: out of memory, and attrs is
+ * released. A fresh path is not stale. */
+struct path *rib_set(struct rib *r, struct rib_source *s, const struct ip_prefix *p,
+                     const struct path_spec *spec);
 /* false: the source has no such path */
 bool rib_remove(struct rib *r, struct rib_source *s, const struct ip_prefix *p);
 struct path *rib_find(const struct rib *r, const struct rib_source *s, const struct ip_prefix *p);
 
-/* All of a source's paths of the families in the mask; only_stale: those alone. Returns how many. */
+/* All of a source's paths of the families in the mask; only_stale: those alone. Returns how many.
+ */
 size_t rib_flush(struct rib *r, struct rib_source *s, uint8_t families, bool only_stale);
 size_t rib_mark_stale(struct rib *r, struct rib_source *s, uint8_t families);
 

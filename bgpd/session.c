@@ -65,8 +65,8 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 {
 	struct session *s = req->data;
 
-	/* Now the peer has read everything, or never will. Its FIN, or the timer, ends it: closing with unread bytes would be a
-	 * reset, which could overtake the NOTIFICATION. */
+	/* Now the peer has read everything, or never will. Its FIN, or the timer, ends it: closing
+	 * with unread bytes would be a reset, which could overtake the NOTIFICATION. */
 	if (status < 0)
 		close_handles(s);
 }
@@ -153,7 +153,8 @@ void session_send(struct session *s, struct frame *f)
 {
 	if (s->queue_first + s->queue_n == s->queue_cap) {
 		if (s->queue_first > s->queue_cap / 2) {
-			memmove(s->queue, s->queue + s->queue_first, s->queue_n * sizeof(struct frame *));
+			memmove(s->queue, s->queue + s->queue_first,
+			        s->queue_n * sizeof(struct frame *));
 			s->queue_first = 0;
 		} else {
 			s->queue_cap = s->queue_cap ? s->queue_cap * 2 : 8;
@@ -205,8 +206,9 @@ static void act(struct session *s, unsigned actions, const char *error)
 		if (s->fsm.notice.code) {
 			char words[120];
 
-			(void)snprintf(text, sizeof(text), "%s %s", s->fsm.notice_received ? "received" : "sent",
-				       bgp_notice_str(&s->fsm.notice, words, sizeof(words)));
+			(void)snprintf(text, sizeof(text), "%s %s",
+			               s->fsm.notice_received ? "received" : "sent",
+			               bgp_notice_str(&s->fsm.notice, words, sizeof(words)));
 			error = text;
 		}
 		detach(s, actions & FSM_DOWN, actions & FSM_SEND_NOTIFICATION, error);
@@ -220,7 +222,8 @@ static void act(struct session *s, unsigned actions, const char *error)
 
 void session_stop(struct session *s, const struct bgp_notice *notice)
 {
-	act(s, fsm_event(&s->fsm, mono_now(), notice ? FSM_ERROR : FSM_TCP_DOWN, 0, notice), "closed by us");
+	act(s, fsm_event(&s->fsm, mono_now(), notice ? FSM_ERROR : FSM_TCP_DOWN, 0, notice),
+	    "closed by us");
 }
 
 static int64_t send_hold_ms(const struct session *s)
@@ -244,7 +247,8 @@ static void on_timer(uv_timer_t *t)
 	static const struct bgp_notice stuck = { .code = BGP_ERR_SEND_HOLD };
 	struct session *s = t->data;
 
-	if (s->writing && s->fsm.state == FSM_ESTABLISHED && mono_since_ms(s->write_began) > send_hold_ms(s)) {
+	if (s->writing && s->fsm.state == FSM_ESTABLISHED &&
+	    mono_since_ms(s->write_began) > send_hold_ms(s)) {
 		session_stop(s, &stuck);
 		return;
 	}
@@ -291,9 +295,12 @@ static void on_open(struct session *s, struct cursor body)
 	};
 	if (!s->wire.families) {
 		n = (struct bgp_notice){ .code = BGP_ERR_OPEN, .subcode = BGP_OPEN_CAPABILITY };
-		for (unsigned f = 0; f < BGP_FAMILIES; f++) /* RFC 5492 section 5: the ones that we miss */
+		for (unsigned f = 0; f < BGP_FAMILIES;
+		     f++) /* RFC 5492 section 5: the ones that we miss */
 			if (ours.families & (1u << f)) {
-				const uint8_t cap[] = { BGP_CAP_MP, 4, 0, (uint8_t)bgp_family_afi(f), 0, 1 };
+				const uint8_t cap[] = { BGP_CAP_MP, 4,
+					                0,          (uint8_t)bgp_family_afi(f),
+					                0,          1 };
 
 				memcpy(n.data + n.len, cap, sizeof(cap));
 				n.len += sizeof(cap);
@@ -326,12 +333,13 @@ static void on_update(struct session *s, struct cursor body)
 		hex[0] = '\0';
 		for (size_t i = 0; i < cursor_left(&body) && i < 64; i++)
 			(void)snprintf(hex + 2 * i, 3, "%02x", body.at[i]);
-		log_warn("malformed update", "peer=%s verdict=%s attribute=%u why=\"%s\" body=%s suppressed=%u",
-			 LOG_VIS(s->peer->name),
-			 u->verdict == BGP_RESET    ? "reset" :
-			 u->verdict == BGP_WITHDRAW ? "treat-as-withdraw" :
-						      "attribute-discard",
-			 u->attr, u->why ? u->why : "-", hex, held);
+		log_warn("malformed update",
+		         "peer=%s verdict=%s attribute=%u why=\"%s\" body=%s suppressed=%u",
+		         LOG_VIS(s->peer->name),
+		         u->verdict == BGP_RESET      ? "reset"
+		         : u->verdict == BGP_WITHDRAW ? "treat-as-withdraw"
+		                                      : "attribute-discard",
+		         u->attr, u->why ? u->why : "-", hex, held);
 	}
 	if (u->verdict == BGP_RESET) {
 		session_stop(s, &u->notice);
@@ -562,8 +570,9 @@ void session_accept(struct bgpd *b, uv_stream_t *listener)
 	if (!p || p->cfg->disabled || b->stopping) {
 		b->stats.refused++;
 		if (log_limit_pass(&b->unknown_limit, &held))
-			log_warn("connection refused", "address=%s why=\"%s\" suppressed=%u", ip_addr_str(&from, text),
-				 p ? "the peer is disabled" : "no such peer is configured", held);
+			log_warn("connection refused", "address=%s why=\"%s\" suppressed=%u",
+			         ip_addr_str(&from, text),
+			         p ? "the peer is disabled" : "no such peer is configured", held);
 		close_handles(s);
 		return;
 	}
@@ -571,7 +580,8 @@ void session_accept(struct bgpd *b, uv_stream_t *listener)
 	if (p->in && p->in != p->live) /* its first one led nowhere, or it would not come again */
 		session_stop(p->in, NULL);
 	if (p->in) {
-		/* Established from that side: the new one has to prove by its OPEN that the peer has restarted (peer.c). */
+		/* Established from that side: the new one has to prove by its OPEN that the peer
+		 * has restarted (peer.c). */
 		if (p->out)
 			session_stop(p->out, NULL);
 		p->out = p->in;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * session: one TCP connection with a peer — its bytes, its machine (fsm.h), its queue of messages to send.
+ * session: one TCP connection with a peer — its bytes, its machine (fsm.h), its queue of messages
+ * to send.
  *
- * A session lives until its last handle is closed. From the moment it closes it has no peer any more: it only sees its NOTIFICATION
- * out, for a second at most.
+ * A session lives until its last handle is closed. From the moment it closes it has no peer any
+ * more: it only sees its NOTIFICATION out, for a second at most.
  */
 #pragma once
 
@@ -22,19 +23,20 @@ struct frame {
 	size_t len;
 	uint8_t data[];
 };
-struct frame *frame_new(const struct buf *b); /* one reference for the caller; NULL: out of memory */
+struct frame *
+frame_new(const struct buf *b); /* one reference for the caller; NULL: out of memory */
 void frame_unref(struct frame *f);
 
 #define SESSION_QUEUE_HIGH (4u << 20) /* bytes: above, the peer is too slow (export.c) */
 
 struct session {
 	struct bgpd *b;
-	struct peer *peer;     /* NULL: closing */
-	bool ours;             /* we connected */
+	struct peer *peer; /* NULL: closing */
+	bool ours;         /* we connected */
 	struct fsm fsm;
 	struct wire_open open; /* the peer's */
 	struct wire_peer wire;
-	struct ip_addr local;  /* our address */
+	struct ip_addr local; /* our address */
 	struct mono_ms established;
 
 	uv_tcp_t tcp;
@@ -59,5 +61,6 @@ void session_accept(struct bgpd *b, uv_stream_t *listener);
 void session_send(struct session *s, struct frame *f);
 void session_send_buf(struct session *s, const struct buf *b);
 
-/* Ends it with a NOTIFICATION. notice NULL: without a word, as if the process had died, so that the peer keeps our routes. */
+/* Ends it with a NOTIFICATION. notice NULL: without a word, as if the process had died, so that the
+ * peer keeps our routes. */
 void session_stop(struct session *s, const struct bgp_notice *notice);

@@ -13,7 +13,9 @@
 #include "common/base/mem.h"
 
 #define SELECT_PER_TURN 8192u
-#define ABSENT_MS 10000  /* after a restart, a peer that has not connected by then is not waited for before choosing */
+#define ABSENT_MS                                                                                  \
+	10000 /* after a restart, a peer that has not connected by then is not waited for before   \
+	         choosing */
 #define SETTLE_TICK_MS 250
 
 /* ---- the kernel's side of a best path ---- */
@@ -54,7 +56,9 @@ static bool kernel_route_of(const struct bgpd *b, const struct rib_entry *e, str
 	ret->via = best->nexthop->via.family ? best->nexthop->via : best->nexthop->addr;
 	ret->ifindex = best->nexthop->ifindex;
 	/* bgp.md A10.2 */
-	ret->priority = c->has_metric ? c->metric : lp < CONFIG_LOCAL_PREF_MAX ? CONFIG_LOCAL_PREF_MAX - lp : 1;
+	ret->priority = c->has_metric                ? c->metric
+	                : lp < CONFIG_LOCAL_PREF_MAX ? CONFIG_LOCAL_PREF_MAX - lp
+	                                             : 1;
 	return true;
 }
 
@@ -78,7 +82,9 @@ static void learn(struct bgpd *b, const struct rt_route *rt)
 {
 	const struct config *c = b->config;
 	const char *interface = fib_link_name(&b->fib, rt->ifindex);
-	struct policy_route route = { .prefix = rt->dst, .source = ROUTE_KERNEL, .interface = interface };
+	struct policy_route route = { .prefix = rt->dst,
+		                      .source = ROUTE_KERNEL,
+		                      .interface = interface };
 	const struct policy_rule *rule = c && c->learn ? policy_match(c->learn, &route) : NULL;
 	struct attr_set set = { .origin = BGP_ORIGIN_IGP, .has = ATTR_HAS_LOCAL_PREF };
 	struct path_spec spec = { .preference = PREFERENCE_KERNEL, .ifindex = rt->ifindex };
@@ -102,8 +108,8 @@ static void learn(struct bgpd *b, const struct rt_route *rt)
 static void learn_again(struct bgpd *b)
 {
 	for (int f = 0; f < BGP_FAMILIES; f++)
-		trie_for_each (n, &b->fib.tries[f])
-			learn(b, &container_of(n, struct fib_entry, node)->routes->rt);
+		trie_for_each(n, &b->fib.tries[f])
+		        learn(b, &container_of(n, struct fib_entry, node)->routes->rt);
 }
 
 static void on_alien(void *arg, const struct rt_route *rt)
@@ -165,7 +171,7 @@ static void end_restart(struct bgpd *b, const char *why)
 {
 	b->restarting = false;
 	log_info("restart is over: choosing routes", "why=\"%s\" after_ms=%lld", why,
-		 (long long)mono_since_ms(b->restart_began));
+	         (long long)mono_since_ms(b->restart_began));
 	speaker_drain(b);
 	list_for_each (it, &b->peers)
 		export_join(list_entry(it, struct peer, link));
@@ -181,8 +187,9 @@ void speaker_settle(struct bgpd *b)
 	ms = mono_since_ms(b->restart_began);
 	if (b->restarting) {
 		if (all_settled(b, ms >= ABSENT_MS))
-			end_restart(b, ms >= ABSENT_MS ? "the peers that are there have said all they know" :
-							 "all peers have said what they know");
+			end_restart(b, ms >= ABSENT_MS
+			                       ? "the peers that are there have said all they know"
+			                       : "all peers have said what they know");
 		else if (ms >= b->config->graceful.deferral_sec * 1000)
 			end_restart(b, "deferral-time is over");
 	}
@@ -222,8 +229,9 @@ void speaker_status(struct bgpd *b)
 		up += peer_established(p);
 	}
 	(void)snprintf(text, sizeof(text), "%u of %u peers established%s", up, all,
-		       b->restarting ? ", waiting for their routes after a restart" : "");
-	/* Running is ready: how many peers there must be is the operator's question, and the text answers it. */
+	               b->restarting ? ", waiting for their routes after a restart" : "");
+	/* Running is ready: how many peers there must be is the operator's question, and the text
+	 * answers it. */
 	daemon_ready(b->d, true, text);
 }
 
@@ -259,7 +267,8 @@ static void apply_networks(struct bgpd *b, const struct config *old)
 	for (unsigned i = 0; i < b->config->n_networks; i++) {
 		const struct ip_prefix *p = &b->config->networks[i].prefix;
 		const struct config_network *was = find_network(old, p);
-		struct path_spec spec = { .preference = PREFERENCE_NETWORK, .attrs = attrs_intern(&b->rib.attrs, &set) };
+		struct path_spec spec = { .preference = PREFERENCE_NETWORK,
+			                  .attrs = attrs_intern(&b->rib.attrs, &set) };
 		struct path *path = spec.attrs ? rib_set(&b->rib, &b->networks, p, &spec) : NULL;
 
 		if (path && was && was->blackhole != b->config->networks[i].blackhole)
@@ -270,13 +279,14 @@ static void apply_networks(struct bgpd *b, const struct config *old)
 static void touch_all(struct bgpd *b)
 {
 	for (int f = 0; f < BGP_FAMILIES; f++)
-		trie_for_each (n, &b->rib.tries[f])
-			rib_touch(&b->rib, container_of(n, struct rib_entry, node), true);
+		trie_for_each(n, &b->rib.tries[f])
+		        rib_touch(&b->rib, container_of(n, struct rib_entry, node), true);
 }
 
 static void apply_peers(struct bgpd *b, bool reset_all)
 {
-	static const struct bgp_notice gone = { .code = BGP_ERR_CEASE, .subcode = BGP_CEASE_DECONFIGURED };
+	static const struct bgp_notice gone = { .code = BGP_ERR_CEASE,
+		                                .subcode = BGP_CEASE_DECONFIGURED };
 	const struct config *c = b->config;
 
 	list_for_each_safe (it, &b->peers) {
@@ -284,7 +294,8 @@ static void apply_peers(struct bgpd *b, bool reset_all)
 		const struct config_peer *cfg = config_peer_find(c, p->name);
 
 		if (!cfg || !ip_addr_eq(&cfg->address, &p->source.address)) {
-			/* What it had in its hands belongs to the old configuration: it ends while that is still there. */
+			/* What it had in its hands belongs to the old configuration: it ends while
+			 * that is still there. */
 			log_info("peer removed", "peer=%s", LOG_VIS(p->name));
 			peer_free(p, &gone);
 			continue;
@@ -319,17 +330,21 @@ static int apply_kernel(struct bgpd *b, const struct config *c, struct err *err)
 static void begin_restart(struct bgpd *b)
 {
 	b->restart_began = mono_now();
-	/* Nothing of ours in the kernel: a node that has just booted, for whom there is nothing to preserve and nothing to wait for. */
+	/* Nothing of ours in the kernel: a node that has just booted, for whom there is nothing to
+	 * preserve and nothing to wait for. */
 	b->restarting = b->kernel && kernel_found(b->kernel) > 0 && b->config->graceful.on;
 	(void)uv_timer_start(&b->deferral, on_settle_tick, SETTLE_TICK_MS, SETTLE_TICK_MS);
 	if (b->restarting)
-		log_info("restarted: the kernel's routes stay until the peers have spoken", "routes=%u deferral_sec=%u",
-			 kernel_found(b->kernel), b->config->graceful.deferral_sec);
+		log_info("restarted: the kernel's routes stay until the peers have spoken",
+		         "routes=%u deferral_sec=%u", kernel_found(b->kernel),
+		         b->config->graceful.deferral_sec);
 }
 
 int speaker_load(struct bgpd *b, struct config *c, struct err *err)
 {
-	static const int caps[] = { CAP_NET_ADMIN, -1 }; /* the port is bound: nothing else is needed from here on */
+	static const int caps[] = {
+		CAP_NET_ADMIN, -1
+	}; /* the port is bound: nothing else is needed from here on */
 	struct config *old = b->config;
 	bool reset_all;
 	int r;
@@ -356,15 +371,16 @@ int speaker_load(struct bgpd *b, struct config *c, struct err *err)
 		begin_restart(b);
 	apply_networks(b, old);
 	learn_again(b);
-	if (old && (old->has_metric != c->has_metric || old->metric != c->metric || old->kernel_on != c->kernel_on ||
-		    !policy_eq(old->program, c->program)))
+	if (old && (old->has_metric != c->has_metric || old->metric != c->metric ||
+	            old->kernel_on != c->kernel_on || !policy_eq(old->program, c->program)))
 		touch_all(b);
 	apply_peers(b, reset_all);
 	config_free(old);
 	speaker_wake(b);
 	speaker_settle(b);
 	speaker_status(b);
-	log_info("configuration loaded", "peers=%u networks=%u local_as=%u", c->n_peers, c->n_networks, c->local_as);
+	log_info("configuration loaded", "peers=%u networks=%u local_as=%u", c->n_peers,
+	         c->n_networks, c->local_as);
 	return 0;
 }
 
@@ -390,11 +406,13 @@ int speaker_start(struct bgpd *b, struct err *err)
 
 void speaker_stop(struct bgpd *b)
 {
-	static const struct bgp_notice shutdown = { .code = BGP_ERR_CEASE, .subcode = BGP_CEASE_SHUTDOWN };
+	static const struct bgp_notice shutdown = { .code = BGP_ERR_CEASE,
+		                                    .subcode = BGP_CEASE_SHUTDOWN };
 
 	b->stopping = true;
 	listener_stop(b);
-	/* The kernel's routes are not touched any more, whatever happens to the RIB from here on. */
+	/* The kernel's routes are not touched any more, whatever happens to the RIB from here on.
+	 */
 	kernel_close(b->kernel);
 	b->kernel = NULL;
 	list_for_each (it, &b->peers) {
@@ -405,7 +423,8 @@ void speaker_stop(struct bgpd *b)
 	}
 	list_for_each_safe (it, &b->peers) {
 		struct peer *p = list_entry(it, struct peer, link);
-		/* A peer that keeps our routes while we are away must hear nothing: a NOTIFICATION would end that (RFC 4724 section 4). */
+		/* A peer that keeps our routes while we are away must hear nothing: a NOTIFICATION
+		 * would end that (RFC 4724 section 4). */
 		bool graceful = p->live && p->cfg->graceful.on && p->open.gr;
 
 		peer_free(p, graceful ? NULL : &shutdown);

@@ -9,7 +9,8 @@
 
 static bool is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-_.:/*", c));
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("-_.:/*", c));
 }
 
 static int read_string(struct tokens *t, struct token *ret, struct err *err)
@@ -24,7 +25,8 @@ static int read_string(struct tokens *t, struct token *ret, struct err *err)
 		else if ((unsigned char)c < ' ')
 			return err_set(err, -EINVAL, "a string ends in the middle of its line");
 		if (len == TOKEN_TEXT_MAX - 1)
-			return err_set(err, -EINVAL, "a string is longer than %d characters", TOKEN_TEXT_MAX - 1);
+			return err_set(err, -EINVAL, "a string is longer than %d characters",
+			               TOKEN_TEXT_MAX - 1);
 		ret->text[len++] = c;
 	}
 	if (t->at == t->end)
@@ -75,12 +77,15 @@ int token_next(struct tokens *t, struct token *ret, struct err *err)
 		return read_string(t, ret, err);
 	if (!is_word(*t->at)) {
 		if (*t->at > ' ' && *t->at < 127)
-			return err_set(err, -EINVAL, "'%c' has no place here outside of a string", *t->at);
-		return err_set(err, -EINVAL, "the byte 0x%02x has no place here", (unsigned char)*t->at);
+			return err_set(err, -EINVAL, "'%c' has no place here outside of a string",
+			               *t->at);
+		return err_set(err, -EINVAL, "the byte 0x%02x has no place here",
+		               (unsigned char)*t->at);
 	}
 	for (; t->at < t->end && is_word(*t->at); t->at++) {
 		if (len == TOKEN_TEXT_MAX - 1)
-			return err_set(err, -EINVAL, "a word is longer than %d characters", TOKEN_TEXT_MAX - 1);
+			return err_set(err, -EINVAL, "a word is longer than %d characters",
+			               TOKEN_TEXT_MAX - 1);
 		ret->text[len++] = *t->at;
 	}
 	ret->text[len] = '\0';

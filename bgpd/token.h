@@ -9,7 +9,14 @@ struct err;
 
 #define TOKEN_TEXT_MAX 256
 
-enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_STRING, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_SEMICOLON };
+enum token_kind {
+	TOKEN_END,
+	TOKEN_WORD,
+	TOKEN_STRING,
+	TOKEN_OPEN,
+	TOKEN_CLOSE,
+	TOKEN_SEMICOLON
+};
 
 struct token {
 	enum token_kind kind;

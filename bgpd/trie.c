@@ -37,7 +37,8 @@ struct trie_node *trie_covering(const struct trie *t, const struct ip_prefix *p)
 {
 	struct trie_node *best = NULL;
 
-	for (struct trie_node *n = t->root; n && covers(&n->prefix, p); n = n->child[bit(&p->addr, n->prefix.len)]) {
+	for (struct trie_node *n = t->root; n && covers(&n->prefix, p);
+	     n = n->child[bit(&p->addr, n->prefix.len)]) {
 		if (!n->glue)
 			best = n;
 		if (n->prefix.len == p->len)
@@ -128,7 +129,8 @@ void trie_remove(struct trie *t, struct trie_node *n)
 	struct trie_node *parent = n->parent;
 
 	t->n--;
-	if (n->child[0] && n->child[1]) { /* a branch remains: glue takes its place, or nothing can be freed */
+	if (n->child[0] &&
+	    n->child[1]) { /* a branch remains: glue takes its place, or nothing can be freed */
 		struct trie_node *glue = calloc(1, sizeof(*glue));
 
 		if (!glue)
@@ -142,7 +144,8 @@ void trie_remove(struct trie *t, struct trie_node *n)
 	}
 	replace_in_parent(t, n, n->child[0] ? n->child[0] : n->child[1]);
 	if (parent && parent->glue && (!parent->child[0] || !parent->child[1])) {
-		replace_in_parent(t, parent, parent->child[0] ? parent->child[0] : parent->child[1]);
+		replace_in_parent(t, parent,
+		                  parent->child[0] ? parent->child[0] : parent->child[1]);
 		free(parent);
 	}
 }

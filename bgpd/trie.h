@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trie: prefixes of one family, path-compressed, intrusive. The node sits in the entry; the trie makes nodes of its own only where two
- * branches part. Looking up a prefix, or the longest one that covers an address, costs what the prefix is long, not what the table holds.
+ * trie: prefixes of one family, path-compressed, intrusive. The node sits in the entry; the trie
+ * makes nodes of its own only where two branches part. Looking up a prefix, or the longest one that
+ * covers an address, costs what the prefix is long, not what the table holds.
  */
 #pragma once
 
@@ -35,4 +36,5 @@ struct trie_node *trie_next(const struct trie *t, const struct trie_node *n);
 /* As trie_next(), but only what p covers. */
 struct trie_node *trie_first_within(const struct trie *t, const struct ip_prefix *p);
 
-#define trie_for_each(it, t) for (struct trie_node *it = trie_next((t), NULL); it; it = trie_next((t), it))
+#define trie_for_each(it, t)                                                                       \
+	for (struct trie_node *it = trie_next((t), NULL); it; it = trie_next((t), it))

@@ -6,7 +6,8 @@
 
 #include "common/base/mem.h"
 
-static void notice_set(struct bgp_notice *n, uint8_t code, uint8_t subcode, const void *data, size_t len)
+static void notice_set(struct bgp_notice *n, uint8_t code, uint8_t subcode, const void *data,
+                       size_t len)
 {
 	n->code = code;
 	n->subcode = subcode;
@@ -26,7 +27,8 @@ static const struct {
 	[BGP_ROUTE_REFRESH] = { 23, 23 },
 };
 
-int wire_next(const uint8_t *data, size_t len, struct wire_message *ret, struct bgp_notice *ret_notice)
+int wire_next(const uint8_t *data, size_t len, struct wire_message *ret,
+              struct bgp_notice *ret_notice)
 {
 	struct cursor c = cursor_of(data, len);
 	uint16_t total;
@@ -44,7 +46,8 @@ int wire_next(const uint8_t *data, size_t len, struct wire_message *ret, struct 
 		bool bad_len = total < BGP_HEADER_LEN || total > BGP_MESSAGE_MAX;
 
 		if (bad_len)
-			notice_set(ret_notice, BGP_ERR_HEADER, BGP_HEADER_LENGTH, data + BGP_MARKER_LEN, 2);
+			notice_set(ret_notice, BGP_ERR_HEADER, BGP_HEADER_LENGTH,
+			           data + BGP_MARKER_LEN, 2);
 		else
 			notice_set(ret_notice, BGP_ERR_HEADER, BGP_HEADER_TYPE, &type, 1);
 		return -1;
@@ -88,7 +91,8 @@ static bool cap_mp(struct cursor v, struct wire_open *o)
 	uint8_t reserved, safi;
 	enum bgp_family f;
 
-	if (!cursor_be16(&v, &afi) || !cursor_u8(&v, &reserved) || !cursor_u8(&v, &safi) || cursor_left(&v))
+	if (!cursor_be16(&v, &afi) || !cursor_u8(&v, &reserved) || !cursor_u8(&v, &safi) ||
+	    cursor_left(&v))
 		return false;
 	if (bgp_family_from(afi, safi, &f))
 		o->families |= (uint8_t)(1u << f);
@@ -108,7 +112,8 @@ static bool cap_gr(struct cursor v, struct wire_open *o)
 	uint8_t safi, family_flags;
 	enum bgp_family f;
 
-	/* RFC 4724 section 3: the last one counts. A length that does not fit makes it void, not the session. */
+	/* RFC 4724 section 3: the last one counts. A length that does not fit makes it void, not
+	 * the session. */
 	o->gr = o->gr_restarting = false;
 	o->gr_families = o->gr_forwarding = 0;
 	if (!cursor_be16(&v, &flags) || cursor_left(&v) % 4)
@@ -212,7 +217,8 @@ bool wire_parse_open(struct cursor c, struct wire_open *o, struct bgp_notice *n)
 			return open_error(n, 0, NULL, 0);
 	}
 	if (!o->families)
-		o->families = 1u << BGP_IPV4; /* RFC 4760 section 8: a speaker without the capability */
+		o->families =
+		        1u << BGP_IPV4; /* RFC 4760 section 8: a speaker without the capability */
 	if (as2 == 0 || o->as == 0)
 		return open_error(n, BGP_OPEN_AS, NULL, 0); /* RFC 7607 */
 	if (o->id == 0)
@@ -234,7 +240,8 @@ void wire_build_open(struct buf *out, const struct wire_open *o)
 	buf_be16(out, o->hold_sec);
 	buf_be32(out, o->id);
 	params = out->len;
-	buf_byte(out, 0); /* the lengths are filled in below; with what we announce they fit in one octet */
+	buf_byte(out, 0); /* the lengths are filled in below; with what we announce they fit in one
+	                     octet */
 	buf_byte(out, 2);
 	caps = out->len;
 	buf_byte(out, 0);
@@ -255,7 +262,8 @@ void wire_build_open(struct buf *out, const struct wire_open *o)
 		buf_byte(out, BGP_CAP_GR);
 		gr = out->len;
 		buf_byte(out, 0);
-		buf_be16(out, (uint16_t)((o->gr_restarting ? BGP_GR_RESTARTING : 0) | (o->gr_sec & 0x0FFF)));
+		buf_be16(out, (uint16_t)((o->gr_restarting ? BGP_GR_RESTARTING : 0) |
+		                         (o->gr_sec & 0x0FFF)));
 		for (unsigned f = 0; f < BGP_FAMILIES; f++) {
 			if (!(o->gr_families & (1u << f)))
 				continue;
@@ -308,9 +316,10 @@ bool wire_parse_refresh(struct cursor c, enum bgp_family *ret)
 	uint16_t afi;
 	uint8_t subtype, safi;
 
-	/* RFC 7313: a subtype other than 0 is for those who announced the enhanced form, which we do not. */
-	return cursor_be16(&c, &afi) && cursor_u8(&c, &subtype) && cursor_u8(&c, &safi) && subtype == 0 &&
-	       bgp_family_from(afi, safi, ret);
+	/* RFC 7313: a subtype other than 0 is for those who announced the enhanced form, which we
+	 * do not. */
+	return cursor_be16(&c, &afi) && cursor_u8(&c, &subtype) && cursor_u8(&c, &safi) &&
+	       subtype == 0 && bgp_family_from(afi, safi, ret);
 }
 
 void wire_build_refresh(struct buf *out, enum bgp_family f)

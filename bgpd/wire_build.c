@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Writes UPDATE. Attributes go in the order of their types (RFC 4271 section 5), but MP_REACH_NLRI, which RFC 7606 wants first. */
+/* Writes UPDATE. Attributes go in the order of their types (RFC 4271 section 5), but MP_REACH_NLRI,
+ * which RFC 7606 wants first. */
 #include <string.h>
 
 #include "bgpd/wire.h"
@@ -73,7 +74,8 @@ void wire_build_attrs(struct buf *out, const struct attr_set *s, bool as4, bool 
 	if (s->has & ATTR_HAS_MED)
 		attr_u32(out, BGP_FLAG_OPTIONAL, BGP_MED, s->med);
 	if (internal)
-		attr_u32(out, BGP_FLAG_TRANSITIVE, BGP_LOCAL_PREF, s->has & ATTR_HAS_LOCAL_PREF ? s->local_pref : 100);
+		attr_u32(out, BGP_FLAG_TRANSITIVE, BGP_LOCAL_PREF,
+		         s->has & ATTR_HAS_LOCAL_PREF ? s->local_pref : 100);
 	if (s->has & ATTR_ATOMIC)
 		attr_head(out, BGP_FLAG_TRANSITIVE, BGP_ATOMIC_AGGREGATE, 0);
 	if (s->has & ATTR_HAS_AGGREGATOR) {
@@ -84,7 +86,8 @@ void wire_build_attrs(struct buf *out, const struct attr_set *s, bool as4, bool 
 		if (as4)
 			buf_be32(out, s->aggregator_as);
 		else
-			buf_be16(out, (uint16_t)(need_as4_aggregator ? BGP_AS_TRANS : s->aggregator_as));
+			buf_be16(out,
+			         (uint16_t)(need_as4_aggregator ? BGP_AS_TRANS : s->aggregator_as));
 		buf_be32(out, s->aggregator_id);
 	}
 	attr_copy(out, BGP_FLAG_OPTIONAL | BGP_FLAG_TRANSITIVE, BGP_COMMUNITIES, &s->communities);
@@ -130,7 +133,8 @@ static size_t prefix_size(const struct ip_prefix *p)
 }
 
 /* Writes prefixes while the message that began at start stays within limit. Returns how many. */
-static size_t put_prefixes(struct buf *out, size_t start, size_t limit, const struct ip_prefix *prefixes, size_t n)
+static size_t put_prefixes(struct buf *out, size_t start, size_t limit,
+                           const struct ip_prefix *prefixes, size_t n)
 {
 	size_t done = 0;
 
@@ -143,7 +147,7 @@ static size_t put_prefixes(struct buf *out, size_t start, size_t limit, const st
 }
 
 static size_t one_ipv4(struct buf *out, const struct attr_set *set, const struct buf *attrs,
-		       const struct ip_prefix *prefixes, size_t n)
+                       const struct ip_prefix *prefixes, size_t n)
 {
 	size_t at = begin_update(out), done;
 
@@ -167,8 +171,8 @@ static size_t one_ipv4(struct buf *out, const struct attr_set *set, const struct
 	return done;
 }
 
-static size_t one_mp(struct buf *out, enum bgp_family f, const struct attr_set *set, const struct buf *attrs,
-		     const struct ip_prefix *prefixes, size_t n)
+static size_t one_mp(struct buf *out, enum bgp_family f, const struct attr_set *set,
+                     const struct buf *attrs, const struct ip_prefix *prefixes, size_t n)
 {
 	size_t at = begin_update(out), attrs_at, mp_at, done, rest = set ? attrs->len : 0;
 
@@ -191,7 +195,8 @@ static size_t one_mp(struct buf *out, enum bgp_family f, const struct attr_set *
 			buf_add(out, set->link_local.bytes, size);
 		buf_byte(out, 0);
 	}
-	done = rest < BGP_MESSAGE_MAX ? put_prefixes(out, at, BGP_MESSAGE_MAX - rest, prefixes, n) : 0;
+	done = rest < BGP_MESSAGE_MAX ? put_prefixes(out, at, BGP_MESSAGE_MAX - rest, prefixes, n)
+	                              : 0;
 	put_be16(out, mp_at, out->len - mp_at - 2);
 	if (rest)
 		buf_add(out, attrs->data, rest);
@@ -203,13 +208,14 @@ static size_t one_mp(struct buf *out, enum bgp_family f, const struct attr_set *
 	return done;
 }
 
-size_t wire_build_updates(struct buf *out, enum bgp_family f, const struct attr_set *set, const struct buf *attrs,
-			  const struct ip_prefix *prefixes, size_t n)
+size_t wire_build_updates(struct buf *out, enum bgp_family f, const struct attr_set *set,
+                          const struct buf *attrs, const struct ip_prefix *prefixes, size_t n)
 {
-	/* An IPv4 route with an IPv6 next hop (RFC 8950) would go into MP_REACH_NLRI; nobody makes one yet. */
+	/* An IPv4 route with an IPv6 next hop (RFC 8950) would go into MP_REACH_NLRI; nobody makes
+	 * one yet. */
 	while (n) {
-		size_t done = f == BGP_IPV4 ? one_ipv4(out, set, attrs, prefixes, n) :
-					      one_mp(out, f, set, attrs, prefixes, n);
+		size_t done = f == BGP_IPV4 ? one_ipv4(out, set, attrs, prefixes, n)
+		                            : one_mp(out, f, set, attrs, prefixes, n);
 
 		if (!done)
 			return n;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Parses UPDATE. Errors are graded by RFC 7606: one table has a row per attribute, with its flags, what to do when the flags
- * are wrong, and its parser; the most severe verdict of all wins. Where the prefixes are cannot be lost: their places come from
- * the two length fields of the message, and only an error in those, or in a prefix itself, ends the session.
+ * Parses UPDATE. Errors are graded by RFC 7606: one table has a row per attribute, with its flags,
+ * what to do when the flags are wrong, and its parser; the most severe verdict of all wins. Where
+ * the prefixes are cannot be lost: their places come from the two length fields of the message, and
+ * only an error in those, or in a prefix itself, ends the session.
  */
 #include <string.h>
 
@@ -12,8 +13,9 @@
 struct parse {
 	const struct wire_peer *peer;
 	struct wire_update *u;
+	struct cursor whole; /* the attribute at hand, with its header: RFC 4271 section 6.3 */
 	size_t scratch_used;
-	uint8_t seen[32]; /* a bit per attribute type */
+	uint8_t seen[32];           /* a bit per attribute type */
 	struct attr_bytes as4_path; /* RFC 6793, joined with AS_PATH at the end */
 	uint32_t as4_aggregator_as, as4_aggregator_id;
 	bool has_as4_aggregator;
@@ -95,7 +97,8 @@ bool wire_prefix_is_martian(const struct ip_prefix *p)
 	return b[15] <= 1; /* ::, ::1 */
 }
 
-/* RFC 4271 section 6.3: a unicast address of a host. 240.0.0.0/4 passes: upstream's clusters use it. */
+/* RFC 4271 section 6.3: a unicast address of a host. 240.0.0.0/4 passes: upstream's clusters use
+ * it. */
 static bool next_hop_ok(const struct ip_addr *a)
 {
 	struct ip_prefix host = ip_prefix_host(a);
@@ -118,10 +121,12 @@ static enum bgp_verdict parse_origin(struct cursor v, struct parse *p)
 }
 
 /*
- * Checks a path of AS numbers of the given width and copies it, four octets each, to ret. confed: drop confederation segments (AS4_PATH) instead of
- * refusing them: we are in no confederation, so none may come from anyone.
+ * Checks a path of AS numbers of the given width and copies it, four octets each, to ret. confed:
+ * drop confederation segments (AS4_PATH) instead of refusing them: we are in no confederation, so
+ * none may come from anyone.
  */
-static bool copy_path(struct parse *p, struct cursor v, unsigned width, bool drop_confed, struct attr_bytes *ret)
+static bool copy_path(struct parse *p, struct cursor v, unsigned width, bool drop_confed,
+                      struct attr_bytes *ret)
 {
 	uint8_t *start = p->u->scratch + p->scratch_used;
 	size_t used = 0;
@@ -130,7 +135,8 @@ static bool copy_path(struct parse *p, struct cursor v, unsigned width, bool dro
 		uint8_t type, n, *to;
 		struct cursor as;
 
-		if (!cursor_u8(&v, &type) || !cursor_u8(&v, &n) || n == 0 || !cursor_sub(&v, n * width, &as))
+		if (!cursor_u8(&v, &type) || !cursor_u8(&v, &n) || n == 0 ||
+		    !cursor_sub(&v, n * width, &as))
 			return false;
 		if (type < BGP_AS_SET || type > BGP_AS_CONFED_SET)
 			return false;
@@ -172,8 +178,10 @@ static enum bgp_verdict parse_as_path(struct cursor v, struct parse *p)
 {
 	if (!copy_path(p, v, p->peer->as4 ? 4 : 2, false, &p->u->set.as_path))
 		return BGP_WITHDRAW; /* RFC 7606 section 7.2 */
-	/* RFC 4271 section 6.3: an external peer is the first AS of its paths. An empty path is no path of an external peer either. */
-	if (!p->peer->internal && p->peer->as4 && attr_path_first(&p->u->set.as_path) != p->peer->remote_as)
+	/* RFC 4271 section 6.3: an external peer is the first AS of its paths. An empty path is no
+	 * path of an external peer either. */
+	if (!p->peer->internal && p->peer->as4 &&
+	    attr_path_first(&p->u->set.as_path) != p->peer->remote_as)
 		return BGP_WITHDRAW;
 	return BGP_ACCEPT;
 }
@@ -308,20 +316,21 @@ static enum bgp_verdict parse_clusters(struct cursor v, struct parse *p)
 
 static enum bgp_verdict parse_mp_reach(struct cursor v, struct parse *p)
 {
-	struct cursor whole = v, nh, list;
+	struct cursor nh, list;
 	uint16_t afi;
 	uint8_t safi, nh_len, reserved;
 	enum bgp_family f;
 	size_t size;
 
 	if (!cursor_be16(&v, &afi) || !cursor_u8(&v, &safi))
-		return reset(p, BGP_UPDATE_OPTIONAL, whole.at, cursor_left(&whole));
+		return reset(p, BGP_UPDATE_OPTIONAL, p->whole.at, cursor_left(&p->whole));
 	if (!bgp_family_from(afi, safi, &f) || !(p->peer->families & (1u << f)))
 		return BGP_DISCARD; /* not negotiated */
 	size = f == BGP_IPV4 ? 4 : 16;
 	if (!cursor_u8(&v, &nh_len) || !cursor_sub(&v, nh_len, &nh) || !cursor_u8(&v, &reserved) ||
 	    (nh_len != size && !(f == BGP_IPV6 && nh_len == 32)))
-		return reset(p, BGP_UPDATE_OPTIONAL, whole.at, cursor_left(&whole)); /* RFC 7606 section 7.11 */
+		return reset(p, BGP_UPDATE_OPTIONAL, p->whole.at,
+		             cursor_left(&p->whole)); /* RFC 7606 section 7.11 */
 	list = v;
 	if (!check_prefixes(list, f))
 		return reset(p, BGP_UPDATE_NETWORK, NULL, 0);
@@ -340,13 +349,12 @@ static enum bgp_verdict parse_mp_reach(struct cursor v, struct parse *p)
 
 static enum bgp_verdict parse_mp_unreach(struct cursor v, struct parse *p)
 {
-	struct cursor whole = v;
 	uint16_t afi;
 	uint8_t safi;
 	enum bgp_family f;
 
 	if (!cursor_be16(&v, &afi) || !cursor_u8(&v, &safi))
-		return reset(p, BGP_UPDATE_OPTIONAL, whole.at, cursor_left(&whole));
+		return reset(p, BGP_UPDATE_OPTIONAL, p->whole.at, cursor_left(&p->whole));
 	if (!bgp_family_from(afi, safi, &f) || !(p->peer->families & (1u << f)))
 		return BGP_DISCARD;
 	if (!check_prefixes(v, f))
@@ -357,7 +365,8 @@ static enum bgp_verdict parse_mp_unreach(struct cursor v, struct parse *p)
 	return BGP_ACCEPT;
 }
 
-/* Copies an attribute that we do not understand but pass on, with its header and the Partial bit: RFC 4271 section 9. */
+/* Copies an attribute that we do not understand but pass on, with its header and the Partial bit:
+ * RFC 4271 section 9. */
 static enum bgp_verdict keep_unknown(struct parse *p, uint8_t flags, uint8_t type, struct cursor v)
 {
 	size_t len = cursor_left(&v), whole = len + (len > 255 ? 4 : 3);
@@ -365,7 +374,8 @@ static enum bgp_verdict keep_unknown(struct parse *p, uint8_t flags, uint8_t typ
 
 	if (!to)
 		return BGP_WITHDRAW; /* cannot be: scratch is larger than a message */
-	/* Two unknown attributes are neighbours in scratch unless an AS_PATH came between: then move the earlier ones. */
+	/* Two unknown attributes are neighbours in scratch unless an AS_PATH came between: then
+	 * move the earlier ones. */
 	if (p->unknown && p->unknown + p->unknown_len != to) {
 		uint8_t *again = scratch(p, p->unknown_len);
 
@@ -391,15 +401,16 @@ static enum bgp_verdict keep_unknown(struct parse *p, uint8_t flags, uint8_t typ
 
 static enum bgp_verdict parse_otc(struct cursor v, struct parse *p)
 {
-	/* RFC 9234 section 5: not ours to use without roles, but its length is known, and it is passed on as it came. */
+	/* RFC 9234 section 5: not ours to use without roles, but its length is known, and it is
+	 * passed on as it came. */
 	if (cursor_left(&v) != 4)
 		return BGP_WITHDRAW;
 	return keep_unknown(p, BGP_FLAG_OPTIONAL | BGP_FLAG_TRANSITIVE, BGP_OTC, v);
 }
 
-#define WK BGP_FLAG_TRANSITIVE                         /* well-known */
-#define ON BGP_FLAG_OPTIONAL                           /* optional non-transitive */
-#define OT (BGP_FLAG_OPTIONAL | BGP_FLAG_TRANSITIVE)   /* optional transitive */
+#define WK BGP_FLAG_TRANSITIVE                       /* well-known */
+#define ON BGP_FLAG_OPTIONAL                         /* optional non-transitive */
+#define OT (BGP_FLAG_OPTIONAL | BGP_FLAG_TRANSITIVE) /* optional transitive */
 
 /* clang-format off */
 static const struct attr_kind {
@@ -445,11 +456,13 @@ static bool flags_ok(const struct attr_kind *k, uint8_t flags)
 	return k->flags == OT || !(flags & BGP_FLAG_PARTIAL);
 }
 
-static enum bgp_verdict parse_attr(struct parse *p, uint8_t flags, uint8_t type, struct cursor v, const uint8_t *whole)
+static enum bgp_verdict parse_attr(struct parse *p, uint8_t flags, uint8_t type, struct cursor v,
+                                   const uint8_t *whole)
 {
 	const struct attr_kind *k = kind_of(type);
 	enum bgp_verdict verdict;
 
+	p->whole = cursor_of(whole, (size_t)(v.end - whole));
 	if (seen(p, type)) {
 		if (type == BGP_MP_REACH || type == BGP_MP_UNREACH)
 			return reset(p, BGP_UPDATE_LIST, NULL, 0);
@@ -462,8 +475,10 @@ static enum bgp_verdict parse_attr(struct parse *p, uint8_t flags, uint8_t type,
 		return flags & BGP_FLAG_TRANSITIVE ? keep_unknown(p, flags, type, v) : BGP_ACCEPT;
 	}
 	if (!flags_ok(k, flags)) {
-		/* The prefixes that MP_* carries are withdrawn too, so they are looked for all the same. */
-		verdict = type == BGP_MP_REACH || type == BGP_MP_UNREACH ? k->parse(v, p) : BGP_ACCEPT;
+		/* The prefixes that MP_* carries are withdrawn too, so they are looked for all the
+		 * same. */
+		verdict = type == BGP_MP_REACH || type == BGP_MP_UNREACH ? k->parse(v, p)
+		                                                         : BGP_ACCEPT;
 		verdict = verdict > k->wrong_flags ? verdict : k->wrong_flags;
 	} else {
 		verdict = k->parse(v, p);
@@ -508,15 +523,18 @@ static void parse_attrs(struct parse *p, struct cursor c)
 			len = short_len;
 		}
 		if (!cursor_sub(&c, len, &value)) {
-			judge(p, BGP_WITHDRAW, type, "attribute longer than the attribute list"); /* RFC 7606 section 4 */
+			judge(p, BGP_WITHDRAW, type,
+			      "attribute longer than the attribute list"); /* RFC 7606 section 4 */
 			return;
 		}
 		k = kind_of(type);
-		judge(p, parse_attr(p, flags, type, value, whole), type, k ? k->name : "unknown attribute");
+		judge(p, parse_attr(p, flags, type, value, whole), type,
+		      k ? k->name : "unknown attribute");
 	}
 }
 
-/* RFC 6793 section 4.2.3: the AS numbers that a two-octet speaker could not write are in AS4_PATH. */
+/* RFC 6793 section 4.2.3: the AS numbers that a two-octet speaker could not write are in AS4_PATH.
+ */
 static void join_as4(struct parse *p)
 {
 	struct attr_set *s = &p->u->set;
@@ -529,7 +547,8 @@ static void join_as4(struct parse *p)
 		return;
 	if ((s->has & ATTR_HAS_AGGREGATOR) && p->has_as4_aggregator) {
 		if (s->aggregator_as != BGP_AS_TRANS)
-			return; /* an old speaker aggregated on the way: both AS4 attributes are out of date */
+			return; /* an old speaker aggregated on the way: both AS4 attributes are out
+			           of date */
 		s->aggregator_as = p->as4_aggregator_as;
 		s->aggregator_id = p->as4_aggregator_id;
 	}
@@ -546,7 +565,8 @@ static void join_as4(struct parse *p)
 		return;
 	used = 0;
 	path = attr_cursor(&s->as_path);
-	while (lead && cursor_u8(&path, &type) && cursor_u8(&path, &n) && cursor_sub(&path, n * 4u, &as)) {
+	while (lead && cursor_u8(&path, &type) && cursor_u8(&path, &n) &&
+	       cursor_sub(&path, n * 4u, &as)) {
 		unsigned take = type == BGP_AS_SET ? n : (n < lead ? n : lead);
 
 		to[used++] = type;
@@ -566,7 +586,8 @@ static void check_mandatory(struct parse *p)
 
 	for (size_t i = 0; i < sizeof(always); i++)
 		if (!seen(p, always[i]))
-			judge(p, BGP_WITHDRAW, always[i], "well-known attribute is missing"); /* RFC 7606 section 3 d) */
+			judge(p, BGP_WITHDRAW, always[i],
+			      "well-known attribute is missing"); /* RFC 7606 section 3 d) */
 	if (cursor_left(&p->u->nlri) && !seen(p, BGP_NEXT_HOP))
 		judge(p, BGP_WITHDRAW, BGP_NEXT_HOP, "NEXT_HOP is missing");
 	if (p->peer->internal && !seen(p, BGP_LOCAL_PREF))
@@ -589,11 +610,13 @@ void wire_parse_update(struct cursor c, const struct wire_peer *peer, struct wir
 	u->end_of_rib = -1;
 
 	if (!cursor_be16(&c, &len) || !cursor_sub(&c, len, &u->withdrawn)) {
-		judge(&p, reset(&p, BGP_UPDATE_LIST, NULL, 0), 0, "withdrawn routes do not fit in the message");
+		judge(&p, reset(&p, BGP_UPDATE_LIST, NULL, 0), 0,
+		      "withdrawn routes do not fit in the message");
 		return;
 	}
 	if (!cursor_be16(&c, &len) || !cursor_sub(&c, len, &attrs)) {
-		judge(&p, reset(&p, BGP_UPDATE_LIST, NULL, 0), 0, "attributes do not fit in the message");
+		judge(&p, reset(&p, BGP_UPDATE_LIST, NULL, 0), 0,
+		      "attributes do not fit in the message");
 		return;
 	}
 	u->nlri = c;
@@ -615,7 +638,8 @@ void wire_parse_update(struct cursor c, const struct wire_peer *peer, struct wir
 		join_as4(&p);
 		check_mandatory(&p);
 		u->has_attrs = u->verdict < BGP_WITHDRAW;
-	} else if (!cursor_left(&u->withdrawn) && !cursor_left(&u->mp_unreach) && u->verdict == BGP_ACCEPT) {
+	} else if (!cursor_left(&u->withdrawn) && !cursor_left(&u->mp_unreach) &&
+	           u->verdict == BGP_ACCEPT) {
 		/* RFC 4724 section 2 */
 		if (cursor_left(&attrs) == 0 && (peer->families & (1u << BGP_IPV4)))
 			u->end_of_rib = BGP_IPV4;

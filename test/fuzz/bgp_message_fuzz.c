@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A stream of BGP messages, as all kinds of peers read it; what is accepted is written and read again. */
+/* A stream of BGP messages, as all kinds of peers read it; what is accepted is written and read
+ * again. */
 #include <stdlib.h>
 
 #include "bgpd/wire.h"
@@ -29,7 +30,8 @@ static void update(struct cursor body, const struct wire_peer *peer)
 	attr_path_str(&a->set.as_path, &text);
 	wire_build_attrs(&attrs, &a->set, peer->as4, peer->internal);
 	if (wire_build_updates(&out, BGP_IPV4, &a->set, &attrs, &p, 1) == 0) {
-		wire_parse_update(cursor_of(out.data + BGP_HEADER_LEN, out.len - BGP_HEADER_LEN), peer, &again);
+		wire_parse_update(cursor_of(out.data + BGP_HEADER_LEN, out.len - BGP_HEADER_LEN),
+		                  peer, &again);
 		if (again.verdict == BGP_RESET)
 			abort();
 	}

@@ -34,7 +34,8 @@ static int counter(const char *name)
 
 	m.payload_case = CTL__V1__TO_DAEMON__PAYLOAD_HEALTH;
 	m.health = &how;
-	if (ipc_call_open(&c, NULL, "bgpd", "ctl.sock", &ctl__v1__from_daemon__descriptor, 5000, &err) < 0 ||
+	if (ipc_call_open(&c, NULL, "bgpd", "ctl.sock", &ctl__v1__from_daemon__descriptor, 5000,
+	                  &err) < 0 ||
 	    ipc_call(&c, &m.base, &reply, &err) < 0)
 		return die(&err);
 	Ctl__V1__FromDaemon *f = (Ctl__V1__FromDaemon *)reply;
@@ -55,16 +56,18 @@ static bool show(const Bgp__V1__FromBgpd *f)
 		for (size_t i = 0; i < f->peers->n_peers; i++) {
 			const Bgp__V1__Peer *p = f->peers->peers[i];
 
-			(void)printf("%s %s %s %u %u\n", p->name, p->state, p->graceful_restart ? "graceful" : "-",
-				     p->prefixes_received, p->prefixes_sent);
+			(void)printf("%s %s %s %u %u\n", p->name, p->state,
+			             p->graceful_restart ? "graceful" : "-", p->prefixes_received,
+			             p->prefixes_sent);
 		}
 	if (f->payload_case == BGP__V1__FROM_BGPD__PAYLOAD_ROUTES)
 		for (size_t i = 0; i < f->routes->n_routes; i++) {
 			const Bgp__V1__Route *r = f->routes->routes[i];
 
-			(void)printf("%s %s %s %u %s %s %s\n", r->prefix, *r->peer ? r->peer : "local",
-				     r->next_hop && *r->next_hop ? r->next_hop : "-", r->local_pref,
-				     r->best ? "best" : "-", r->stale ? "stale" : "-", r->as_path);
+			(void)printf("%s %s %s %u %s %s %s\n", r->prefix,
+			             *r->peer ? r->peer : "local",
+			             r->next_hop && *r->next_hop ? r->next_hop : "-", r->local_pref,
+			             r->best ? "best" : "-", r->stale ? "stale" : "-", r->as_path);
 		}
 	return true;
 }
@@ -98,12 +101,14 @@ int main(int argc, char **argv)
 		load.path = argv[2];
 		m.load_config = &load;
 	} else {
-		(void)fprintf(stderr, "usage: bgpd_client peers | routes | check FILE | load FILE | counter NAME\n");
+		(void)fprintf(stderr, "usage: bgpd_client peers | routes | check FILE | load FILE "
+		                      "| counter NAME\n");
 		return 2;
 	}
 	m.has_request_id = true;
 	m.request_id = 1;
-	if (ipc_call_open(&c, NULL, "bgpd", "api.sock", &bgp__v1__from_bgpd__descriptor, 5000, &err) < 0 ||
+	if (ipc_call_open(&c, NULL, "bgpd", "api.sock", &bgp__v1__from_bgpd__descriptor, 5000,
+	                  &err) < 0 ||
 	    ipc_call_send(&c, &m.base, &err) < 0)
 		return die(&err);
 	while (more) {

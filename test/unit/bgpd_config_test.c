@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bgpd.conf: the manual's example, every error with its line, what peers inherit, and what policies say. */
-#include "test.h"
+/* bgpd.conf: the manual's example, every error with its line, what peers inherit, and what policies
+ * say. */
+#include "test/unit/test.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -84,13 +85,14 @@ static void what_its_policy_says(void **state)
 		const char *interface;
 		bool accept;
 	} cases[] = {
-		{ "192.168.162.128/26", ROUTE_NETWORK, NULL, true },       /* the block */
-		{ "192.168.162.130/32", ROUTE_KERNEL, "cali1", false },    /* a pod in it */
-		{ "192.168.7.1/32", ROUTE_KERNEL, "cali2", true },         /* borrowed from another's block */
+		{ "192.168.162.128/26", ROUTE_NETWORK, NULL, true },    /* the block */
+		{ "192.168.162.130/32", ROUTE_KERNEL, "cali1", false }, /* a pod in it */
+		{ "192.168.7.1/32", ROUTE_KERNEL, "cali2",
+		  true }, /* borrowed from another's block */
 		{ "192.168.7.1/32", ROUTE_KERNEL, "vxlan.cali", false },
 		{ "192.168.7.1/32", ROUTE_KERNEL, "vxlan.calico", false },
-		{ "10.99.1.0/26", ROUTE_NETWORK, NULL, false },            /* disableBGPExport */
-		{ "172.16.0.0/24", ROUTE_KERNEL, "eth0", false },          /* no pool */
+		{ "10.99.1.0/26", ROUTE_NETWORK, NULL, false },   /* disableBGPExport */
+		{ "172.16.0.0/24", ROUTE_KERNEL, "eth0", false }, /* no pool */
 		{ "0.0.0.0/0", ROUTE_KERNEL, "eth0", false },
 		{ "192.168.0.0/16", ROUTE_BGP, NULL, true },
 	};
@@ -99,7 +101,8 @@ static void what_its_policy_says(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct policy_route r = { .source = cases[i].source, .interface = cases[i].interface };
+		struct policy_route r = { .source = cases[i].source,
+			                  .interface = cases[i].interface };
 
 		assert_int_equal(ip_prefix_parse(cases[i].prefix, &r.prefix), 0);
 		if ((policy_match(c->learn, &r) != NULL) != cases[i].accept)
@@ -130,45 +133,61 @@ static void errors_name_line_and_reason(void **state)
 		{ "\n\nfrobnicate 1;", 3, "'frobnicate' is not a statement of the file" },
 		{ "listen { port 0; }", 1, "port 0 is not between 1 and 65535" },
 		{ "listen { port 0179; }", 1, "expected port (a number), found '0179'" },
-		{ "listen { address 10.0.0.1; address 10.0.0.2; }", 1, "two addresses of one family" },
+		{ "listen { address 10.0.0.1; address 10.0.0.2; }", 1,
+		  "two addresses of one family" },
 		{ "listen { nothing; }", 1, "'nothing' is not a statement of listen" },
 		{ "listen {\n port 179;\n", 3, "listen is not closed with '}'" },
 		{ "priority 2147483647;", 1, "is not between 1 and 2147483646" },
 		{ "timers { hold 2; }", 1, "hold 2: it is 0 or at least 3 seconds" },
 		{ "timers { hold 65536; }", 1, "is not between" },
-		{ "graceful-restart { restart-time 4096; }", 1, "restart-time 4096 is not between 0 and 4095" },
-		{ "prefix-list a { 10.0.0.1/8; }", 1, "prefix 10.0.0.1/8 has bits set behind its length" },
+		{ "graceful-restart { restart-time 4096; }", 1,
+		  "restart-time 4096 is not between 0 and 4095" },
+		{ "prefix-list a { 10.0.0.1/8; }", 1,
+		  "prefix 10.0.0.1/8 has bits set behind its length" },
 		{ "prefix-list a { 10.0.0.0/33; }", 1, "expected a prefix, found '10.0.0.0/33'" },
-		{ "prefix-list a { 10.0.0.0/8 length 7 to 9; }", 1, "length 7 is not between 8 and 32" },
-		{ "prefix-list a { 10.0.0.0/8 length 9 upto 10; }", 1, "expected 'to', found 'upto'" },
+		{ "prefix-list a { 10.0.0.0/8 length 7 to 9; }", 1,
+		  "length 7 is not between 8 and 32" },
+		{ "prefix-list a { 10.0.0.0/8 length 9 upto 10; }", 1,
+		  "expected 'to', found 'upto'" },
 		{ "prefix-list a { }\nprefix-list a { }", 2, "prefix-list a is defined twice" },
-		{ HEAD "policy p {\n accept;\n reject prefix nowhere;\n}", 4, "prefix-list nowhere is not defined" },
+		{ HEAD "policy p {\n accept;\n reject prefix nowhere;\n}", 4,
+		  "prefix-list nowhere is not defined" },
 		{ "policy p { maybe; }", 1, "expected 'accept' or 'reject', found 'maybe'" },
-		{ "policy p { accept source elsewhere; }", 1, "expected network, kernel or bgp, found 'elsewhere'" },
-		{ "policy p { reject local-preference 5; }", 1, "'local-preference' has no place in this rule" },
+		{ "policy p { accept source elsewhere; }", 1,
+		  "expected network, kernel or bgp, found 'elsewhere'" },
+		{ "policy p { reject local-preference 5; }", 1,
+		  "'local-preference' has no place in this rule" },
 		{ "policy all { }", 1, "policy all is built in" },
 		{ "policy p { }\npolicy p { }", 2, "policy p is defined twice" },
 		{ HEAD "kernel { program q; }", 2, "policy q is not defined" },
-		{ HEAD "peer x {\n address 10.0.0.2;\n remote-as 1;\n export q; }", 5, "policy q is not defined" },
+		{ HEAD "peer x {\n address 10.0.0.2;\n remote-as 1;\n export q; }", 5,
+		  "policy q is not defined" },
 		{ HEAD "peer x { remote-as 1; }", 2, "peer x has no address" },
 		{ HEAD "peer x { address 10.0.0.2; }", 2, "peer x has no remote-as" },
-		{ HEAD "peer x { address 10.0.0.2; remote-as 1; source-address ::1; }", 2, "of different families" },
+		{ HEAD "peer x { address 10.0.0.2; remote-as 1; source-address ::1; }", 2,
+		  "of different families" },
 		{ HEAD "peer x { group g; }", 2, "group g is not defined above" },
-		{ HEAD "peer x { address 10.0.0.2; group g; }", 2, "'group' is not a statement of peer" },
-		{ HEAD "peer x { address 10.0.0.2; remote-as 1; }\npeer y { address 10.0.0.2; remote-as 1; }", 3,
-		  "peers x and y have the same address 10.0.0.2" },
-		{ HEAD "peer x { address 10.0.0.2; remote-as 1; }\npeer x { address 10.0.0.3; remote-as 1; }", 3,
-		  "peer x is defined twice" },
+		{ HEAD "peer x { address 10.0.0.2; group g; }", 2,
+		  "'group' is not a statement of peer" },
+		{ HEAD "peer x { address 10.0.0.2; remote-as 1; }\npeer y { address 10.0.0.2; "
+		       "remote-as 1; }",
+		  3, "peers x and y have the same address 10.0.0.2" },
+		{ HEAD "peer x { address 10.0.0.2; remote-as 1; }\npeer x { address 10.0.0.3; "
+		       "remote-as 1; }",
+		  3, "peer x is defined twice" },
 		{ HEAD "peer x { families; }", 2, "expected ipv4 or ipv6, each once, found ';'" },
 		{ HEAD "peer x { families ipv4 ipv4; }", 2, "each once" },
 		{ HEAD "peer x { next-hop me; }", 2, "expected auto, self or keep" },
 		{ HEAD "peer x { multihop 256; }", 2, "multihop 256 is not between 1 and 255" },
-		{ HEAD "peer x { graceful-restart { deferral-time 3; } }", 2, "deferral-time is one for all peers" },
-		{ HEAD "network 10.0.0.0/8;\nnetwork 10.0.0.0/8 blackhole;", 3, "network 10.0.0.0/8 is given twice" },
+		{ HEAD "peer x { graceful-restart { deferral-time 3; } }", 2,
+		  "deferral-time is one for all peers" },
+		{ HEAD "network 10.0.0.0/8;\nnetwork 10.0.0.0/8 blackhole;", 3,
+		  "network 10.0.0.0/8 is given twice" },
 		{ HEAD "network 10.0.0.0/8 whitehole;", 2, "expected ';', found 'whitehole'" },
 		{ "router-id \"10.0.0.1", 1, "a string is not closed" },
 		{ "description \"a\nb\";", 1, "is not a statement" },
-		{ HEAD "peer x { description \"a\nb\"; }", 2, "a string ends in the middle of its line" },
+		{ HEAD "peer x { description \"a\nb\"; }", 2,
+		  "a string ends in the middle of its line" },
 		{ "router-id = 1;", 1, "'=' has no place here" },
 		{ "\x01", 1, "the byte 0x01 has no place here" },
 	};
@@ -208,14 +227,17 @@ static void every_truncation_of_the_example_is_refused_or_parsed(void **state)
 
 static void peers_inherit(void **state)
 {
-	struct config *c = parse(HEAD "timers { hold 30; connect-retry 7; }\n"
-				      "graceful-restart { restart-time 60; stale-time 50; deferral-time 9; }\n"
-				      "group g { remote-as 64512; timers { hold 12; } multihop 3; families ipv4 ipv6; }\n"
-				      "peer a { group g; address 10.0.0.2; graceful-restart { restart-time 5; } }\n"
-				      "peer b { address 10.0.0.3; remote-as 65001; graceful-restart off; import none; }\n"
-				      "peer c { group g; address 2001:db8::1; timers { keepalive 2; } port 1179; disabled; }\n");
+	struct config *c = parse(
+	        HEAD
+	        "timers { hold 30; connect-retry 7; }\n"
+	        "graceful-restart { restart-time 60; stale-time 50; deferral-time 9; }\n"
+	        "group g { remote-as 64512; timers { hold 12; } multihop 3; families ipv4 ipv6; }\n"
+	        "peer a { group g; address 10.0.0.2; graceful-restart { restart-time 5; } }\n"
+	        "peer b { address 10.0.0.3; remote-as 65001; graceful-restart off; import none; }\n"
+	        "peer c { group g; address 2001:db8::1; timers { keepalive 2; } port 1179; "
+	        "disabled; }\n");
 	const struct config_peer *a = config_peer_find(c, "a"), *b = config_peer_find(c, "b"),
-				 *p = config_peer_find(c, "c");
+	                         *p = config_peer_find(c, "c");
 
 	(void)state;
 	assert_int_equal(a->timers.hold_sec, 12);
@@ -240,7 +262,7 @@ static void peers_inherit(void **state)
 	config_free(c);
 
 	c = parse(HEAD "graceful-restart off;\npeer a { address 10.0.0.2; remote-as 1.1; }\n"
-		       "peer b { address 10.0.0.3; remote-as 2; graceful-restart { } }\n");
+	               "peer b { address 10.0.0.3; remote-as 2; graceful-restart { } }\n");
 	assert_false(config_peer_find(c, "a")->graceful.on);
 	assert_int_equal(config_peer_find(c, "a")->remote_as, 65537);
 	config_free(c);
@@ -273,7 +295,8 @@ static void prefix_lists(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		CLEANUP(free_p) char *text = xasprintf(HEAD "prefix-list l { %s; }", cases[i].entry);
+		CLEANUP(free_p)
+		char *text = xasprintf(HEAD "prefix-list l { %s; }", cases[i].entry);
 		struct config *c = parse(text);
 		struct ip_prefix p;
 
@@ -290,9 +313,15 @@ static void globs(void **state)
 		const char *pattern, *s;
 		bool match;
 	} cases[] = {
-		{ "cali*", "cali12", true },    { "cali*", "cal", false },        { "*.cali", "vxlan.cali", true },
-		{ "*.cali", "vxlan.calico", false }, { "*", "", true },           { "a*b*c", "aXbYbZc", true },
-		{ "a*b*c", "acb", false },      { "tunl0", "tunl0", true },       { "", "x", false },
+		{ "cali*", "cali12", true },
+		{ "cali*", "cal", false },
+		{ "*.cali", "vxlan.cali", true },
+		{ "*.cali", "vxlan.calico", false },
+		{ "*", "", true },
+		{ "a*b*c", "aXbYbZc", true },
+		{ "a*b*c", "acb", false },
+		{ "tunl0", "tunl0", true },
+		{ "", "x", false },
 	};
 
 	(void)state;
@@ -327,7 +356,9 @@ static void what_needs_a_new_session(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		CLEANUP(free_p) char *text = xasprintf(HEAD "peer x { address 10.0.0.2; remote-as 1; %s }", cases[i].change);
+		CLEANUP(free_p)
+		char *text = xasprintf(HEAD "peer x { address 10.0.0.2; remote-as 1; %s }",
+		                       cases[i].change);
 		struct config *b = parse(text);
 
 		if (config_peer_needs_reset(a->peers[0], b->peers[0]) != cases[i].reset)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The state machine: every event in every state, the timers with a time of the test's own, and collisions. */
-#include "test.h"
+/* The state machine: every event in every state, the timers with a time of the test's own, and
+ * collisions. */
+#include "test/unit/test.h"
 
 #include <string.h>
 
@@ -85,10 +86,11 @@ static void every_event_in_every_state(void **state)
 		struct fsm f = in_state(rows[i].in);
 		unsigned actions = fsm_event(&f, t0, rows[i].event, 30, &shut);
 
-		if (actions != rows[i].actions || f.state != rows[i].out || f.notice.code != rows[i].code ||
-		    f.notice.subcode != rows[i].subcode)
-			fail_msg("row %zu: %s, event %d -> %s, actions %#x, %u/%u", i, fsm_state_name(rows[i].in),
-				 rows[i].event, fsm_state_name(f.state), actions, f.notice.code, f.notice.subcode);
+		if (actions != rows[i].actions || f.state != rows[i].out ||
+		    f.notice.code != rows[i].code || f.notice.subcode != rows[i].subcode)
+			fail_msg("row %zu: %s, event %d -> %s, actions %#x, %u/%u", i,
+			         fsm_state_name(rows[i].in), rows[i].event, fsm_state_name(f.state),
+			         actions, f.notice.code, f.notice.subcode);
 		assert_int_equal(f.notice_received, rows[i].event == FSM_GOT_NOTIFICATION);
 	}
 }
@@ -123,7 +125,9 @@ static void what_is_heard_restarts_the_hold_timer(void **state)
 	static const struct {
 		enum fsm_event event;
 		bool restarts;
-	} rows[] = { { FSM_GOT_KEEPALIVE, true }, { FSM_GOT_UPDATE, true }, { FSM_GOT_REFRESH, false } };
+	} rows[] = { { FSM_GOT_KEEPALIVE, true },
+		     { FSM_GOT_UPDATE, true },
+		     { FSM_GOT_REFRESH, false } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -140,8 +144,9 @@ static void the_lesser_hold_time_is_used(void **state)
 	static const struct {
 		uint16_t ours, keepalive, theirs, hold, want_keepalive;
 	} rows[] = {
-		{ 90, 0, 30, 30, 10 }, { 90, 0, 240, 90, 30 }, { 90, 5, 240, 90, 5 }, { 90, 80, 30, 30, 10 },
-		{ 90, 0, 3, 3, 1 },    { 90, 5, 0, 0, 0 },     { 0, 0, 90, 0, 0 },
+		{ 90, 0, 30, 30, 10 },  { 90, 0, 240, 90, 30 }, { 90, 5, 240, 90, 5 },
+		{ 90, 80, 30, 30, 10 }, { 90, 0, 3, 3, 1 },     { 90, 5, 0, 0, 0 },
+		{ 0, 0, 90, 0, 0 },
 	};
 
 	(void)state;
@@ -150,7 +155,8 @@ static void the_lesser_hold_time_is_used(void **state)
 
 		fsm_init(&f, rows[i].ours, rows[i].keepalive, 1);
 		(void)fsm_event(&f, t0, FSM_TCP_UP, 0, NULL);
-		assert_int_equal(fsm_event(&f, t0, FSM_GOT_OPEN, rows[i].theirs, NULL), FSM_SEND_KEEPALIVE);
+		assert_int_equal(fsm_event(&f, t0, FSM_GOT_OPEN, rows[i].theirs, NULL),
+		                 FSM_SEND_KEEPALIVE);
 		assert_int_equal(f.hold_sec, rows[i].hold);
 		assert_int_equal(f.keepalive_sec, rows[i].want_keepalive);
 		if (rows[i].hold == 0)
@@ -182,7 +188,8 @@ static void keepalives_come_with_jitter(void **state)
 static void the_higher_identifier_wins_a_collision(void **state)
 {
 	(void)state;
-	assert_true(fsm_collision_ours_wins(0xC0000001, 1, 0x0A000001, 1)); /* as unsigned numbers */
+	assert_true(
+	        fsm_collision_ours_wins(0xC0000001, 1, 0x0A000001, 1)); /* as unsigned numbers */
 	assert_false(fsm_collision_ours_wins(0x0A000001, 1, 0x0A000002, 1));
 	assert_true(fsm_collision_ours_wins(5, 65002, 5, 65001)); /* RFC 6286: the AS decides */
 	assert_false(fsm_collision_ours_wins(5, 65001, 5, 65002));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The trie against a naive list; the decision step by step in the order of the RFC, whatever the order of arrival; the RIB's life of paths. */
-#include "test.h"
+/* The trie against a naive list; the decision step by step in the order of the RFC, whatever the
+ * order of arrival; the RIB's life of paths. */
+#include "test/unit/test.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,9 @@ static struct ip_prefix prefix(const char *s)
 
 static struct ip_prefix random_prefix(void)
 {
-	struct ip_prefix p = { ip_addr_v4(((uint32_t)rand() & 0x3Fu) << 26 | ((uint32_t)rand() & 0xFu) << 12), 0 };
+	struct ip_prefix p = {
+		ip_addr_v4(((uint32_t)rand() & 0x3Fu) << 26 | ((uint32_t)rand() & 0xFu) << 12), 0
+	};
 
 	p.len = (uint8_t)(rand() % 33);
 	return ip_prefix_network(&p);
@@ -28,7 +31,9 @@ static struct ip_prefix random_prefix(void)
 
 static void trie_is_a_sorted_list(void **state)
 {
-	enum { N = 400 };
+	enum {
+		N = 400
+	};
 	static struct trie_node nodes[N];
 	static bool used[N];
 	struct trie t = { 0 };
@@ -49,7 +54,8 @@ static void trie_is_a_sorted_list(void **state)
 		assert_ptr_equal(trie_covering(&t, &p), longest);
 		assert_ptr_equal(found, longest && longest->prefix.len == p.len ? longest : NULL);
 		for (size_t k = 0; found && k < N; k++)
-			if (used[k] && &nodes[k] != found && ip_prefix_covers(&nodes[k].prefix, &p) &&
+			if (used[k] && &nodes[k] != found &&
+			    ip_prefix_covers(&nodes[k].prefix, &p) &&
 			    (!shorter || nodes[k].prefix.len > shorter->prefix.len))
 				shorter = &nodes[k];
 		if (found)
@@ -70,7 +76,8 @@ static void trie_is_a_sorted_list(void **state)
 			struct trie_node *last = NULL;
 			size_t seen = 0;
 
-			trie_for_each (it, &t) {
+			trie_for_each(it, &t)
+			{
 				assert_false(it->glue);
 				if (last)
 					assert_true(ip_prefix_cmp(&last->prefix, &it->prefix) < 0);
@@ -99,7 +106,8 @@ struct candidate {
 	const char *address;
 };
 
-/* Each row beats the next one, by the one thing that is told; the rest of what differs would say otherwise. */
+/* Each row beats the next one, by the one thing that is told; the rest of what differs would say
+ * otherwise. */
 static const struct candidate ladder[] = {
 	{ "preference", 200, 50, 9, 0, 9, 9, 2, 9, 1, true, false, 3, "10.0.0.9" },
 	{ "local_pref", 100, 200, 9, 0, 9, 9, 2, 9, 1, true, false, 3, "10.0.0.9" },
@@ -136,7 +144,8 @@ static void build(struct bench *b, const struct candidate *c)
 	b->nexthop.cost = c->cost;
 	b->attrs.set = (struct attr_set){
 		.origin = c->origin,
-		.has = ATTR_HAS_LOCAL_PREF | ATTR_HAS_MED | (c->originator ? ATTR_HAS_ORIGINATOR : 0),
+		.has = ATTR_HAS_LOCAL_PREF | ATTR_HAS_MED |
+		       (c->originator ? ATTR_HAS_ORIGINATOR : 0),
 		.local_pref = c->local_pref,
 		.med = c->med,
 		.originator_id = c->originator,
@@ -146,9 +155,10 @@ static void build(struct bench *b, const struct candidate *c)
 	b->as_path[5] = (uint8_t)c->first_as;
 	b->attrs.set.as_path = (struct attr_bytes){ b->as_path, (uint16_t)(2 + 4 * c->path_n) };
 	b->attrs.set.clusters = (struct attr_bytes){ b->clusters, (uint16_t)(4 * c->clusters) };
-	b->path = (struct path){
-		.source = &b->source, .attrs = &b->attrs, .nexthop = &b->nexthop, .preference = c->preference
-	};
+	b->path = (struct path){ .source = &b->source,
+		                 .attrs = &b->attrs,
+		                 .nexthop = &b->nexthop,
+		                 .preference = c->preference };
 }
 
 static void each_step_decides_in_its_turn(void **state)
@@ -166,7 +176,8 @@ static void each_step_decides_in_its_turn(void **state)
 				a.path.next = &b.path;
 			struct path *best = best_path(order ? &b.path : &a.path);
 			if (best != &a.path)
-				fail_msg("'%s' does not beat '%s'", ladder[i].name, ladder[i + 1].name);
+				fail_msg("'%s' does not beat '%s'", ladder[i].name,
+				         ladder[i + 1].name);
 		}
 	struct bench none;
 
@@ -217,10 +228,13 @@ static void on_change(void *arg, struct rib_entry *e)
 	changes++;
 }
 
-static struct path *put(struct rib *r, struct rib_source *s, const char *p, uint32_t lp, struct nexthop *nh)
+static struct path *put(struct rib *r, struct rib_source *s, const char *p, uint32_t lp,
+                        struct nexthop *nh)
 {
 	struct attr_set set = { .has = ATTR_HAS_LOCAL_PREF, .local_pref = lp };
-	struct path_spec spec = { .attrs = attrs_intern(&r->attrs, &set), .nexthop = nh, .preference = PREFERENCE_BGP };
+	struct path_spec spec = { .attrs = attrs_intern(&r->attrs, &set),
+		                  .nexthop = nh,
+		                  .preference = PREFERENCE_BGP };
 	struct ip_prefix pr = prefix(p);
 
 	return rib_set(r, s, &pr, &spec);
@@ -285,7 +299,10 @@ static void paths_come_and_go(void **state)
 
 static void random_changes_leave_what_a_naive_table_has(void **state)
 {
-	enum { SOURCES = 4, PREFIXES = 50 };
+	enum {
+		SOURCES = 4,
+		PREFIXES = 50
+	};
 	struct rib_source sources[SOURCES];
 	uint32_t naive[SOURCES][PREFIXES] = { { 0 } }; /* LOCAL_PREF, 0: none */
 	struct nexthop nh = { .resolved = true };
@@ -326,7 +343,9 @@ static void random_changes_leave_what_a_naive_table_has(void **state)
 			if (best < 0)
 				assert_null(n);
 			else
-				assert_ptr_equal(container_of(n, struct rib_entry, node)->best->source, &sources[best]);
+				assert_ptr_equal(
+				        container_of(n, struct rib_entry, node)->best->source,
+				        &sources[best]);
 		}
 	}
 	for (int i = 0; i < SOURCES; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages: the cases of RFC 4271 section 6, RFC 5492, RFC 6286, RFC 7606, RFC 7607, RFC 9072, in their order. */
-#include "test.h"
+/* Messages: the cases of RFC 4271 section 6, RFC 5492, RFC 6286, RFC 7606, RFC 7607, RFC 9072, in
+ * their order. */
+#include "test/unit/test.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,17 +38,17 @@ static void headers(void **state)
 		const char *data;
 	} cases[] = {
 		{ "0013 04", 1, 0, 0, "" },
-		{ "0012 04", -1, 1, 2, "0012" },                 /* shorter than a header */
-		{ "0014 04 00", -1, 1, 2, "0014" },              /* KEEPALIVE of 20 */
-		{ "1001 02", -1, 1, 2, "1001" },                 /* 4097 */
-		{ "0016 02 000000", -1, 1, 2, "0016" },          /* UPDATE of 22 */
-		{ "001c 01", -1, 1, 2, "001c" },                 /* OPEN of 28 */
-		{ "0014 03 06", -1, 1, 2, "0014" },              /* NOTIFICATION of 20 */
-		{ "0016 05 000100", -1, 1, 2, "0016" },          /* ROUTE-REFRESH of 22 */
-		{ "0013 09", -1, 1, 3, "09" },                   /* unknown type */
+		{ "0012 04", -1, 1, 2, "0012" },        /* shorter than a header */
+		{ "0014 04 00", -1, 1, 2, "0014" },     /* KEEPALIVE of 20 */
+		{ "1001 02", -1, 1, 2, "1001" },        /* 4097 */
+		{ "0016 02 000000", -1, 1, 2, "0016" }, /* UPDATE of 22 */
+		{ "001c 01", -1, 1, 2, "001c" },        /* OPEN of 28 */
+		{ "0014 03 06", -1, 1, 2, "0014" },     /* NOTIFICATION of 20 */
+		{ "0016 05 000100", -1, 1, 2, "0016" }, /* ROUTE-REFRESH of 22 */
+		{ "0013 09", -1, 1, 3, "09" },          /* unknown type */
 		{ "0013 00", -1, 1, 3, "00" },
-		{ "0005 09", -1, 1, 2, "0005" },                 /* both wrong: the length is told */
-		{ "0017 02 0000", 0, 0, 0, "" },                 /* not yet whole */
+		{ "0005 09", -1, 1, 2, "0005" }, /* both wrong: the length is told */
+		{ "0017 02 0000", 0, 0, 0, "" }, /* not yet whole */
 		{ "0013", 0, 0, 0, "" },
 	};
 	uint8_t b[64], data[8];
@@ -62,7 +63,8 @@ static void headers(void **state)
 		size_t len = hex(text, b);
 
 		memset(&n, 0, sizeof(n));
-		if (wire_next(b, len, &m, &n) != cases[i].want || n.code != cases[i].code || n.subcode != cases[i].subcode)
+		if (wire_next(b, len, &m, &n) != cases[i].want || n.code != cases[i].code ||
+		    n.subcode != cases[i].subcode)
 			fail_msg("header '%s': %u/%u", cases[i].rest, n.code, n.subcode);
 		assert_int_equal(n.len, hex(cases[i].data, data));
 		assert_memory_equal(n.data, data, n.len);
@@ -106,12 +108,15 @@ static void opens(void **state)
 		{ "capability without length", "04 fde9 00b4 0a000001 03 0201 02", 2, 0, "" },
 		{ "MP capability of 3", "04 fde9 00b4 0a000001 07 0205 0103 000100", 2, 0, "" },
 		{ "AS4 capability of 2", "04 fde9 00b4 0a000001 06 0204 4102 fde9", 2, 0, "" },
-		{ "AS4 capability with AS 0", "04 fde9 00b4 0a000001 08 0206 4104 00000000", 2, 2, "" },
+		{ "AS4 capability with AS 0", "04 fde9 00b4 0a000001 08 0206 4104 00000000", 2, 2,
+		  "" },
 		{ "unknown capability 200", "04 fde9 00b4 0a000001 05 0203 c801ff", 0, 0, "" },
 		{ "capability of no length", "04 fde9 00b4 0a000001 04 0202 0200", 0, 0, "" },
 		{ "RFC 9072", "04 fde9 00b4 0a000001 ff ff 0009 02 0006 4104 0000fde9", 0, 0, "" },
-		{ "RFC 9072, overrun", "04 fde9 00b4 0a000001 ff ff 000a 02 0006 4104 0000fde9", 2, 0, "" },
-		{ "RFC 9072, parameter overruns", "04 fde9 00b4 0a000001 ff ff 0009 02 0007 4104 0000fde9", 2, 0, "" },
+		{ "RFC 9072, overrun", "04 fde9 00b4 0a000001 ff ff 000a 02 0006 4104 0000fde9", 2,
+		  0, "" },
+		{ "RFC 9072, parameter overruns",
+		  "04 fde9 00b4 0a000001 ff ff 0009 02 0007 4104 0000fde9", 2, 0, "" },
 	};
 	uint8_t b[256], data[8];
 
@@ -122,7 +127,8 @@ static void opens(void **state)
 		struct bgp_notice n = { 0 };
 		bool ok = wire_parse_open(cursor_of(b, len), &o, &n);
 
-		if (ok != (cases[i].code == 0) || n.code != cases[i].code || n.subcode != cases[i].subcode)
+		if (ok != (cases[i].code == 0) || n.code != cases[i].code ||
+		    n.subcode != cases[i].subcode)
 			fail_msg("%s: %u/%u", cases[i].name, n.code, n.subcode);
 		assert_int_equal(n.len, hex(cases[i].data, data));
 		assert_memory_equal(n.data, data, n.len);
@@ -193,7 +199,7 @@ struct update_case {
 	const char *instead;    /* of: the attribute that bad replaces, or NULL */
 	int internal;
 	enum bgp_verdict want;
-	uint8_t subcode;        /* for BGP_RESET */
+	uint8_t subcode; /* for BGP_RESET */
 };
 
 static const struct update_case update_cases[] = {
@@ -214,7 +220,8 @@ static const struct update_case update_cases[] = {
 	{ "AS_PATH empty from outside", "400200", PATH, EBGP, BGP_WITHDRAW, 0 },
 	{ "AS_PATH empty from inside", "400200", PATH, IBGP, BGP_ACCEPT, 0 },
 	{ "AS_CONFED_SEQUENCE", "400206 0301 0000fde9", PATH, EBGP, BGP_WITHDRAW, 0 },
-	{ "AS_SET behind a sequence", "40020c 0201 0000fde9 0101 0000fdea", PATH, EBGP, BGP_ACCEPT, 0 },
+	{ "AS_SET behind a sequence", "40020c 0201 0000fde9 0101 0000fdea", PATH, EBGP, BGP_ACCEPT,
+	  0 },
 	{ "NEXT_HOP length 3", "400303 0a0000", HOP, EBGP, BGP_WITHDRAW, 0 },
 	{ "NEXT_HOP length 5", "400305 0a00000200", HOP, EBGP, BGP_WITHDRAW, 0 },
 	{ "NEXT_HOP 0.0.0.0", "400304 00000000", HOP, EBGP, BGP_WITHDRAW, 0 },
@@ -240,8 +247,10 @@ static const struct update_case update_cases[] = {
 	{ "CLUSTER_LIST from outside", "800a04 0a000001", NULL, EBGP, BGP_DISCARD, 0 },
 	{ "EXTENDED_COMMUNITIES length 7", "c01007 00000000000000", NULL, EBGP, BGP_WITHDRAW, 0 },
 	{ "EXTENDED_COMMUNITIES length 0", "c01000", NULL, EBGP, BGP_WITHDRAW, 0 },
-	{ "IPV6_EXTENDED_COMMUNITIES length 19", "c01913 00000000000000000000000000000000000000", NULL, EBGP, BGP_WITHDRAW, 0 },
-	{ "LARGE_COMMUNITIES length 11", "c0200b 0000000000000000000000", NULL, EBGP, BGP_WITHDRAW, 0 },
+	{ "IPV6_EXTENDED_COMMUNITIES length 19", "c01913 00000000000000000000000000000000000000",
+	  NULL, EBGP, BGP_WITHDRAW, 0 },
+	{ "LARGE_COMMUNITIES length 11", "c0200b 0000000000000000000000", NULL, EBGP, BGP_WITHDRAW,
+	  0 },
 	{ "LARGE_COMMUNITIES length 0", "c02000", NULL, EBGP, BGP_WITHDRAW, 0 },
 	{ "AS4_PATH from a four-octet peer", "c01106 0201 0000fde9", NULL, EBGP, BGP_DISCARD, 0 },
 	{ "AS4_AGGREGATOR length 7", "c01207 00000000000000", NULL, EBGP, BGP_DISCARD, 0 },
@@ -261,9 +270,12 @@ static const struct update_case update_cases[] = {
 	{ "MP_REACH of 3", "800e03 000201", NULL, EBGP, BGP_RESET, 9 },
 	{ "MP_REACH of 2", "800e02 0002", NULL, EBGP, BGP_RESET, 9 },
 	{ "MP_UNREACH of 2", "800f02 0002", NULL, EBGP, BGP_RESET, 9 },
-	{ "MP_REACH with a prefix of 129", "800e17 000201 10 20010db8000000000000000000000001 00 8120", NULL, EBGP, BGP_RESET, 10 },
+	{ "MP_REACH with a prefix of 129",
+	  "800e17 000201 10 20010db8000000000000000000000001 00 8120", NULL, EBGP, BGP_RESET, 10 },
 	{ "MP_REACH of a family not negotiated", "800e05 00190100 00", NULL, EBGP, BGP_DISCARD, 0 },
-	{ "MP_REACH with wrong flags", "c00e1a 000201 10 20010db8000000000000000000000001 00 20 20010db8", NULL, EBGP, BGP_WITHDRAW, 0 },
+	{ "MP_REACH with wrong flags",
+	  "c00e1a 000201 10 20010db8000000000000000000000001 00 20 20010db8", NULL, EBGP,
+	  BGP_WITHDRAW, 0 },
 };
 
 static size_t build_update(const struct update_case *c, int place, uint8_t *out)
@@ -294,7 +306,9 @@ static size_t build_update(const struct update_case *c, int place, uint8_t *out)
 
 static struct wire_peer peer_of(int internal)
 {
-	return (struct wire_peer){ .as4 = true, .internal = internal, .remote_as = 65001, .families = 3 };
+	return (struct wire_peer){
+		.as4 = true, .internal = internal, .remote_as = 65001, .families = 3
+	};
 }
 
 static struct wire_update u; /* large */
@@ -314,9 +328,11 @@ static void updates(void **state)
 			if (strcmp(c->name, "ORIGIN twice") == 0 && place == 0)
 				continue; /* then the bad one is the first, which counts */
 			wire_parse_update(cursor_of(b, len), &peer, &u);
-			if (u.verdict != c->want || (c->want == BGP_RESET && u.notice.subcode != c->subcode))
-				fail_msg("%s, place %d: verdict %d, %u/%u %s", c->name, place, u.verdict, u.notice.code,
-					 u.notice.subcode, u.why ? u.why : "");
+			if (u.verdict != c->want ||
+			    (c->want == BGP_RESET && u.notice.subcode != c->subcode))
+				fail_msg("%s, place %d: verdict %d, %u/%u %s", c->name, place,
+				         u.verdict, u.notice.code, u.notice.subcode,
+				         u.why ? u.why : "");
 			assert_int_equal(u.has_attrs, c->want < BGP_WITHDRAW);
 			if (c->want == BGP_RESET) {
 				assert_int_equal(u.notice.code, 3);
@@ -336,8 +352,14 @@ static void update_lengths(void **state)
 		enum bgp_verdict want;
 		uint8_t subcode;
 	} cases[] = {
-		{ "attribute overruns the list", "0000 0010" ORIGIN PATH "4003 05" "18 140001", BGP_WITHDRAW, 0 },
-		{ "two octets left over", "0000 0016" ORIGIN PATH HOP "4004" "18 140001", BGP_WITHDRAW, 0 },
+		{ "attribute overruns the list",
+		  "0000 0010" ORIGIN PATH "4003 05"
+		  "18 140001",
+		  BGP_WITHDRAW, 0 },
+		{ "two octets left over",
+		  "0000 0016" ORIGIN PATH HOP "4004"
+		  "18 140001",
+		  BGP_WITHDRAW, 0 },
 		{ "attributes longer than the message", "0000 0040" ORIGIN, BGP_RESET, 1 },
 		{ "withdrawn longer than the message", "0040 0000", BGP_RESET, 1 },
 		{ "prefix length 33", "0000 0014" ORIGIN PATH HOP "21 14000100 00", BGP_RESET, 10 },
@@ -354,9 +376,12 @@ static void update_lengths(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		wire_parse_update(cursor_of(b, hex(cases[i].body, b)), &peer, &u);
-		if (u.verdict != cases[i].want || (u.verdict == BGP_RESET && u.notice.subcode != cases[i].subcode))
-			fail_msg("%s: verdict %d, %u/%u", cases[i].name, u.verdict, u.notice.code, u.notice.subcode);
-		assert_int_equal(u.end_of_rib, strcmp(cases[i].name, "end of rib") == 0 ? BGP_IPV4 : -1);
+		if (u.verdict != cases[i].want ||
+		    (u.verdict == BGP_RESET && u.notice.subcode != cases[i].subcode))
+			fail_msg("%s: verdict %d, %u/%u", cases[i].name, u.verdict, u.notice.code,
+			         u.notice.subcode);
+		assert_int_equal(u.end_of_rib,
+		                 strcmp(cases[i].name, "end of rib") == 0 ? BGP_IPV4 : -1);
 		if (strcmp(cases[i].name, "host bits set") == 0) {
 			struct ip_prefix p;
 			char text[IP_PREFIX_STR_MAX];
@@ -377,7 +402,9 @@ static void every_truncation_of_an_update_is_judged(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(update_cases); i++) {
 		len = build_update(&update_cases[i], 2, b);
 		for (size_t cut = 0; cut < len; cut++) {
-			uint8_t *copy = xmemdup(b, cut ? cut : 1); /* so that a sanitizer sees a read behind the end */
+			uint8_t *copy = xmemdup(
+			        b,
+			        cut ? cut : 1); /* so that a sanitizer sees a read behind the end */
 
 			wire_parse_update(cursor_of(copy, cut), &peer, &u);
 			if (cut < 4)
@@ -407,9 +434,13 @@ static void unknown_transitive_attributes_are_passed_on_as_partial(void **state)
 static void two_octet_peers_keep_wide_as_numbers_in_as4_path(void **state)
 {
 	/* 65001 4200000001 {4200000002} through a peer that knows two octets only, and back. */
-	static const uint8_t path[] = { 2, 2, 0, 0, 0xfd, 0xe9, 0xfa, 0x56, 0xea, 0x01, 1, 1, 0xfa, 0x56, 0xea, 0x02 };
-	struct attr_set set = { .as_path = { path, sizeof(path) }, .next_hop = ip_addr_v4(0x0a000002) };
-	struct wire_peer old = { .as4 = false, .internal = false, .remote_as = 65001, .families = 1 };
+	static const uint8_t path[] = { 2,    2,    0, 0, 0xfd, 0xe9, 0xfa, 0x56,
+		                        0xea, 0x01, 1, 1, 0xfa, 0x56, 0xea, 0x02 };
+	struct attr_set set = { .as_path = { path, sizeof(path) },
+		                .next_hop = ip_addr_v4(0x0a000002) };
+	struct wire_peer old = {
+		.as4 = false, .internal = false, .remote_as = 65001, .families = 1
+	};
 	struct ip_prefix p = { ip_addr_v4(0x14000100), 24 };
 	CLEANUP(buf_done) struct buf attrs = { 0 };
 	CLEANUP(buf_done) struct buf out = { 0 };
@@ -426,7 +457,9 @@ static void two_octet_peers_keep_wide_as_numbers_in_as4_path(void **state)
 
 static void prefixes_are_packed_and_come_back(void **state)
 {
-	enum { N = 3000 };
+	enum {
+		N = 3000
+	};
 	struct ip_prefix *prefixes = xcalloc(N, sizeof(*prefixes)), p;
 	static const uint8_t path[] = { 2, 1, 0, 0, 0xfd, 0xe9 };
 
@@ -442,7 +475,8 @@ static void prefixes_are_packed_and_come_back(void **state)
 			size_t at = 0, seen = 0, messages = 0;
 
 			for (unsigned i = 0; i < N; i++) {
-				uint8_t bytes[16] = { 0x20, 1, (uint8_t)(i >> 8), (uint8_t)i, 0x11, 0x22 };
+				uint8_t bytes[16] = { 0x20,       1,    (uint8_t)(i >> 8),
+					              (uint8_t)i, 0x11, 0x22 };
 
 				prefixes[i].addr = ip_addr_from_bytes(bgp_family_af(family), bytes);
 				prefixes[i].len = (uint8_t)(family == BGP_IPV4 ? 32 : 33 + i % 96);
@@ -450,13 +484,16 @@ static void prefixes_are_packed_and_come_back(void **state)
 			}
 			set.next_hop = prefixes[7].addr;
 			wire_build_attrs(&attrs, &set, true, false);
-			assert_int_equal(wire_build_updates(&out, family, withdraw ? NULL : &set, &attrs, prefixes, N), 0);
+			assert_int_equal(wire_build_updates(&out, family, withdraw ? NULL : &set,
+			                                    &attrs, prefixes, N),
+			                 0);
 			for (; at < out.len; at += m.len, messages++) {
 				assert_int_equal(wire_next(out.data + at, out.len - at, &m, &n), 1);
 				wire_parse_update(m.body, &peer, &u);
 				assert_int_equal(u.verdict, BGP_ACCEPT);
-				struct cursor list = family == BGP_IPV4 ? (withdraw ? u.withdrawn : u.nlri) :
-									  (withdraw ? u.mp_unreach : u.mp_reach);
+				struct cursor list =
+				        family == BGP_IPV4 ? (withdraw ? u.withdrawn : u.nlri)
+				                           : (withdraw ? u.mp_unreach : u.mp_reach);
 
 				while (wire_prefix(&list, family, &p))
 					assert_true(ip_prefix_eq(&p, &prefixes[seen++]));
@@ -493,7 +530,8 @@ static void end_of_rib_of_each_family(void **state)
 static void an_attribute_that_leaves_no_room_is_not_sent(void **state)
 {
 	static uint8_t communities[4092];
-	struct attr_set set = { .communities = { communities, 4092 }, .next_hop = ip_addr_v4(1u << 24) };
+	struct attr_set set = { .communities = { communities, 4092 },
+		                .next_hop = ip_addr_v4(1u << 24) };
 	struct ip_prefix p = { ip_addr_v4(0x14000100), 24 };
 	CLEANUP(buf_done) struct buf attrs = { 0 };
 	CLEANUP(buf_done) struct buf out = { 0 };
@@ -535,9 +573,10 @@ static void martians(void **state)
 		const char *prefix;
 		bool martian;
 	} cases[] = {
-		{ "224.1.0.0/16", true },  { "127.0.0.0/8", true }, { "0.0.0.0/0", false }, { "240.0.0.0/8", false },
-		{ "10.0.0.0/8", false },   { "ff02::/16", true },   { "fe80::/64", true },  { "::1/128", true },
-		{ "2001:db8::/32", false }, { "::/0", false },
+		{ "224.1.0.0/16", true }, { "127.0.0.0/8", true }, { "0.0.0.0/0", false },
+		{ "240.0.0.0/8", false }, { "10.0.0.0/8", false }, { "ff02::/16", true },
+		{ "fe80::/64", true },    { "::1/128", true },     { "2001:db8::/32", false },
+		{ "::/0", false },
 	};
 
 	(void)state;
