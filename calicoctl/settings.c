@@ -119,7 +119,7 @@ int settings_read(const struct options *o, struct settings *ret, struct err *err
 	rc = read_config(o, ret, &file, err);
 	if (rc)
 		return rc;
-	if (!file && !o->run_dir) {
+	if (!file) {
 		v = env("DATASTORE_TYPE");
 		if (v && set_type(v, ret, err) != 0)
 			return -EINVAL;

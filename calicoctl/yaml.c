@@ -70,12 +70,22 @@ static void add_place(struct yaml_doc *doc, const struct json *node, unsigned li
 	doc->places[doc->n_places++] = (struct yaml_place){ node, line };
 }
 
+static int by_node(const void *a, const void *b)
+{
+	uintptr_t x = (uintptr_t)((const struct yaml_place *)a)->node;
+	uintptr_t y = (uintptr_t)((const struct yaml_place *)b)->node;
+
+	return x < y ? -1 : x > y;
+}
+
 static unsigned place_of(const struct yaml_doc *doc, const struct json *node)
 {
-	for (size_t i = 0; i < doc->n_places; i++)
-		if (doc->places[i].node == node)
-			return doc->places[i].line;
-	return 0;
+	const struct yaml_place wanted = { node, 0 }, *found;
+
+	if (doc->n_places == 0)
+		return 0;
+	found = bsearch(&wanted, doc->places, doc->n_places, sizeof(wanted), by_node);
+	return found ? found->line : 0;
 }
 
 /* The member that the start of *path names: keys may hold dots, so the longest that fits wins. */
@@ -511,8 +521,8 @@ static void parse_yaml(const char *text, size_t len, unsigned first_line, struct
 	}
 	yaml_parser_set_input_string(&b.parser, (const unsigned char *)text, len);
 	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
-	if (build_document(&b) == 0)
-		doc->err.code = 0;
+	if (build_document(&b) == 0 && doc->n_places)
+		qsort(doc->places, doc->n_places, sizeof(*doc->places), by_node);
 	yaml_parser_delete(&b.parser);
 	for (size_t i = 0; i < b.n_anchors; i++)
 		free(b.anchors[i].name);

@@ -35,11 +35,11 @@ struct yaml_place {
 };
 
 struct yaml_doc {
-	unsigned number;   /* 1-based; documents without content do not count */
-	unsigned line;     /* 1-based, where its content begins */
-	struct json *tree; /* NULL: err says why */
-	struct err err;    /* the text does not name the document, but the line */
-	struct yaml_place *places;
+	unsigned number;           /* 1-based; documents without content do not count */
+	unsigned line;             /* 1-based, where its content begins */
+	struct json *tree;         /* NULL: err says why */
+	struct err err;            /* the text does not name the document, but the line */
+	struct yaml_place *places; /* sorted by node */
 	size_t n_places;
 };
 
