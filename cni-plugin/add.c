@@ -5,10 +5,9 @@
  *     look      namespace, datastore ready, which endpoint            nothing is changed yet
  *     address   asked of ipamd; while it becomes durable ...
  *     pair      ... the veth pair is made, both ends down
- *     host end  sysctls, up: felixd's routes need that. The pod's end is down, so there is no carrier
- *     endpoint  written through typhad
- *     policy    felixd says that routes and policy are in the kernel
- *     pod end   up, routes, address: from here on packets flow
+ *     host end  sysctls, up: felixd's routes need that. The pod's end is down, so there is no
+ * carrier endpoint  written through typhad policy    felixd says that routes and policy are in the
+ * kernel pod end   up, routes, address: from here on packets flow
  */
 #include <stdlib.h>
 
@@ -19,14 +18,16 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-static void undo_step(struct attach *a, const char *what, int (*step)(struct attach *, struct cni_error *))
+static void undo_step(struct attach *a, const char *what,
+                      int (*step)(struct attach *, struct cni_error *))
 {
 	struct cni_error e = { 0 };
 
 	/* A step back has time of its own: the deadline may be what failed. */
 	a->deadline = mono_after(mono_now(), CNI_UNDO_MS);
 	if (step(a, &e) < 0)
-		log_error("a failed ADD could not be undone", "step=%s error=%s", what, LOG_VIS(e.msg));
+		log_error("a failed ADD could not be undone", "step=%s error=%s", what,
+		          LOG_VIS(e.msg));
 }
 
 static int undo_endpoint(struct attach *a, struct cni_error *e)
@@ -52,9 +53,10 @@ static int steps(struct attach *a, struct ipam_pending *ipam, struct cni_error *
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
 
-	if (pod_open(a, e) < 0 || pod_mtu(a, e) < 0 || endpoint_prepare(a, e) < 0 || daemon_connect(a, &a->felixd, e) < 0 ||
-	    ipam_begin(a, ipam, e) < 0 || pod_create(a, e) < 0 || ipam_finish(a, ipam, e) < 0 ||
-	    pod_host_up(a, e) < 0 || endpoint_write(a, &body, e) < 0 || endpoint_program(a, &body, e) < 0)
+	if (pod_open(a, e) < 0 || pod_mtu(a, e) < 0 || endpoint_prepare(a, e) < 0 ||
+	    daemon_connect(a, &a->felixd, e) < 0 || ipam_begin(a, ipam, e) < 0 ||
+	    pod_create(a, e) < 0 || ipam_finish(a, ipam, e) < 0 || pod_host_up(a, e) < 0 ||
+	    endpoint_write(a, &body, e) < 0 || endpoint_program(a, &body, e) < 0)
 		return -1;
 	return pod_configure(a, e);
 }
@@ -63,11 +65,13 @@ static void answer(struct attach *a, struct buf *out)
 {
 	struct cni_result *r = &a->ipam;
 
-	for (size_t i = 0; i < r->n_interfaces; i++) /* a delegate that names interfaces is overruled */
+	for (size_t i = 0; i < r->n_interfaces;
+	     i++) /* a delegate that names interfaces is overruled */
 		free(r->interfaces[i].sandbox);
 	r->n_interfaces = 2;
 	r->interfaces[0] = (struct cni_interface){ 0 };
-	r->interfaces[1] = (struct cni_interface){ .mtu = a->mtu, .sandbox = xstrdup(a->env->netns) };
+	r->interfaces[1] =
+	        (struct cni_interface){ .mtu = a->mtu, .sandbox = xstrdup(a->env->netns) };
 	(void)snprintf(r->interfaces[0].name, IFNAMSIZ, "%s", a->host_if);
 	(void)snprintf(r->interfaces[1].name, IFNAMSIZ, "%s", a->env->ifname);
 	(void)mac_str(&a->pod_mac, r->interfaces[1].mac);
@@ -86,8 +90,8 @@ int calico_add(struct attach *a, struct buf *out, struct cni_error *e)
 		undo(a, &ipam);
 		return -1;
 	}
-	log_info("pod attached", "namespace=%s pod=%s interface=%s endpoint=%s", LOG_VIS(a->ns), LOG_VIS(a->env->pod_name),
-		 a->host_if, LOG_VIS(a->wep_name));
+	log_info("pod attached", "namespace=%s pod=%s interface=%s endpoint=%s", LOG_VIS(a->ns),
+	         LOG_VIS(a->env->pod_name), a->host_if, LOG_VIS(a->wep_name));
 	answer(a, out);
 	return 0;
 }

@@ -24,8 +24,9 @@
 #define TIMEOUT_MAX_SEC 3600
 
 /*
- * nodename, then the file, then hostname, then the host's own name. Upstream demands the file even when nodename is given, as a sign that its
- * node agent has started; here the daemons' sockets tell that, and the file is demanded only where it is needed or was named.
+ * nodename, then the file, then hostname, then the host's own name. Upstream demands the file even
+ * when nodename is given, as a sign that its node agent has started; here the daemons' sockets tell
+ * that, and the file is demanded only where it is needed or was named.
  */
 static int find_node(const struct cni_config *c, char **ret, struct cni_error *e)
 {
@@ -40,8 +41,9 @@ static int find_node(const struct cni_config *c, char **ret, struct cni_error *e
 		r = file_read(path, NODENAME_MAX, &text, &len, &err);
 	if (r < 0 && !c->nodename_file_optional)
 		return cni_fail(e, CNI_TRY_AGAIN_LATER,
-				"%s: check that noded is running on this node, or give nodename in the network configuration",
-				err.text);
+		                "%s: check that noded is running on this node, or give nodename in "
+		                "the network configuration",
+		                err.text);
 	if (*c->nodename) {
 		*ret = xstrdup(c->nodename);
 		return 0;
@@ -72,13 +74,15 @@ static int timeout_ms(void)
 		return CNI_TIMEOUT_MS;
 	sec = strtoul(s, &end, 10);
 	if (*end || sec == 0 || sec > TIMEOUT_MAX_SEC) {
-		log_warn("CALICO_CNI_TIMEOUT is not a number of seconds from 1 to 3600", "value=%s", LOG_VIS(s));
+		log_warn("CALICO_CNI_TIMEOUT is not a number of seconds from 1 to 3600", "value=%s",
+		         LOG_VIS(s));
 		return CNI_TIMEOUT_MS;
 	}
 	return (int)sec * 1000;
 }
 
-int attach_init(struct attach *a, const struct cni_env *env, const struct cni_config *config, struct cni_error *e)
+int attach_init(struct attach *a, const struct cni_env *env, const struct cni_config *config,
+                struct cni_error *e)
 {
 	char prefix[IFNAMSIZ];
 	int r;
@@ -98,9 +102,10 @@ int attach_init(struct attach *a, const struct cni_env *env, const struct cni_co
 	a->handle = xasprintf("%s.%s", config->name, env->container);
 	names_prefix(getenv("FELIX_INTERFACEPREFIX"), prefix);
 	r = a->k8s ? names_host_if_k8s(prefix, env->pod_namespace, env->pod_name, a->host_if)
-		   : names_host_if_cni(prefix, env->container, a->host_if);
+	           : names_host_if_cni(prefix, env->container, a->host_if);
 	if (r < 0)
-		return cni_fail(e, CNI_INVALID_ENVIRONMENT, "FELIX_INTERFACEPREFIX '%s' is too long", LOG_VIS(prefix));
+		return cni_fail(e, CNI_INVALID_ENVIRONMENT,
+		                "FELIX_INTERFACEPREFIX '%s' is too long", LOG_VIS(prefix));
 	return find_node(config, &a->node, e);
 }
 
@@ -141,13 +146,15 @@ int daemon_connect(struct attach *a, struct daemon *d, struct cni_error *e)
 {
 	struct err err = { 0 };
 
-	if (!d->open && ipc_call_open(&d->call, a->run, d->name, "api.sock", d->reply, attach_left_ms(a), &err) < 0)
+	if (!d->open && ipc_call_open(&d->call, a->run, d->name, "api.sock", d->reply,
+	                              attach_left_ms(a), &err) < 0)
 		return lost(a, d, &err, e);
 	d->open = true;
 	return 0;
 }
 
-int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id, struct cni_error *e)
+int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id,
+                struct cni_error *e)
 {
 	struct ipc_envelope *envelope = (struct ipc_envelope *)request;
 	struct err err = { 0 };
@@ -160,7 +167,8 @@ int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, u
 	return ipc_call_send(&d->call, request, &err) < 0 ? lost(a, d, &err, e) : 0;
 }
 
-int daemon_wait(struct attach *a, struct daemon *d, uint64_t id, ProtobufCMessage **ret, struct cni_error *e)
+int daemon_wait(struct attach *a, struct daemon *d, uint64_t id, ProtobufCMessage **ret,
+                struct cni_error *e)
 {
 	struct err err = { 0 };
 
@@ -177,7 +185,8 @@ int daemon_wait(struct attach *a, struct daemon *d, uint64_t id, ProtobufCMessag
 	}
 }
 
-int daemon_ask(struct attach *a, struct daemon *d, ProtobufCMessage *request, ProtobufCMessage **ret, struct cni_error *e)
+int daemon_ask(struct attach *a, struct daemon *d, ProtobufCMessage *request,
+               ProtobufCMessage **ret, struct cni_error *e)
 {
 	uint64_t id;
 

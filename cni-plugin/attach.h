@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * attach: one run of the plugin: what is asked, where it happens, and the open ends to the three daemons.
+ * attach: one run of the plugin: what is asked, where it happens, and the open ends to the three
+ * daemons.
  *
  *     main -> add, del, check -> ipam     (ipamd, or another IPAM plugin)
  *                             -> pod      (the kernel: veth, sysctls, routes, addresses)
- *                             -> endpoint (typhad: the WorkloadEndpoint; felixd: its policy and routes)
+ *                             -> endpoint (typhad: the WorkloadEndpoint; felixd: its policy and
+ * routes)
  */
 #pragma once
 
@@ -29,58 +31,64 @@ struct daemon {
 struct attach {
 	const struct cni_env *env;
 	const struct cni_config *config;
-	const char *run;      /* the run directory */
+	const char *run; /* the run directory */
 	char *node;
-	bool k8s;             /* the orchestrator: k8s, else cni */
-	const char *ns;       /* of the endpoint; borrowed */
-	char *handle;         /* of the address */
+	bool k8s;       /* the orchestrator: k8s, else cni */
+	const char *ns; /* of the endpoint; borrowed */
+	char *handle;   /* of the address */
 	char host_if[IFNAMSIZ];
 	struct mono_ms deadline;
 
 	struct daemon typhad, felixd, ipamd;
 	bool typhad_greeted;
-	bool felixd_told;     /* a Program request has left */
-	uint64_t remove_id, delete_id; /* requests to felixd and typhad whose answers are still to be heard; 0: none */
+	bool felixd_told;              /* a Program request has left */
+	uint64_t remove_id, delete_id; /* requests to felixd and typhad whose answers are still to
+	                                  be heard; 0: none */
 
 	/* the pod, as pod.c knows it */
-	int netns_fd;             /* -1: not open */
+	int netns_fd; /* -1: not open */
 	struct nl_conn *host_nl, *pod_nl;
 	int host_index, pod_index;
 	struct mac_addr pod_mac;
-	uint32_t mtu;             /* 0: the kernel's */
+	uint32_t mtu; /* 0: the kernel's */
 
 	/* its addresses: as the IPAM gave them, with the block's length */
 	struct cni_result ipam;
 
 	/* its endpoint */
 	char *wep_name, *wep_ifname;
-	uint64_t wep_revision;    /* of what we have written; 0: nothing */
-	char *wep_container;      /* of what was there before; NULL: nothing was */
-	uint64_t wep_found;       /* its revision */
+	uint64_t wep_revision; /* of what we have written; 0: nothing */
+	char *wep_container;   /* of what was there before; NULL: nothing was */
+	uint64_t wep_found;    /* its revision */
 };
 
-#define CNI_TIMEOUT_MS 30000   /* for the whole run; CALICO_CNI_TIMEOUT (seconds) */
-#define CNI_UNDO_MS 5000       /* for each step that undoes a failed ADD, beyond that */
+#define CNI_TIMEOUT_MS 30000 /* for the whole run; CALICO_CNI_TIMEOUT (seconds) */
+#define CNI_UNDO_MS 5000     /* for each step that undoes a failed ADD, beyond that */
 
 /* Fills in what follows from env and config alone. env and config are borrowed. */
-int attach_init(struct attach *a, const struct cni_env *env, const struct cni_config *config, struct cni_error *e);
+int attach_init(struct attach *a, const struct cni_env *env, const struct cni_config *config,
+                struct cni_error *e);
 void attach_done(struct attach *a);
 
 /* Milliseconds until the deadline; 0 when it has passed. */
 int attach_left_ms(const struct attach *a);
 
 /*
- * Asks a daemon and waits for the answer, connecting when need be. The answer is freed with protobuf_c_message_free_unpacked(). Failures
- * are worth another try (code 11) and name daemon and socket.
+ * Asks a daemon and waits for the answer, connecting when need be. The answer is freed with
+ * protobuf_c_message_free_unpacked(). Failures are worth another try (code 11) and name daemon and
+ * socket.
  */
-int daemon_ask(struct attach *a, struct daemon *d, ProtobufCMessage *request, ProtobufCMessage **ret, struct cni_error *e);
+int daemon_ask(struct attach *a, struct daemon *d, ProtobufCMessage *request,
+               ProtobufCMessage **ret, struct cni_error *e);
 
 /* Connects, if that is still to be done. */
 int daemon_connect(struct attach *a, struct daemon *d, struct cni_error *e);
 
 /* The two halves, so that something else can be done between them. */
-int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id, struct cni_error *e);
-int daemon_wait(struct attach *a, struct daemon *d, uint64_t id, ProtobufCMessage **ret, struct cni_error *e);
+int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id,
+                struct cni_error *e);
+int daemon_wait(struct attach *a, struct daemon *d, uint64_t id, ProtobufCMessage **ret,
+                struct cni_error *e);
 
 /* ADD, DEL and CHECK of `calico`; ADD's answer is appended to out. */
 int calico_add(struct attach *a, struct buf *out, struct cni_error *e);

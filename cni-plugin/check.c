@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* CHECK: what ADD made is still as it made it. Upstream says OK whatever the state; runtimes that call it right after ADD find it true here too. */
+/* CHECK: what ADD made is still as it made it. Upstream says OK whatever the state; runtimes that
+ * call it right after ADD find it true here too. */
 #include <string.h>
 
 #include "cni-plugin/attach.h"
@@ -7,7 +8,8 @@
 #include "cni-plugin/ipam.h"
 #include "cni-plugin/pod.h"
 
-/* Of prevResult, what is this plugin's: others of the chain may have added interfaces and addresses. */
+/* Of prevResult, what is this plugin's: others of the chain may have added interfaces and
+ * addresses. */
 static void own_part(const struct attach *a, struct cni_result *ret)
 {
 	const struct cni_result *prev = &a->config->prev;
@@ -16,7 +18,8 @@ static void own_part(const struct attach *a, struct cni_result *ret)
 	for (size_t i = 0; i < prev->n_ips; i++) {
 		int k = prev->ips[i].interface;
 
-		if (k < 0 || (prev->interfaces[k].sandbox && strcmp(prev->interfaces[k].name, a->env->ifname) == 0))
+		if (k < 0 || (prev->interfaces[k].sandbox &&
+		              strcmp(prev->interfaces[k].name, a->env->ifname) == 0))
 			ret->ips[ret->n_ips++] = prev->ips[i];
 	}
 }
@@ -44,7 +47,9 @@ int calico_check(struct attach *a, struct cni_error *e)
 	if (pod_open(a, e) < 0 || pod_check(a, &want, e) < 0 || endpoint_find(a, &found, e) < 0)
 		return -1;
 	if (!found || strcmp(a->wep_container, a->env->container) != 0)
-		return cni_fail(e, CNI_FAILED, "the datastore has no endpoint '%s' of this container", a->wep_name);
+		return cni_fail(e, CNI_FAILED,
+		                "the datastore has no endpoint '%s' of this container",
+		                a->wep_name);
 	return ipam_check(a, &want, e);
 }
 

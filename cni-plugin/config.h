@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* config: the half of a CNI request that comes on standard input. No I/O. Keys and their meaning are upstream's, but for run_dir. */
+/* config: the half of a CNI request that comes on standard input. No I/O. Keys and their meaning
+ * are upstream's, but for run_dir. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,26 +26,27 @@ struct cni_config {
 	size_t len;
 	char *version, *name, *type;
 
-	char *ipam_type;           /* "" when there is none */
-	bool ipv4, ipv6;           /* ipam.assign_ipv4 and 6: the strings "true" and "false" */
+	char *ipam_type; /* "" when there is none */
+	bool ipv4, ipv6; /* ipam.assign_ipv4 and 6: the strings "true" and "false" */
 	struct cni_names pools4, pools6;
-	struct ip_prefix *routes;  /* ipam.routes[].dst: replace the pod's default routes */
+	struct ip_prefix *routes; /* ipam.routes[].dst: replace the pod's default routes */
 	size_t n_routes;
 
-	char *nodename;            /* "" when not given, like the following */
+	char *nodename; /* "" when not given, like the following */
 	char *nodename_file, *hostname, *run_dir, *log_level, *log_file_path, *policy_type;
 	bool nodename_file_optional, require_mtu_file, include_default_routes, allow_ip_forwarding;
-	uint32_t mtu;              /* 0: not given */
-	unsigned num_queues;       /* at least 1 */
-	struct cni_label *labels;  /* args.cni.labels and Mesos' own */
+	uint32_t mtu;             /* 0: not given */
+	unsigned num_queues;      /* at least 1 */
+	struct cni_label *labels; /* args.cni.labels and Mesos' own */
 	size_t n_labels;
 	bool has_prev;
-	struct cni_result prev;    /* prevResult */
+	struct cni_result prev; /* prevResult */
 };
 
 /*
- * Reads the configuration. *ret is the caller's, whatever the outcome: after an error it holds the version, when that could be read, for
- * the answer. Code 6: not JSON; 7: a value is missing or makes no sense; 2: something that is not supported; 1: the version is not.
+ * Reads the configuration. *ret is the caller's, whatever the outcome: after an error it holds the
+ * version, when that could be read, for the answer. Code 6: not JSON; 7: a value is missing or
+ * makes no sense; 2: something that is not supported; 1: the version is not.
  */
 int cni_config_read(const char *text, size_t len, struct cni_config *ret, struct cni_error *e);
 void cni_config_done(struct cni_config *c);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * DEL: out of force, out of the datastore, out of the kernel, and only then is the address free for others. May be repeated as often as one likes.
+ * DEL: out of force, out of the datastore, out of the kernel, and only then is the address free for
+ * others. May be repeated as often as one likes.
  *
- * The endpoint's name is the pod's, not the container's: a late DEL of an old sandbox finds the endpoint of the new one, and must leave
- * it, its interface and its policy alone. The address it may release, because that is kept under the container's own handle.
+ * The endpoint's name is the pod's, not the container's: a late DEL of an old sandbox finds the
+ * endpoint of the new one, and must leave it, its interface and its policy alone. The address it
+ * may release, because that is kept under the container's own handle.
  *
- * The kernel takes an RCU grace period (some 15 ms) to delete a veth pair, with nothing for us to do. felixd and typhad are asked before, and
- * answer meanwhile; whichever of interface and policy goes first, an interface without policy passes nothing.
+ * The kernel takes an RCU grace period (some 15 ms) to delete a veth pair, with nothing for us to
+ * do. felixd and typhad are asked before, and answer meanwhile; whichever of interface and policy
+ * goes first, an interface without policy passes nothing.
  */
 #include <string.h>
 
@@ -24,20 +27,22 @@ static int find_ours(struct attach *a, bool *ret_ours, struct cni_error *e)
 	if (endpoint_find(a, ret_ours, e) < 0)
 		return -1;
 	if (*ret_ours && *a->wep_container && strcmp(a->wep_container, a->env->container) != 0) {
-		log_info("the endpoint belongs to another container by now", "endpoint=%s container=%s",
-			 LOG_VIS(a->wep_name), LOG_VIS(a->wep_container));
+		log_info("the endpoint belongs to another container by now",
+		         "endpoint=%s container=%s", LOG_VIS(a->wep_name),
+		         LOG_VIS(a->wep_container));
 		*ret_ours = false;
 	}
 	return 0;
 }
 
 /*
- * felixd away is no reason to keep a pod: its routes go with the interface, and of the rest felixd learns from the datastore when it is
- * back.
+ * felixd away is no reason to keep a pod: its routes go with the interface, and of the rest felixd
+ * learns from the datastore when it is back.
  */
 static void felixd_failed(const struct attach *a, const struct cni_error *why)
 {
-	log_warn("felixd was not told", "endpoint=%s error=%s", LOG_VIS(a->wep_name), LOG_VIS(why->msg));
+	log_warn("felixd was not told", "endpoint=%s error=%s", LOG_VIS(a->wep_name),
+	         LOG_VIS(why->msg));
 }
 
 /* The first attempt is under way. Somebody changed the endpoint meanwhile: is it still ours? */
@@ -57,7 +62,9 @@ static int delete_endpoint(struct attach *a, bool *ours, struct cni_error *e)
 	}
 	if (conflict)
 		return cni_fail(e, CNI_TRY_AGAIN_LATER,
-				"error deleting endpoint: endpoint was modified before it could be deleted: %s", a->wep_name);
+		                "error deleting endpoint: endpoint was modified before it could be "
+		                "deleted: %s",
+		                a->wep_name);
 	return 0;
 }
 
@@ -80,7 +87,8 @@ int calico_del(struct attach *a, struct cni_error *e)
 		felixd_failed(a, &why);
 	if (ipam_release(a, e) < 0)
 		return -1;
-	log_info("pod detached", "namespace=%s pod=%s interface=%s", LOG_VIS(a->ns), LOG_VIS(a->env->pod_name), a->host_if);
+	log_info("pod detached", "namespace=%s pod=%s interface=%s", LOG_VIS(a->ns),
+	         LOG_VIS(a->env->pod_name), a->host_if);
 	return 0;
 }
 

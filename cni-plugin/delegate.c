@@ -37,7 +37,8 @@ static char *find(const struct attach *a)
 	return NULL;
 }
 
-/* The configuration in a file without a name: the delegate may read it at its own pace, or not at all. */
+/* The configuration in a file without a name: the delegate may read it at its own pace, or not at
+ * all. */
 static int input_file(const struct attach *a, int *ret, struct err *err)
 {
 	CLEANUP(close_p) int fd = memfd_create("cni", MFD_CLOEXEC);
@@ -87,12 +88,13 @@ static int drain(const struct attach *a, int fd, struct buf *out, struct err *er
 		if (n < 0 && errno != EINTR)
 			return err_sys(err, "read");
 		if (out->len > OUTPUT_MAX)
-			return err_set(err, -EFBIG, "it answered with more than %u bytes", OUTPUT_MAX);
+			return err_set(err, -EFBIG, "it answered with more than %u bytes",
+			               OUTPUT_MAX);
 	}
 }
 
-static int spawn(const struct attach *a, const char *path, const char *command, struct buf *out, int *ret_status,
-		 struct err *err)
+static int spawn(const struct attach *a, const char *path, const char *command, struct buf *out,
+                 int *ret_status, struct err *err)
 {
 	CLEANUP(close_p) int in = -1;
 	CLEANUP(close_p) int from = -1;
@@ -144,9 +146,10 @@ static int its_error(const struct attach *a, const struct json *j, int status, s
 		return -1;
 	}
 	if (WIFEXITED(status))
-		return cni_fail(e, CNI_FAILED, "IPAM plugin '%s' failed with status %d", a->config->ipam_type,
-				WEXITSTATUS(status));
-	return cni_fail(e, CNI_FAILED, "IPAM plugin '%s' was ended by signal %d", a->config->ipam_type, WTERMSIG(status));
+		return cni_fail(e, CNI_FAILED, "IPAM plugin '%s' failed with status %d",
+		                a->config->ipam_type, WEXITSTATUS(status));
+	return cni_fail(e, CNI_FAILED, "IPAM plugin '%s' was ended by signal %d",
+	                a->config->ipam_type, WTERMSIG(status));
 }
 
 static int run(struct attach *a, const char *command, struct json **ret, struct cni_error *e)
@@ -158,10 +161,11 @@ static int run(struct attach *a, const char *command, struct json **ret, struct 
 	int status = 0;
 
 	if (!path)
-		return cni_fail(e, CNI_FAILED, "failed to find plugin \"%s\" in path [%s]", a->config->ipam_type, a->env->path);
+		return cni_fail(e, CNI_FAILED, "failed to find plugin \"%s\" in path [%s]",
+		                a->config->ipam_type, a->env->path);
 	if (spawn(a, path, command, &out, &status, &err) < 0)
-		return cni_fail(e, err.code == -ETIMEDOUT ? CNI_TRY_AGAIN_LATER : CNI_FAILED, "IPAM plugin '%s': %s", path,
-				err.text);
+		return cni_fail(e, err.code == -ETIMEDOUT ? CNI_TRY_AGAIN_LATER : CNI_FAILED,
+		                "IPAM plugin '%s': %s", path, err.text);
 	if (out.len && json_parse((const char *)out.data, out.len, &j, &err) < 0)
 		j = NULL;
 	if (status != 0) {
@@ -171,7 +175,9 @@ static int run(struct attach *a, const char *command, struct json **ret, struct 
 		return r;
 	}
 	if (ret && !j)
-		return cni_fail(e, CNI_FAILED, "IPAM plugin '%s' answered with what is not JSON: %s", path, err.text);
+		return cni_fail(e, CNI_FAILED,
+		                "IPAM plugin '%s' answered with what is not JSON: %s", path,
+		                err.text);
 	if (ret)
 		*ret = j;
 	else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* delegate: runs another IPAM plugin, found in CNI_PATH, with this program's input and environment. */
+/* delegate: runs another IPAM plugin, found in CNI_PATH, with this program's input and environment.
+ */
 #pragma once
 
 #include "cni-plugin/attach.h"

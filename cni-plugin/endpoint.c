@@ -30,12 +30,15 @@ static int refused(const Sync__V1__Error *error, struct cni_error *e)
 {
 	enum cni_code code = CNI_FAILED;
 
-	if (error->code == SYNC__V1__ERROR_CODE__ERROR_DATASTORE || error->code == SYNC__V1__ERROR_CODE__ERROR_LIMIT)
+	if (error->code == SYNC__V1__ERROR_CODE__ERROR_DATASTORE ||
+	    error->code == SYNC__V1__ERROR_CODE__ERROR_LIMIT)
 		code = CNI_TRY_AGAIN_LATER;
-	return cni_fail(e, code, "typhad: %s", error->text ? error->text : "refused without a reason");
+	return cni_fail(e, code, "typhad: %s",
+	                error->text ? error->text : "refused without a reason");
 }
 
-/* Sends a request; typhad is greeted first, without waiting for its answer: it reads in order, and refuses whom it does not like. */
+/* Sends a request; typhad is greeted first, without waiting for its answer: it reads in order, and
+ * refuses whom it does not like. */
 static int tell(struct attach *a, Sync__V1__ToTyphad *m, uint64_t *ret_id, struct cni_error *e)
 {
 	if (!a->typhad_greeted) {
@@ -82,8 +85,8 @@ static int failed(const Sync__V1__FromTyphad *m, struct cni_error *e)
 }
 
 /* A get that may find nothing (*ret then has the error). */
-static int ask_get(struct attach *a, V3__Kind kind, const char *ns, const char *name, Sync__V1__FromTyphad **ret,
-		   struct cni_error *e)
+static int ask_get(struct attach *a, V3__Kind kind, const char *ns, const char *name,
+                   Sync__V1__FromTyphad **ret, struct cni_error *e)
 {
 	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
 	Sync__V1__Get get = SYNC__V1__GET__INIT;
@@ -97,7 +100,8 @@ static int ask_get(struct attach *a, V3__Kind kind, const char *ns, const char *
 	m.get = &get;
 	if (tell(a, &m, &id, e) < 0 || hear(a, id, ret, e) < 0)
 		return -1;
-	if ((*ret)->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT && (*ret)->result->resource)
+	if ((*ret)->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT &&
+	    (*ret)->result->resource)
 		return 0;
 	if (is_error(*ret, SYNC__V1__ERROR_CODE__ERROR_NOT_FOUND))
 		return 0;
@@ -125,11 +129,13 @@ static int check_ready(struct attach *a, struct cni_error *e)
 		v3__cluster_information__free_unpacked(info, NULL);
 		done(m);
 		if (!ready)
-			return cni_fail(e, CNI_TRY_AGAIN_LATER, "Calico is currently not ready to process requests");
+			return cni_fail(e, CNI_TRY_AGAIN_LATER,
+			                "Calico is currently not ready to process requests");
 		return 0;
 	}
 	done(m);
-	return cni_fail(e, CNI_TRY_AGAIN_LATER, "error getting ClusterInformation: the datastore has none yet");
+	return cni_fail(e, CNI_TRY_AGAIN_LATER,
+	                "error getting ClusterInformation: the datastore has none yet");
 }
 
 static char *profile_name(const struct attach *a)
@@ -138,8 +144,9 @@ static char *profile_name(const struct attach *a)
 }
 
 /*
- * The profile that the endpoint names, as upstream writes it, for clusters where nobody else does (policy.type is not "k8s"): a Kubernetes namespace is open; a plain
- * network's members may reach each other and everything else.
+ * The profile that the endpoint names, as upstream writes it, for clusters where nobody else does
+ * (policy.type is not "k8s"): a Kubernetes namespace is open; a plain network's members may reach
+ * each other and everything else.
  */
 static int create_profile(struct attach *a, const char *name, struct cni_error *e)
 {
@@ -148,7 +155,8 @@ static int create_profile(struct attach *a, const char *name, struct cni_error *
 	V3__ProfileSpec spec = V3__PROFILE_SPEC__INIT;
 	V3__Rule in = V3__RULE__INIT, out = V3__RULE__INIT, *ins = &in, *outs = &out;
 	V3__EntityRule source = V3__ENTITY_RULE__INIT;
-	V3__ProfileSpec__LabelsToApplyEntry label = V3__PROFILE_SPEC__LABELS_TO_APPLY_ENTRY__INIT, *labels = &label;
+	V3__ProfileSpec__LabelsToApplyEntry label = V3__PROFILE_SPEC__LABELS_TO_APPLY_ENTRY__INIT,
+	                                    *labels = &label;
 	CLEANUP(free_p) char *has = xasprintf("has(%s)", name);
 	CLEANUP(buf_done) struct buf body = { 0 };
 	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
@@ -211,7 +219,8 @@ static int ensure_profile(struct attach *a, struct cni_error *e)
 
 /* ---- which one? */
 
-static void remember(struct attach *a, const Sync__V1__Resource *r, const V3__WorkloadEndpointSpec *spec)
+static void remember(struct attach *a, const Sync__V1__Resource *r,
+                     const V3__WorkloadEndpointSpec *spec)
 {
 	free(a->wep_container);
 	a->wep_container = xstrdup(spec->containerid ? spec->containerid : "");
@@ -222,17 +231,21 @@ static int name_for(struct attach *a, const char *ifname, char **ret, struct cni
 {
 	struct err err;
 
-	if (wep_name(a->node, a->k8s ? "k8s" : "cni", a->k8s ? a->env->pod_name : a->env->container, ifname, ret, &err) < 0)
-		return cni_fail(e, CNI_FAILED, "error constructing WorkloadEndpoint name: %s", err.text);
+	if (wep_name(a->node, a->k8s ? "k8s" : "cni", a->k8s ? a->env->pod_name : a->env->container,
+	             ifname, ret, &err) < 0)
+		return cni_fail(e, CNI_FAILED, "error constructing WorkloadEndpoint name: %s",
+		                err.text);
 	return 0;
 }
 
-/* An endpoint of this very pod (or container), whatever its interface is called: it goes on under its name. */
+/* An endpoint of this very pod (or container), whatever its interface is called: it goes on under
+ * its name. */
 static bool same_pod(const struct attach *a, const V3__WorkloadEndpointSpec *spec)
 {
 	const char *who = a->k8s ? spec->pod : spec->containerid;
 
-	return spec->node && spec->orchestrator && who && spec->endpoint && strcmp(spec->node, a->node) == 0 &&
+	return spec->node && spec->orchestrator && who && spec->endpoint &&
+	       strcmp(spec->node, a->node) == 0 &&
 	       strcmp(spec->orchestrator, a->k8s ? "k8s" : "cni") == 0 &&
 	       strcmp(who, a->k8s ? a->env->pod_name : a->env->container) == 0;
 }
@@ -257,7 +270,8 @@ static int find_existing(struct attach *a, struct cni_error *e)
 	uint64_t id;
 	bool more = true;
 
-	/* The name without its last segment, which is the interface: upstream's prefix ends in the '-' before it. */
+	/* The name without its last segment, which is the interface: upstream's prefix ends in the
+	 * '-' before it. */
 	if (name_for(a, "x", &prefix, e) < 0)
 		return -1;
 	prefix[strlen(prefix) - 1] = '\0';
@@ -336,7 +350,8 @@ static void pack_endpoint(const struct attach *a, struct buf *out)
 	size_t len;
 
 	for (size_t i = 0; i < a->config->n_labels + ARRAY_SIZE(own); i++) {
-		const struct cni_label *l = i < a->config->n_labels ? &a->config->labels[i] : &own[i - a->config->n_labels];
+		const struct cni_label *l = i < a->config->n_labels ? &a->config->labels[i]
+		                                                    : &own[i - a->config->n_labels];
 
 		v3__object_meta__labels_entry__init(&entries[i]);
 		entries[i].key = l->key;
@@ -391,7 +406,8 @@ int endpoint_write(struct attach *a, struct buf *ret_body, struct cni_error *e)
 	m.apply = &apply;
 	if (tell(a, &m, &id, e) < 0 || hear(a, id, &answer, e) < 0)
 		return -1;
-	if (answer->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT && answer->result->resource)
+	if (answer->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT &&
+	    answer->result->resource)
 		a->wep_revision = answer->result->resource->revision;
 	else
 		code = failed(answer, e);
@@ -427,7 +443,7 @@ int endpoint_delete_end(struct attach *a, bool *ret_conflict, struct cni_error *
 	if (is_error(answer, SYNC__V1__ERROR_CODE__ERROR_CONFLICT))
 		*ret_conflict = true;
 	else if (answer->payload_case != SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT &&
-		 !is_error(answer, SYNC__V1__ERROR_CODE__ERROR_NOT_FOUND))
+	         !is_error(answer, SYNC__V1__ERROR_CODE__ERROR_NOT_FOUND))
 		code = failed(answer, e);
 	done(answer);
 	return code;
@@ -453,10 +469,10 @@ static int felixd_answer(struct attach *a, uint64_t id, struct cni_error *e)
 	f = (const Endpoint__V1__FromFelixd *)answer;
 	if (f->payload_case == ENDPOINT__V1__FROM_FELIXD__PAYLOAD_ERROR) {
 		bool later = f->error->code == ENDPOINT__V1__ERROR_CODE__ERROR_DEADLINE ||
-			     f->error->code == ENDPOINT__V1__ERROR_CODE__ERROR_NOT_READY;
+		             f->error->code == ENDPOINT__V1__ERROR_CODE__ERROR_NOT_READY;
 
 		r = cni_fail(e, later ? CNI_TRY_AGAIN_LATER : CNI_FAILED, "felixd: %s",
-			     f->error->text ? f->error->text : "refused without a reason");
+		             f->error->text ? f->error->text : "refused without a reason");
 	} else if (f->payload_case != ENDPOINT__V1__FROM_FELIXD__PAYLOAD_DONE) {
 		r = cni_fail(e, CNI_FAILED, "felixd answered something else than was asked");
 	}
@@ -468,7 +484,8 @@ static uint32_t felixd_deadline(const struct attach *a)
 {
 	int left = attach_left_ms(a);
 
-	return left > 2 * FELIXD_MARGIN_MS ? (uint32_t)(left - FELIXD_MARGIN_MS) : (uint32_t)left / 2 + 1;
+	return left > 2 * FELIXD_MARGIN_MS ? (uint32_t)(left - FELIXD_MARGIN_MS)
+	                                   : (uint32_t)left / 2 + 1;
 }
 
 int endpoint_program(struct attach *a, const struct buf *body, struct cni_error *e)

@@ -45,18 +45,20 @@ static int read_args(const char *args, struct cni_env *ret, struct cni_error *e)
 	};
 
 	if (strlen(args) > ARGS_MAX)
-		return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_ARGS is longer than %d bytes", ARGS_MAX);
+		return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_ARGS is longer than %d bytes",
+		                ARGS_MAX);
 	while (*args) {
 		size_t len = strcspn(args, ";");
 		const char *equals = memchr(args, '=', len);
 
 		if (!equals || memchr(equals + 1, '=', len - (size_t)(equals + 1 - args)))
 			return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_ARGS: invalid pair \"%s\"",
-					str_vis(args, len));
+			                str_vis(args, len));
 		for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 			size_t key_len = strlen(known[i].key);
 
-			if ((size_t)(equals - args) != key_len || memcmp(args, known[i].key, key_len) != 0)
+			if ((size_t)(equals - args) != key_len ||
+			    memcmp(args, known[i].key, key_len) != 0)
 				continue;
 			free(*known[i].value);
 			*known[i].value = xstrndup(equals + 1, len - key_len - 1);
@@ -70,7 +72,10 @@ static int read_args(const char *args, struct cni_env *ret, struct cni_error *e)
 static int read_command(const char *s, enum cni_command *ret, struct cni_error *e)
 {
 	static const char *const names[] = {
-		[CNI_ADD] = "ADD", [CNI_DEL] = "DEL", [CNI_CHECK] = "CHECK", [CNI_VERSION] = "VERSION",
+		[CNI_ADD] = "ADD",
+		[CNI_DEL] = "DEL",
+		[CNI_CHECK] = "CHECK",
+		[CNI_VERSION] = "VERSION",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -107,7 +112,8 @@ static int need(cni_lookup_fn *lookup, enum cni_command command, struct cni_erro
 			buf_printf(&missing, "%s%s", missing.len ? "," : "", variables[i].name);
 	if (missing.len == 0)
 		return 0;
-	return cni_fail(e, CNI_INVALID_ENVIRONMENT, "required env variables [%s] missing", buf_cstr(&missing));
+	return cni_fail(e, CNI_INVALID_ENVIRONMENT, "required env variables [%s] missing",
+	                buf_cstr(&missing));
 }
 
 int cni_env_read(cni_lookup_fn *lookup, struct cni_env *ret, struct cni_error *e)
@@ -119,15 +125,19 @@ int cni_env_read(cni_lookup_fn *lookup, struct cni_env *ret, struct cni_error *e
 		.path = value(lookup, "CNI_PATH"),
 	};
 
-	if (read_command(value(lookup, "CNI_COMMAND"), &env.command, e) < 0 || need(lookup, env.command, e) < 0)
+	if (read_command(value(lookup, "CNI_COMMAND"), &env.command, e) < 0 ||
+	    need(lookup, env.command, e) < 0)
 		return -1;
 	if (env.command != CNI_VERSION) {
-		if (strlen(env.container) > CONTAINER_ID_MAX || !cni_name_valid(env.container, true))
-			return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_CONTAINERID: invalid characters or length in '%s'",
-					LOG_VIS(env.container));
+		if (strlen(env.container) > CONTAINER_ID_MAX ||
+		    !cni_name_valid(env.container, true))
+			return cni_fail(e, CNI_INVALID_ENVIRONMENT,
+			                "CNI_CONTAINERID: invalid characters or length in '%s'",
+			                LOG_VIS(env.container));
 		if (!ifname_valid(env.ifname))
-			return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_IFNAME: '%s' is not an interface name",
-					LOG_VIS(env.ifname));
+			return cni_fail(e, CNI_INVALID_ENVIRONMENT,
+			                "CNI_IFNAME: '%s' is not an interface name",
+			                LOG_VIS(env.ifname));
 	}
 	env.pod_namespace = xstrdup("");
 	env.pod_name = xstrdup("");

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* env: the half of a CNI request that comes in the environment, checked. No I/O: the environment is given. */
+/* env: the half of a CNI request that comes in the environment, checked. No I/O: the environment is
+ * given. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "cni-plugin/error.h"
 
-enum cni_command { CNI_ADD, CNI_DEL, CNI_CHECK, CNI_VERSION };
+enum cni_command {
+	CNI_ADD,
+	CNI_DEL,
+	CNI_CHECK,
+	CNI_VERSION
+};
 
 struct cni_env {
 	enum cni_command command;

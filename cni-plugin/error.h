@@ -25,7 +25,7 @@ struct cni_error {
 
 /* Records code and a sentence. Returns -1, so that "return cni_fail(...)" reads well. */
 int cni_fail(struct cni_error *e, enum cni_code code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+        __attribute__((format(printf, 3, 4)));
 
 /* The JSON object that goes to standard output. version: the configuration's, or NULL. */
 void cni_error_write(const struct cni_error *e, const char *version, struct buf *out);

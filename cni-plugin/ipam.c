@@ -23,7 +23,8 @@ static int refused(const Ipam__V1__Error *error, struct cni_error *e)
 
 	if (error->code == IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE)
 		code = CNI_TRY_AGAIN_LATER;
-	return cni_fail(e, code, "ipamd: %s", error->text ? error->text : "refused without a reason");
+	return cni_fail(e, code, "ipamd: %s",
+	                error->text ? error->text : "refused without a reason");
 }
 
 static int unexpected(struct cni_error *e)
@@ -62,7 +63,7 @@ static int send_assign(struct attach *a, struct ipam_pending *p, struct cni_erro
 	}
 	assign.attributes = attributes;
 	assign.handle_id = a->handle;
-	assign.intended_use = (char *)(uintptr_t)"Workload";
+	assign.intended_use = (char *)(uintptr_t) "Workload";
 	assign.namespace_ = (char *)(uintptr_t)a->ns;
 	if (*ip) {
 		assign.ips = &ip;
@@ -85,7 +86,8 @@ static int send_assign(struct attach *a, struct ipam_pending *p, struct cni_erro
 	return 0;
 }
 
-static int take_cidrs(const Ipam__V1__Assigned *m, bool as_host, struct cni_result *r, struct cni_error *e)
+static int take_cidrs(const Ipam__V1__Assigned *m, bool as_host, struct cni_result *r,
+                      struct cni_error *e)
 {
 	if (m->n_cidrs == 0 || m->n_cidrs > CNI_IPS_MAX)
 		return cni_fail(e, CNI_FAILED, "ipamd answered with %zu addresses", m->n_cidrs);
@@ -94,9 +96,11 @@ static int take_cidrs(const Ipam__V1__Assigned *m, bool as_host, struct cni_resu
 		struct ip_prefix p;
 
 		if (ip_prefix_parse(m->cidrs[i], &p) < 0)
-			return cni_fail(e, CNI_FAILED, "ipamd answered with '%s', which is not an address",
-					LOG_VIS(m->cidrs[i]));
-		/* Upstream: an address that was asked for by name comes back as /32, one that was chosen with its block's length. */
+			return cni_fail(e, CNI_FAILED,
+			                "ipamd answered with '%s', which is not an address",
+			                LOG_VIS(m->cidrs[i]));
+		/* Upstream: an address that was asked for by name comes back as /32, one that was
+		 * chosen with its block's length. */
 		if (as_host)
 			p = ip_prefix_host(&p.addr);
 		r->ips[r->n_ips++] = (struct cni_ip){ p, -1 };
@@ -161,7 +165,8 @@ static int release_handle(struct attach *a, char *handle, struct cni_error *e)
 	    f->error->code != IPAM__V1__ERROR_CODE__ERROR_NOT_FOUND)
 		r = refused(f->error, e);
 	else if (f->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_RELEASED)
-		log_debug("addresses released", "handle=%s n=%zu", LOG_VIS(handle), f->released->n_ips);
+		log_debug("addresses released", "handle=%s n=%zu", LOG_VIS(handle),
+		          f->released->n_ips);
 	protobuf_c_message_free_unpacked(answer, NULL);
 	return r;
 }
@@ -175,7 +180,8 @@ int ipam_release(struct attach *a, struct cni_error *e)
 	if (release_handle(a, a->handle, e) < 0)
 		return -1;
 	/* What versions before 3 of upstream have assigned carries another handle. */
-	legacy = a->k8s ? xasprintf("%s.%s", a->env->pod_namespace, a->env->pod_name) : xstrdup(a->env->container);
+	legacy = a->k8s ? xasprintf("%s.%s", a->env->pod_namespace, a->env->pod_name)
+	                : xstrdup(a->env->container);
 	return release_handle(a, legacy, e);
 }
 
@@ -210,10 +216,12 @@ int ipam_check(struct attach *a, const struct cni_result *want, struct cni_error
 		bool found = false;
 
 		for (size_t k = 0; k < have.n_ips; k++)
-			found = found || ip_addr_eq(&have.ips[k].address.addr, &want->ips[i].address.addr);
+			found = found ||
+			        ip_addr_eq(&have.ips[k].address.addr, &want->ips[i].address.addr);
 		if (!found)
-			r = cni_fail(e, CNI_FAILED, "address %s is not assigned to the container (handle %s)",
-				     ip_addr_str(&want->ips[i].address.addr, text), a->handle);
+			r = cni_fail(e, CNI_FAILED,
+			             "address %s is not assigned to the container (handle %s)",
+			             ip_addr_str(&want->ips[i].address.addr, text), a->handle);
 	}
 	return r;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ipam: the pod's addresses. ipam.type "calico-ipam" is this very program, so it asks ipamd itself; any other type is a program in CNI_PATH.
+ * ipam: the pod's addresses. ipam.type "calico-ipam" is this very program, so it asks ipamd itself;
+ * any other type is a program in CNI_PATH.
  */
 #pragma once
 
 #include "cni-plugin/attach.h"
 
 /*
- * Two halves, so that the veth pair can be made while the address becomes durable. ipam_begin() starts (a delegate is run to its end);
- * ipam_finish() fills a->ipam.
+ * Two halves, so that the veth pair can be made while the address becomes durable. ipam_begin()
+ * starts (a delegate is run to its end); ipam_finish() fills a->ipam.
  */
 struct ipam_pending {
 	uint64_t id;   /* 0: done already */

@@ -31,14 +31,17 @@ static int read_stdin(struct buf *out, struct cni_error *e)
 		if (n == 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
-			return cni_fail(e, CNI_IO_FAILURE, "error reading from stdin: %s", strerror(errno));
+			return cni_fail(e, CNI_IO_FAILURE, "error reading from stdin: %s",
+			                strerror(errno));
 		if (out->len > CNI_CONFIG_MAX)
-			return cni_fail(e, CNI_DECODING_FAILURE, "the network configuration is longer than %u bytes",
-					CNI_CONFIG_MAX);
+			return cni_fail(e, CNI_DECODING_FAILURE,
+			                "the network configuration is longer than %u bytes",
+			                CNI_CONFIG_MAX);
 	}
 }
 
-/* log_level: debug, info or error, anything else is info. log_file_path: instead of standard error. */
+/* log_level: debug, info or error, anything else is info. log_file_path: instead of standard error.
+ */
 static void set_up_log(const struct cni_config *c, const char *program)
 {
 	enum log_level level = LOG_INFO;
@@ -60,7 +63,7 @@ static void set_up_log(const struct cni_config *c, const char *program)
 	fd = open(c->log_file_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		log_warn("log file cannot be opened", "path=%s error=%s", LOG_VIS(c->log_file_path),
-			 LOG_VIS(strerror(errno)));
+		         LOG_VIS(strerror(errno)));
 	else
 		log_set_fd(fd); /* until the process ends */
 }
@@ -81,7 +84,8 @@ static int act(struct attach *a, bool ipam, struct buf *out, struct cni_error *e
 	return -1;
 }
 
-static int run(bool ipam, struct cni_env *env, struct cni_config *config, struct buf *out, struct cni_error *e)
+static int run(bool ipam, struct cni_env *env, struct cni_config *config, struct buf *out,
+               struct cni_error *e)
 {
 	CLEANUP(buf_done) struct buf in = { 0 };
 	struct attach a;
@@ -100,8 +104,8 @@ static int run(bool ipam, struct cni_env *env, struct cni_config *config, struct
 	if (r == 0)
 		r = act(&a, ipam, out, e);
 	if (r < 0)
-		log_error("request failed", "command=%s container=%s code=%u error=%s", getenv("CNI_COMMAND"),
-			  LOG_VIS(env->container), e->code, LOG_VIS(e->msg));
+		log_error("request failed", "command=%s container=%s code=%u error=%s",
+		          getenv("CNI_COMMAND"), LOG_VIS(env->container), e->code, LOG_VIS(e->msg));
 	attach_done(&a);
 	return r;
 }
@@ -136,15 +140,17 @@ int main(int argc, char **argv)
 	}
 	if (!getenv("CNI_COMMAND")) {
 		fprintf(stderr,
-			"%s %s: a CNI plugin, run by a container runtime (CNI_COMMAND is not set).\n"
-			"CNI protocol versions supported: 0.3.1, 0.4.0, 1.0.0\n",
-			name, percale_version);
+		        "%s %s: a CNI plugin, run by a container runtime (CNI_COMMAND is not "
+		        "set).\n"
+		        "CNI protocol versions supported: 0.3.1, 0.4.0, 1.0.0\n",
+		        name, percale_version);
 		return 0;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = run(ipam, &env, &config, &out, &e);
 	if (r < 0)
-		cni_error_write(&e, config.version && *config.version ? config.version : NULL, &out);
+		cni_error_write(&e, config.version && *config.version ? config.version : NULL,
+		                &out);
 	if (print(&out) < 0)
 		r = -1;
 	cni_env_done(&env);

@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The host's end: prefix and 11 hex digits of SHA-1("<ns>.<pod>"), or of the container's ID. -ENAMETOOLONG. */
+/* The host's end: prefix and 11 hex digits of SHA-1("<ns>.<pod>"), or of the container's ID.
+ * -ENAMETOOLONG. */
 int names_host_if_k8s(const char *prefix, const char *ns, const char *pod, char out[IFNAMSIZ]);
 int names_host_if_cni(const char *prefix, const char *container, char out[IFNAMSIZ]);
 
-/* The first of FELIX_INTERFACEPREFIX's comma-separated prefixes; "cali" when s is NULL or empty. Cut to IFNAMSIZ - 1. */
+/* The first of FELIX_INTERFACEPREFIX's comma-separated prefixes; "cali" when s is NULL or empty.
+ * Cut to IFNAMSIZ - 1. */
 void names_prefix(const char *s, char out[IFNAMSIZ]);
 
 /* As Go prints a UTC time: "2026-08-22 13:33:20.123456789 +0000 UTC", without trailing zeros. */

@@ -49,8 +49,8 @@ static bool is_own(int netns_fd)
 {
 	struct stat own, pod;
 
-	return stat("/proc/thread-self/ns/net", &own) == 0 && fstat(netns_fd, &pod) == 0 && own.st_dev == pod.st_dev &&
-	       own.st_ino == pod.st_ino;
+	return stat("/proc/thread-self/ns/net", &own) == 0 && fstat(netns_fd, &pod) == 0 &&
+	       own.st_dev == pod.st_dev && own.st_ino == pod.st_ino;
 }
 
 static int open_host(struct attach *a, struct cni_error *e)
@@ -69,10 +69,14 @@ int pod_open(struct attach *a, struct cni_error *e)
 	if (netns_open(a->env->netns, &a->netns_fd, &err) < 0)
 		return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_NETNS: %s", err.text);
 	if (is_own(a->netns_fd))
-		return cni_fail(e, CNI_OWN_NETNS, "CNI_NETNS '%s' is the plugin's own network namespace", a->env->netns);
+		return cni_fail(e, CNI_OWN_NETNS,
+		                "CNI_NETNS '%s' is the plugin's own network namespace",
+		                a->env->netns);
 	if (open_host(a, e) < 0)
 		return -1;
-	return nl_conn_open(NETLINK_ROUTE, a->netns_fd, &a->pod_nl, &err) < 0 ? kernel_failed(&err, e) : 0;
+	return nl_conn_open(NETLINK_ROUTE, a->netns_fd, &a->pod_nl, &err) < 0
+	               ? kernel_failed(&err, e)
+	               : 0;
 }
 
 void pod_close(struct attach *a)
@@ -98,11 +102,13 @@ int pod_mtu(struct attach *a, struct cni_error *e)
 		return 0;
 	if (r < 0)
 		return cni_fail(e, CNI_TRY_AGAIN_LATER, "failed to read MTU file: %s", err.text);
-	/* A malformed file is an error even where the configuration has its own value, as upstream has it. */
+	/* A malformed file is an error even where the configuration has its own value, as upstream
+	 * has it. */
 	mtu = strtoul(text, &end, 10);
 	if (end == text || end[strspn(end, " \t\r\n")] || mtu > 65535)
-		return cni_fail(e, CNI_FAILED, "failed to read MTU file: '%s' holds \"%s\", which is no MTU", MTU_FILE,
-				LOG_VIS(text));
+		return cni_fail(e, CNI_FAILED,
+		                "failed to read MTU file: '%s' holds \"%s\", which is no MTU",
+		                MTU_FILE, LOG_VIS(text));
 	if (!a->mtu)
 		a->mtu = (uint32_t)mtu;
 	return 0;
@@ -110,7 +116,8 @@ int pod_mtu(struct attach *a, struct cni_error *e)
 
 /* ---- making the pair */
 
-/* A MAC that came with the request stays; but somebody who listens for new links (udev) may just be changing it. */
+/* A MAC that came with the request stays; but somebody who listens for new links (udev) may just be
+ * changing it. */
 static int host_mac_set(struct attach *a, struct cni_error *e)
 {
 	struct rt_link_change change = { .up = -1, .mac = &host_mac };
@@ -125,13 +132,17 @@ static int host_mac_set(struct attach *a, struct cni_error *e)
 			return 0;
 		if (i > 0)
 			(void)poll(NULL, 0, MAC_RETRY_MS);
-		if (nl_request(a->host_nl, rt_link_set(l.ifindex, &change), &err, "MAC address of %s", a->host_if) < 0) {
-			log_warn("the host's end keeps the kernel's MAC", "error=%s", LOG_VIS(err.text));
+		if (nl_request(a->host_nl, rt_link_set(l.ifindex, &change), &err,
+		               "MAC address of %s", a->host_if) < 0) {
+			log_warn("the host's end keeps the kernel's MAC", "error=%s",
+			         LOG_VIS(err.text));
 			return 0;
 		}
 	}
-	return cni_fail(e, CNI_FAILED,
-			"timed out waiting for host-side interface \"%s\" to accept MAC ee:ee:ee:ee:ee:ee", a->host_if);
+	return cni_fail(
+	        e, CNI_FAILED,
+	        "timed out waiting for host-side interface \"%s\" to accept MAC ee:ee:ee:ee:ee:ee",
+	        a->host_if);
 }
 
 int pod_create(struct attach *a, struct cni_error *e)
@@ -150,13 +161,15 @@ int pod_create(struct attach *a, struct cni_error *e)
 	int r;
 
 	/* The pair of an earlier sandbox of this pod, or of a first ADD of this one. */
-	r = nl_request(a->host_nl, rt_link_delete(0, a->host_if), &err, "delete the old %s", a->host_if);
+	r = nl_request(a->host_nl, rt_link_delete(0, a->host_if), &err, "delete the old %s",
+	               a->host_if);
 	if (r < 0 && r != -ENODEV)
 		return kernel_failed(&err, e);
 	if (r == 0)
 		log_info("earlier interface removed", "interface=%s", a->host_if);
-	if (nl_request(a->host_nl, rt_veth_new(&veth), &err, "create the veth pair %s (in the pod) and %s", veth.name,
-		       veth.peer_name) < 0)
+	if (nl_request(a->host_nl, rt_veth_new(&veth), &err,
+	               "create the veth pair %s (in the pod) and %s", veth.name,
+	               veth.peer_name) < 0)
 		return kernel_failed(&err, e);
 	a->pod_index = -1; /* it is there: pod_undo() has something to do */
 	if (rt_link_get(a->pod_nl, 0, a->env->ifname, &l, &err) < 0)
@@ -172,9 +185,11 @@ void pod_undo(struct attach *a)
 
 	if (a->pod_index == 0)
 		return;
-	if (nl_request(a->host_nl, rt_link_delete(0, a->host_if), &err, "delete %s", a->host_if) < 0 && err.code != -ENODEV)
-		log_error("a failed ADD leaves an interface behind", "interface=%s error=%s", a->host_if,
-			  LOG_VIS(err.text));
+	if (nl_request(a->host_nl, rt_link_delete(0, a->host_if), &err, "delete %s", a->host_if) <
+	            0 &&
+	    err.code != -ENODEV)
+		log_error("a failed ADD leaves an interface behind", "interface=%s error=%s",
+		          a->host_if, LOG_VIS(err.text));
 	a->pod_index = 0;
 }
 
@@ -228,7 +243,8 @@ static void sysctl_path(char *out, size_t size, const char *format, const char *
 	const char *at = strstr(format, "%s");
 
 	if (at)
-		(void)snprintf(out, size, "/proc/sys/net/%.*s%s%s", (int)(at - format), format, ifname, at + 2);
+		(void)snprintf(out, size, "/proc/sys/net/%.*s%s%s", (int)(at - format), format,
+		               ifname, at + 2);
 	else
 		(void)snprintf(out, size, "/proc/sys/net/%s", format);
 }
@@ -249,7 +265,8 @@ static int write_sysctls(void *arg, struct err *err)
 		if (r < 0 && s->fatal)
 			return r;
 		if (r < 0)
-			log_warn("sysctl not written", "path=%s error=%s", path, LOG_VIS(err->text));
+			log_warn("sysctl not written", "path=%s error=%s", path,
+			         LOG_VIS(err->text));
 	}
 	return 0;
 }
@@ -279,8 +296,8 @@ int pod_host_up(struct attach *a, struct cni_error *e)
 	struct rt_link_change up = { .up = 1 };
 	struct err err;
 
-	if (write_sysctls(&job, &err) < 0 ||
-	    nl_request(a->host_nl, rt_link_set(a->host_index, &up), &err, "set %s up", a->host_if) < 0)
+	if (write_sysctls(&job, &err) < 0 || nl_request(a->host_nl, rt_link_set(a->host_index, &up),
+	                                                &err, "set %s up", a->host_if) < 0)
 		return kernel_failed(&err, e);
 	return 0;
 }
@@ -358,14 +375,16 @@ int pod_configure(struct attach *a, struct cni_error *e)
 
 	if (pod_sysctls(a, pod_before, ARRAY_SIZE(pod_before), e) < 0)
 		return -1;
-	if (nl_request(a->pod_nl, rt_link_set(a->pod_index, &up), &err, "set %s up in the pod", a->env->ifname) < 0)
+	if (nl_request(a->pod_nl, rt_link_set(a->pod_index, &up), &err, "set %s up in the pod",
+	               a->env->ifname) < 0)
 		return kernel_failed(&err, e);
 	if (pod_sysctls(a, pod_after_up, ARRAY_SIZE(pod_after_up), e) < 0)
 		return -1;
 	b = nl_batch_new(a->pod_nl);
 	add_routes(a, b);
 	for (size_t i = 0; i < a->ipam.n_ips; i++) {
-		struct rt_addr address = { .ifindex = a->pod_index, .prefix = ip_prefix_host(&a->ipam.ips[i].address.addr) };
+		struct rt_addr address = { .ifindex = a->pod_index,
+			                   .prefix = ip_prefix_host(&a->ipam.ips[i].address.addr) };
 
 		nl_batch_add(b, rt_addr_add(&address), 2);
 	}
@@ -374,7 +393,8 @@ int pod_configure(struct attach *a, struct cni_error *e)
 	if (r < 0)
 		return kernel_failed(&err, e);
 	if (v.code)
-		return cni_fail(e, CNI_FAILED, "%s on %s in the pod: %s", steps[v.id], a->env->ifname, v.text);
+		return cni_fail(e, CNI_FAILED, "%s on %s in the pod: %s", steps[v.id],
+		                a->env->ifname, v.text);
 	if (a->config->allow_ip_forwarding)
 		return pod_sysctls(a, pod_forwarding, ARRAY_SIZE(pod_forwarding), e);
 	return pod_sysctls(a, pod_closed, ARRAY_SIZE(pod_closed), e);
@@ -405,7 +425,9 @@ int pod_remove(struct attach *a, bool *ret_gone, struct cni_error *e)
 	if (r < 0)
 		return cni_fail(e, CNI_FAILED, "failed to enter netns: %s", err.text);
 	if (is_own(a->netns_fd))
-		return cni_fail(e, CNI_OWN_NETNS, "CNI_NETNS '%s' is the plugin's own network namespace", a->env->netns);
+		return cni_fail(e, CNI_OWN_NETNS,
+		                "CNI_NETNS '%s' is the plugin's own network namespace",
+		                a->env->netns);
 	if (nl_conn_open(NETLINK_ROUTE, a->netns_fd, &a->pod_nl, &err) < 0)
 		return kernel_failed(&err, e);
 	return delete_link(a->pod_nl, a->env->ifname, ret_gone, e);
@@ -436,9 +458,11 @@ static int on_found(const struct nlmsghdr *h, void *arg)
 
 	if (!h)
 		f->n_addrs = f->n_routes = 0;
-	else if (f->n_addrs < ARRAY_SIZE(f->addrs) && rt_addr_parse(h, &addr) == 0 && addr.ifindex == f->ifindex)
+	else if (f->n_addrs < ARRAY_SIZE(f->addrs) && rt_addr_parse(h, &addr) == 0 &&
+	         addr.ifindex == f->ifindex)
 		f->addrs[f->n_addrs++] = addr.prefix;
-	else if (f->n_routes < ARRAY_SIZE(f->routes) && rt_route_parse(h, &route) == 0 && route.ifindex == f->ifindex)
+	else if (f->n_routes < ARRAY_SIZE(f->routes) && rt_route_parse(h, &route) == 0 &&
+	         route.ifindex == f->ifindex)
 		f->routes[f->n_routes++] = route;
 	return 0;
 }
@@ -461,11 +485,13 @@ static int check_routes(struct attach *a, const struct found *f, struct cni_erro
 	size_t n = destinations(a, to);
 
 	if (has_family(a, AF_INET) && !has_route(f, &link, &none))
-		return cni_fail(e, CNI_FAILED, "%s has no route to %s in the pod", a->env->ifname, POD_GATEWAY4);
+		return cni_fail(e, CNI_FAILED, "%s has no route to %s in the pod", a->env->ifname,
+		                POD_GATEWAY4);
 	for (size_t i = 0; i < n; i++)
-		if (has_family(a, to[i].addr.family) && !has_route(f, &to[i], &gateways[to[i].addr.family == AF_INET6]))
-			return cni_fail(e, CNI_FAILED, "%s has no route to %s in the pod", a->env->ifname,
-					ip_prefix_str(&to[i], text));
+		if (has_family(a, to[i].addr.family) &&
+		    !has_route(f, &to[i], &gateways[to[i].addr.family == AF_INET6]))
+			return cni_fail(e, CNI_FAILED, "%s has no route to %s in the pod",
+			                a->env->ifname, ip_prefix_str(&to[i], text));
 	return 0;
 }
 
@@ -490,8 +516,9 @@ int pod_check(struct attach *a, const struct cni_result *want, struct cni_error 
 		for (size_t k = 0; k < f.n_addrs; k++)
 			there = there || ip_addr_eq(&f.addrs[k].addr, &want->ips[i].address.addr);
 		if (!there)
-			return cni_fail(e, CNI_FAILED, "%s does not have the address %s in the pod", a->env->ifname,
-					ip_addr_str(&want->ips[i].address.addr, text));
+			return cni_fail(e, CNI_FAILED, "%s does not have the address %s in the pod",
+			                a->env->ifname,
+			                ip_addr_str(&want->ips[i].address.addr, text));
 	}
 	if (check_routes(a, &f, e) < 0)
 		return -1;

@@ -80,7 +80,8 @@ void cni_result_write(const struct cni_result *r, const char *version, struct bu
 		for (size_t i = 0; i < r->n_ips; i++) {
 			jsonw_object(&w, NULL);
 			if (families)
-				jsonw_str(&w, "version", r->ips[i].address.addr.family == AF_INET ? "4" : "6");
+				jsonw_str(&w, "version",
+				          r->ips[i].address.addr.family == AF_INET ? "4" : "6");
 			if (r->ips[i].interface >= 0)
 				jsonw_i64(&w, "interface", r->ips[i].interface);
 			jsonw_str(&w, "address", ip_prefix_str(&r->ips[i].address, text));
@@ -111,7 +112,8 @@ void cni_result_write(const struct cni_result *r, const char *version, struct bu
 
 /* ---- reading */
 
-static int read_interface(const struct json *j, const char *what, struct cni_interface *ret, struct cni_error *e)
+static int read_interface(const struct json *j, const char *what, struct cni_interface *ret,
+                          struct cni_error *e)
 {
 	const char *name = json_str(json_get(j, "name"));
 	const char *mac = json_str(json_get(j, "mac"));
@@ -119,7 +121,8 @@ static int read_interface(const struct json *j, const char *what, struct cni_int
 	uint64_t mtu;
 
 	if (!name || !*name || strlen(name) >= sizeof(ret->name))
-		return cni_fail(e, CNI_INVALID_CONFIG, "%s: interfaces: name is missing or not an interface's", what);
+		return cni_fail(e, CNI_INVALID_CONFIG,
+		                "%s: interfaces: name is missing or not an interface's", what);
 	strcpy(ret->name, name);
 	if (mac && strlen(mac) < sizeof(ret->mac))
 		strcpy(ret->mac, mac);
@@ -130,37 +133,43 @@ static int read_interface(const struct json *j, const char *what, struct cni_int
 	return 0;
 }
 
-static int read_ip(const struct json *j, const char *what, size_t n_interfaces, struct cni_ip *ret, struct cni_error *e)
+static int read_ip(const struct json *j, const char *what, size_t n_interfaces, struct cni_ip *ret,
+                   struct cni_error *e)
 {
 	const char *address = json_str(json_get(j, "address"));
 	const struct json *index = json_get(j, "interface");
 	int64_t n = -1;
 
 	if (!address || !strchr(address, '/') || ip_prefix_parse(address, &ret->address) < 0)
-		return cni_fail(e, CNI_INVALID_CONFIG, "%s: ips: address '%s' is not an address with a length", what,
-				LOG_VIS(address ? address : ""));
+		return cni_fail(e, CNI_INVALID_CONFIG,
+		                "%s: ips: address '%s' is not an address with a length", what,
+		                LOG_VIS(address ? address : ""));
 	if (index && index->type != JSON_NULL &&
 	    (json_i64(index, &n) < 0 || n < 0 || (n_interfaces && (uint64_t)n >= n_interfaces)))
-		return cni_fail(e, CNI_INVALID_CONFIG, "%s: ips: interface is not an index into interfaces", what);
+		return cni_fail(e, CNI_INVALID_CONFIG,
+		                "%s: ips: interface is not an index into interfaces", what);
 	ret->interface = n_interfaces ? (int)n : -1;
 	return 0;
 }
 
-static int read_route(const struct json *j, const char *what, struct cni_route *ret, struct cni_error *e)
+static int read_route(const struct json *j, const char *what, struct cni_route *ret,
+                      struct cni_error *e)
 {
 	const char *dst = json_str(json_get(j, "dst"));
 	const char *gw = json_str(json_get(j, "gw"));
 
 	if (!dst || ip_prefix_parse(dst, &ret->dst) < 0)
-		return cni_fail(e, CNI_INVALID_CONFIG, "%s: routes: dst '%s' is not a prefix", what, LOG_VIS(dst ? dst : ""));
+		return cni_fail(e, CNI_INVALID_CONFIG, "%s: routes: dst '%s' is not a prefix", what,
+		                LOG_VIS(dst ? dst : ""));
 	if (gw && *gw && ip_addr_parse(gw, &ret->gw) < 0)
-		return cni_fail(e, CNI_INVALID_CONFIG, "%s: routes: gw '%s' is not an address", what, LOG_VIS(gw));
+		return cni_fail(e, CNI_INVALID_CONFIG, "%s: routes: gw '%s' is not an address",
+		                what, LOG_VIS(gw));
 	return 0;
 }
 
 /* The array called key of at most max elements; NULL when it is not there. */
-static int read_array(const struct json *j, const char *key, size_t max, const char *what, const struct json **ret,
-		      struct cni_error *e)
+static int read_array(const struct json *j, const char *key, size_t max, const char *what,
+                      const struct json **ret, struct cni_error *e)
 {
 	const struct json *a = json_get(j, key);
 
@@ -168,17 +177,20 @@ static int read_array(const struct json *j, const char *key, size_t max, const c
 	if (!a || a->type == JSON_NULL)
 		return 0;
 	if (a->type != JSON_ARRAY || a->len > max)
-		return cni_fail(e, CNI_INVALID_CONFIG, "%s: %s is not an array of at most %zu elements", what, key, max);
+		return cni_fail(e, CNI_INVALID_CONFIG,
+		                "%s: %s is not an array of at most %zu elements", what, key, max);
 	*ret = a;
 	return 0;
 }
 
-static int read_all(const struct json *j, const char *what, struct cni_result *r, struct cni_error *e)
+static int read_all(const struct json *j, const char *what, struct cni_result *r,
+                    struct cni_error *e)
 {
 	const struct json *a;
 
 	if (j->type != JSON_OBJECT)
-		return cni_fail(e, CNI_INVALID_CONFIG, "%s is %s, not an object", what, json_type_str(j->type));
+		return cni_fail(e, CNI_INVALID_CONFIG, "%s is %s, not an object", what,
+		                json_type_str(j->type));
 	if (read_array(j, "interfaces", CNI_INTERFACES_MAX, what, &a, e) < 0)
 		return -1;
 	for (size_t i = 0; a && i < a->len; i++) {
@@ -203,7 +215,8 @@ static int read_all(const struct json *j, const char *what, struct cni_result *r
 	return 0;
 }
 
-int cni_result_read(const struct json *j, const char *what, struct cni_result *ret, struct cni_error *e)
+int cni_result_read(const struct json *j, const char *what, struct cni_result *ret,
+                    struct cni_error *e)
 {
 	*ret = (struct cni_result){ 0 };
 	if (read_all(j, what, ret, e) == 0)

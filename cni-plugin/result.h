@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* result: what ADD answers, what an IPAM plugin answers, and what CHECK is given back as prevResult. No I/O. */
+/* result: what ADD answers, what an IPAM plugin answers, and what CHECK is given back as
+ * prevResult. No I/O. */
 #pragma once
 
 #include <net/if.h>
@@ -43,8 +44,10 @@ void cni_result_done(struct cni_result *r);
 /* Writes r as version (0.3.0 to 1.0.0) wants it, indented by 4 as upstream does. */
 void cni_result_write(const struct cni_result *r, const char *version, struct buf *out);
 
-/* Reads a result; what names it in errors ("prevResult", "the result of 'host-local'"). On an error *ret is empty. */
-int cni_result_read(const struct json *j, const char *what, struct cni_result *ret, struct cni_error *e);
+/* Reads a result; what names it in errors ("prevResult", "the result of 'host-local'"). On an error
+ * *ret is empty. */
+int cni_result_read(const struct json *j, const char *what, struct cni_result *ret,
+                    struct cni_error *e);
 
 /* The answer to VERSION. */
 void cni_versions_write(struct buf *out);

@@ -40,7 +40,7 @@ struct rt_veth {
 	uint32_t mtu;                          /* 0: the kernel's default */
 	unsigned num_queues;                   /* 0: default */
 	const struct mac_addr *mac, *peer_mac; /* NULL: the kernel chooses */
-	bool up;                /* the first end is born up (the kernel can do that for the first only) */
+	bool up; /* the first end is born up (the kernel can do that for the first only) */
 };
 struct nl_msg *rt_veth_new(
         const struct rt_veth *v); /* both ends are born in their final namespace by one request */

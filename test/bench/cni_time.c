@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cni_time: how long a pod's ADD and DEL take, by three ways in turn, in the same run on the same machine:
+ * cni_time: how long a pod's ADD and DEL take, by three ways in turn, in the same run on the same
+ * machine:
  *
- *     bare     the kernel operations alone: a veth pair, both ends up, routes, address; deleted again
- *     calico   this suite's plugin with everything behind it, by exec, as a runtime does it
- *     ptp      the reference plugins ptp + host-local, by exec
+ *     bare     the kernel operations alone: a veth pair, both ends up, routes, address; deleted
+ * again calico   this suite's plugin with everything behind it, by exec, as a runtime does it ptp
+ * the reference plugins ptp + host-local, by exec
  *
  *     cni_time ROUNDS CALICO CALICO-CONFIG [PTP-DIR PTP-CONFIG]
  *
- * Every round has a fresh network namespace for each way; making it is the runtime's work and is not measured.
+ * Every round has a fresh network namespace for each way; making it is the runtime's work and is
+ * not measured.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +33,12 @@
 
 #define ROUNDS_MAX 100000
 
-enum way { BARE, CALICO, PTP, WAYS };
+enum way {
+	BARE,
+	CALICO,
+	PTP,
+	WAYS
+};
 static const char *const way_names[WAYS] = { "bare", "calico", "ptp" };
 
 extern char **environ;
@@ -85,9 +92,17 @@ static int fresh_netns(void)
 static void bare(int ns, double *add, double *del)
 {
 	const struct mac_addr mac = { { 0xee, 0xee, 0xee, 0xee, 0xee, 0xee } };
-	struct rt_veth v = { .name = "eth0", .netns_fd = ns, .peer_name = "bare0", .peer_netns_fd = -1, .peer_mac = &mac, .up = true };
+	struct rt_veth v = { .name = "eth0",
+		             .netns_fd = ns,
+		             .peer_name = "bare0",
+		             .peer_netns_fd = -1,
+		             .peer_mac = &mac,
+		             .up = true };
 	struct rt_link_change up = { .up = 1 };
-	struct rt_route r = { .type = RTN_UNICAST, .scope = RT_SCOPE_LINK, .protocol = RTPROT_BOOT, .table = RT_TABLE_MAIN };
+	struct rt_route r = { .type = RTN_UNICAST,
+		              .scope = RT_SCOPE_LINK,
+		              .protocol = RTPROT_BOOT,
+		              .table = RT_TABLE_MAIN };
 	struct rt_addr a = { 0 };
 	struct nl_conn *pod = NULL;
 	struct nl_batch *b;
@@ -122,12 +137,14 @@ static void bare(int ns, double *add, double *del)
 	*del = now_us() - t;
 }
 
-static double run(const char *program, const char *command, const char *config, const char *path, int ns, int round)
+static double run(const char *program, const char *command, const char *config, const char *path,
+                  int ns, int round)
 {
 	char *argv[] = { (char *)(uintptr_t)program, NULL };
 	char text[5][300], *env[16];
 	posix_spawn_file_actions_t actions;
-	int in = memfd_create("config", MFD_CLOEXEC), out = memfd_create("out", MFD_CLOEXEC), status, n = 0;
+	int in = memfd_create("config", MFD_CLOEXEC), out = memfd_create("out", MFD_CLOEXEC),
+	    status, n = 0;
 	double t;
 	pid_t pid;
 
@@ -135,11 +152,13 @@ static double run(const char *program, const char *command, const char *config, 
 	(void)snprintf(text[1], sizeof(text[1]), "CNI_CONTAINERID=bench%d", round);
 	(void)snprintf(text[2], sizeof(text[2]), "CNI_NETNS=/proc/%d/fd/%d", getpid(), ns);
 	(void)snprintf(text[3], sizeof(text[3]), "CNI_PATH=%s", path);
-	(void)snprintf(text[4], sizeof(text[4]), "CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=bench%d", round);
+	(void)snprintf(text[4], sizeof(text[4]),
+	               "CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=bench%d",
+	               round);
 	for (size_t i = 0; i < ARRAY_SIZE(text); i++)
 		env[n++] = text[i];
-	env[n++] = (char *)(uintptr_t)"CNI_IFNAME=eth0";
-	env[n++] = (char *)(uintptr_t)"PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	env[n++] = (char *)(uintptr_t) "CNI_IFNAME=eth0";
+	env[n++] = (char *)(uintptr_t) "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	env[n] = NULL;
 	if (write(in, config, strlen(config)) < 0 || lseek(in, 0, SEEK_SET) < 0)
 		exit(1);
@@ -148,7 +167,8 @@ static double run(const char *program, const char *command, const char *config, 
 	posix_spawn_file_actions_adddup2(&actions, out, 1);
 	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
 	t = now_us();
-	if (posix_spawn(&pid, program, &actions, NULL, argv, env) != 0 || waitpid(pid, &status, 0) < 0)
+	if (posix_spawn(&pid, program, &actions, NULL, argv, env) != 0 ||
+	    waitpid(pid, &status, 0) < 0)
 		exit(1);
 	t = now_us() - t;
 	posix_spawn_file_actions_destroy(&actions);
@@ -156,7 +176,8 @@ static double run(const char *program, const char *command, const char *config, 
 		char answer[2000] = "";
 
 		(void)!pread(out, answer, sizeof(answer) - 1, 0);
-		fprintf(stderr, "cni_time: %s %s of round %d failed: %s\n", program, command, round, answer);
+		fprintf(stderr, "cni_time: %s %s of round %d failed: %s\n", program, command, round,
+		        answer);
 		exit(1);
 	}
 	close(in);
@@ -186,8 +207,8 @@ static void report(int rounds, bool ptp)
 
 		for (int w = 0; w < (ptp ? WAYS : PTP); w++) {
 			p50[w] = quantile(times[w][verb], rounds, 0.5);
-			printf("%s  %-7s p50 %8.2f ms   p90 %8.2f ms\n", verbs[verb], way_names[w], p50[w] / 1e3,
-			       quantile(times[w][verb], rounds, 0.9) / 1e3);
+			printf("%s  %-7s p50 %8.2f ms   p90 %8.2f ms\n", verbs[verb], way_names[w],
+			       p50[w] / 1e3, quantile(times[w][verb], rounds, 0.9) / 1e3);
 		}
 		printf("%s  calico/bare %.2f", verbs[verb], p50[CALICO] / p50[BARE]);
 		if (ptp)

@@ -128,6 +128,49 @@ check "DEL of a container nobody knows" cni DEL nobody c999
 pod gone && cni ADD gone c4 && NETNS='' check "DEL without the namespace's name" cni DEL gone c4
 nothing "after a DEL without the namespace's name"
 
+# ---- nothing passes before there is policy: a pod that never stops sending, attached again and again, with a policy that denies it everything
+pod peer2 && cni ADD peer2 p2 || fail "ADD" "$(cat $W/out)"
+target=$(jq -r '.ips[0].address | split("/")[0]' $W/out)
+ctl apply -f - >$W/apply.out 2>&1 <<'Y' || fail "the policy is applied" "$(cat $W/apply.out)"
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: evil}
+spec: {selector: "evil == 'yes'", types: [Egress], egress: [{action: Deny}]}
+Y
+echos() { in_pod peer2 awk '/^Icmp: [0-9]/ {print $9}' /proc/net/snmp; }
+EVIL=$(printf %s "$CONFIG" | jq -c '.args.cni.labels = [{key: "evil", value: "yes"}]')
+pod evil
+in_pod evil sh -c "while :; do ping -q -i 0.002 -w 1 $target; done" >/dev/null 2>&1 &
+sender=$!
+before=$(echos)
+for i in 1 2 3 4 5 6 7 8 9 10; do cni ADD evil e$i "$EVIL" || fail "ADD of evil" "$(cat $W/out)"; done
+sent() { [ "$(on a iptables-legacy-save -c -t filter | awk '/Policy|evil/ && /DROP|Deny|drop/' | grep -c -v '^\[0:0\]')" -gt 0 ]; }
+wait_for 5 sent && ok "it does send, and the policy drops it"
+expect "not one packet of it has arrived" "$before" "$(echos)"
+for i in 1 2 3 4 5 6 7 8 9 10; do cni DEL evil e$i "$EVIL" || fail "DEL of evil" "$(cat $W/out)"; done
+kill $sender; ip netns pids evil | xargs -r kill
+expect "nor afterwards" "$before" "$(echos)"
+ctl delete globalnetworkpolicy evil >/dev/null
+check "the target goes" cni DEL peer2 p2
+
+# ---- many at once
+one() { # COMMAND N
+	printf '%s' "$CONFIG" | on a env CNI_COMMAND="$1" CNI_CONTAINERID="m$2" CNI_NETNS="/run/netns/m$2" CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni \
+		CNI_ARGS="K8S_POD_NAMESPACE=default;K8S_POD_NAME=m$2" timeout 60 "$PLUGIN" >"$W/many.$2" 2>>$W/cni.log
+}
+many() { # COMMAND: of twenty pods at once; prints how many went wrong
+	_pids='' _bad=0
+	for _i in $(seq 20); do one "$1" "$_i" & _pids="$_pids $!"; done
+	for _p in $_pids; do wait "$_p" || _bad=$((_bad + 1)); done
+	echo $_bad
+}
+for i in $(seq 20); do pod m$i; done
+many ADD >$W/bad; expect "twenty ADDs at once succeed" 0 "$(cat $W/bad)"
+expect "with twenty addresses" 20 "$(jq -r '.ips[0].address' $W/many.* | sort -u | wc -l)"
+expect "and twenty routes" 20 "$(ip -n a route show | grep -c cali)"
+many DEL >$W/bad; expect "twenty DELs at once succeed" 0 "$(cat $W/bad)"
+nothing "after twenty at once"
+
 # ---- results in the older versions, and the plain orchestrator
 for v in 0.3.1 0.4.0; do
 	pod old-$v

@@ -42,20 +42,29 @@ static void what_is_not_said_has_upstreams_defaults(void **state)
 
 static void everything_that_is_said_is_read(void **state)
 {
-	static const char text[] =
-		HEAD ",\"ipam\":{\"type\":\"host-local\",\"assign_ipv4\":\"false\",\"assign_ipv6\":\"true\","
-		     "\"ipv4_pools\":[\"a\",\"10.0.0.0/16\"],\"ipv6_pools\":[],"
-		     "\"routes\":[{\"dst\":\"10.1.2.3/16\",\"gw\":\"1.1.1.1\"},{},{\"dst\":\"fd00::/8\"}],\"subnet\":\"x\"},"
-		     "\"nodename\":\"n1\",\"nodename_file\":\"/f\",\"nodename_file_optional\":true,\"run_dir\":\"/r\","
-		     "\"log_level\":\"Debug\",\"log_file_path\":\"/l\",\"mtu\":1440,\"num_queues\":4,"
-		     "\"policy\":{\"type\":\"k8s\"},\"container_settings\":{\"allow_ip_forwarding\":true},"
-		     "\"include_default_routes\":true,\"device_type\":\"veth\",\"readiness_gates\":[],\"unknown\":[1,{}],"
-		     "\"args\":{\"cni\":{\"labels\":[{\"key\":\"app\",\"value\":\"web\"},{\"key\":\"a\",\"value\":\"\"},"
-		     "{\"key\":\"app\",\"value\":\"db\"}]},\"org.apache.mesos\":{\"network_info\":{\"name\":\"x\","
-		     "\"labels\":{\"labels\":[{\"key\":\"m\",\"value\":\"a/b c\"}]}}}},"
-		     "\"prevResult\":{\"cniVersion\":\"1.0.0\",\"interfaces\":[{\"name\":\"cali1\"},"
-		     "{\"name\":\"eth0\",\"sandbox\":\"/n\",\"mac\":\"aa:bb:cc:dd:ee:ff\",\"mtu\":1440}],"
-		     "\"ips\":[{\"interface\":1,\"address\":\"10.0.0.1/32\"}],\"routes\":[{\"dst\":\"0.0.0.0/0\"}],\"dns\":{}}}";
+	static const char text[] = HEAD
+	        ",\"ipam\":{\"type\":\"host-local\",\"assign_ipv4\":\"false\",\"assign_ipv6\":"
+	        "\"true\","
+	        "\"ipv4_pools\":[\"a\",\"10.0.0.0/16\"],\"ipv6_pools\":[],"
+	        "\"routes\":[{\"dst\":\"10.1.2.3/16\",\"gw\":\"1.1.1.1\"},{},{\"dst\":\"fd00::/"
+	        "8\"}],\"subnet\":\"x\"},"
+	        "\"nodename\":\"n1\",\"nodename_file\":\"/"
+	        "f\",\"nodename_file_optional\":true,\"run_dir\":\"/r\","
+	        "\"log_level\":\"Debug\",\"log_file_path\":\"/l\",\"mtu\":1440,\"num_queues\":4,"
+	        "\"policy\":{\"type\":\"k8s\"},\"container_settings\":{\"allow_ip_forwarding\":"
+	        "true},"
+	        "\"include_default_routes\":true,\"device_type\":\"veth\",\"readiness_gates\":[],"
+	        "\"unknown\":[1,{}],"
+	        "\"args\":{\"cni\":{\"labels\":[{\"key\":\"app\",\"value\":\"web\"},{\"key\":\"a\","
+	        "\"value\":\"\"},"
+	        "{\"key\":\"app\",\"value\":\"db\"}]},\"org.apache.mesos\":{\"network_info\":{"
+	        "\"name\":\"x\","
+	        "\"labels\":{\"labels\":[{\"key\":\"m\",\"value\":\"a/b c\"}]}}}},"
+	        "\"prevResult\":{\"cniVersion\":\"1.0.0\",\"interfaces\":[{\"name\":\"cali1\"},"
+	        "{\"name\":\"eth0\",\"sandbox\":\"/"
+	        "n\",\"mac\":\"aa:bb:cc:dd:ee:ff\",\"mtu\":1440}],"
+	        "\"ips\":[{\"interface\":1,\"address\":\"10.0.0.1/"
+	        "32\"}],\"routes\":[{\"dst\":\"0.0.0.0/0\"}],\"dns\":{}}}";
 	struct cni_config c;
 	struct cni_error e;
 
@@ -75,7 +84,7 @@ static void everything_that_is_said_is_read(void **state)
 	assert_string_equal(c.policy_type, "k8s");
 	assert_true(c.allow_ip_forwarding && c.include_default_routes && c.nodename_file_optional);
 	assert_int_equal(c.n_labels, 3);
-	assert_string_equal(c.labels[0].value, "db");  /* the last one counts */
+	assert_string_equal(c.labels[0].value, "db");    /* the last one counts */
 	assert_string_equal(c.labels[2].value, "a.b.c"); /* as a label may be */
 	assert_true(c.has_prev);
 	assert_int_equal(c.prev.ips[0].interface, 1);
@@ -95,37 +104,55 @@ static void what_is_wrong_has_a_code_and_a_name(void **state)
 		{ HEAD IPAM "} x", CNI_DECODING_FAILURE, "failed to load netconf" },
 		{ "null", CNI_DECODING_FAILURE, "not an object" },
 		{ "[1]", CNI_DECODING_FAILURE, "not an object" },
-		{ "{\"cniVersion\":\"1.0.0\"" IPAM "}", CNI_INVALID_CONFIG, "missing network name" },
+		{ "{\"cniVersion\":\"1.0.0\"" IPAM "}", CNI_INVALID_CONFIG,
+		  "missing network name" },
 		{ "{\"cniVersion\":\"1.0.0\",\"name\":\"a b\"" IPAM "}", CNI_INVALID_CONFIG,
 		  "invalid characters detected in the given network name" },
 		{ "{\"cniVersion\":\"1.0.0\",\"name\":7" IPAM "}", CNI_INVALID_CONFIG, "name is" },
-		{ "{\"name\":\"net\"" IPAM "}", CNI_INCOMPATIBLE_VERSION, "incompatible CNI versions" },
-		{ "{\"cniVersion\":\"0.2.0\",\"name\":\"net\"" IPAM "}", CNI_INCOMPATIBLE_VERSION, "incompatible" },
-		{ "{\"cniVersion\":\"1.1.0\",\"name\":\"net\"" IPAM "}", CNI_INCOMPATIBLE_VERSION, "incompatible" },
-		{ "{\"cniVersion\":1,\"name\":\"net\"" IPAM "}", CNI_INVALID_CONFIG, "cniVersion is" },
+		{ "{\"name\":\"net\"" IPAM "}", CNI_INCOMPATIBLE_VERSION,
+		  "incompatible CNI versions" },
+		{ "{\"cniVersion\":\"0.2.0\",\"name\":\"net\"" IPAM "}", CNI_INCOMPATIBLE_VERSION,
+		  "incompatible" },
+		{ "{\"cniVersion\":\"1.1.0\",\"name\":\"net\"" IPAM "}", CNI_INCOMPATIBLE_VERSION,
+		  "incompatible" },
+		{ "{\"cniVersion\":1,\"name\":\"net\"" IPAM "}", CNI_INVALID_CONFIG,
+		  "cniVersion is" },
 		{ HEAD "}", CNI_INVALID_CONFIG, "ipam.type is missing" },
 		{ HEAD ",\"ipam\":[]}", CNI_INVALID_CONFIG, "ipam is" },
-		{ HEAD ",\"ipam\":{\"type\":\"../x\"}}", CNI_INVALID_CONFIG, "not the name of a program" },
-		{ HEAD ",\"ipam\":{\"type\":\"calico-ipam\",\"assign_ipv4\":true}}", CNI_INVALID_CONFIG, "ipam.assign_ipv4 is" },
-		{ HEAD ",\"ipam\":{\"type\":\"calico-ipam\",\"assign_ipv4\":\"false\"}}", CNI_INVALID_CONFIG, "both off" },
-		{ HEAD ",\"ipam\":{\"type\":\"calico-ipam\",\"ipv4_pools\":[1]}}", CNI_INVALID_CONFIG, "ipam.ipv4_pools" },
-		{ HEAD ",\"ipam\":{\"type\":\"x\",\"routes\":[{\"dst\":\"10.0.0.0/33\"}]}}", CNI_INVALID_CONFIG, "ipam.routes[0].dst" },
+		{ HEAD ",\"ipam\":{\"type\":\"../x\"}}", CNI_INVALID_CONFIG,
+		  "not the name of a program" },
+		{ HEAD ",\"ipam\":{\"type\":\"calico-ipam\",\"assign_ipv4\":true}}",
+		  CNI_INVALID_CONFIG, "ipam.assign_ipv4 is" },
+		{ HEAD ",\"ipam\":{\"type\":\"calico-ipam\",\"assign_ipv4\":\"false\"}}",
+		  CNI_INVALID_CONFIG, "both off" },
+		{ HEAD ",\"ipam\":{\"type\":\"calico-ipam\",\"ipv4_pools\":[1]}}",
+		  CNI_INVALID_CONFIG, "ipam.ipv4_pools" },
+		{ HEAD ",\"ipam\":{\"type\":\"x\",\"routes\":[{\"dst\":\"10.0.0.0/33\"}]}}",
+		  CNI_INVALID_CONFIG, "ipam.routes[0].dst" },
 		{ HEAD IPAM ",\"mtu\":-1}", CNI_INVALID_CONFIG, "mtu" },
 		{ HEAD IPAM ",\"mtu\":70000}", CNI_INVALID_CONFIG, "mtu" },
 		{ HEAD IPAM ",\"mtu\":1.5}", CNI_INVALID_CONFIG, "mtu" },
 		{ HEAD IPAM ",\"mtu\":99999999999999999999}", CNI_INVALID_CONFIG, "mtu" },
 		{ HEAD IPAM ",\"mtu\":\"1500\"}", CNI_INVALID_CONFIG, "mtu is" },
 		{ HEAD IPAM ",\"nodename\":\"a\\u0000b\"}", CNI_INVALID_CONFIG, "NUL" },
-		{ HEAD IPAM ",\"device_type\":\"tap\"}", CNI_UNSUPPORTED_FIELD, "unknown device_type" },
-		{ HEAD IPAM ",\"dataplane_options\":{\"type\":\"grpc\"}}", CNI_UNSUPPORTED_FIELD, "dataplane_options" },
-		{ HEAD IPAM ",\"readiness_gates\":[\"http://x\"]}", CNI_UNSUPPORTED_FIELD, "readiness_gates" },
-		{ HEAD IPAM ",\"args\":{\"cni\":{\"labels\":[{\"key\":\"a\"}]}}}", CNI_INVALID_CONFIG, "args.cni.labels[0]" },
-		{ HEAD IPAM ",\"args\":{\"cni\":{\"labels\":[{\"key\":\"\",\"value\":\"x\"}]}}}", CNI_INVALID_CONFIG, "label's key" },
+		{ HEAD IPAM ",\"device_type\":\"tap\"}", CNI_UNSUPPORTED_FIELD,
+		  "unknown device_type" },
+		{ HEAD IPAM ",\"dataplane_options\":{\"type\":\"grpc\"}}", CNI_UNSUPPORTED_FIELD,
+		  "dataplane_options" },
+		{ HEAD IPAM ",\"readiness_gates\":[\"http://x\"]}", CNI_UNSUPPORTED_FIELD,
+		  "readiness_gates" },
+		{ HEAD IPAM ",\"args\":{\"cni\":{\"labels\":[{\"key\":\"a\"}]}}}",
+		  CNI_INVALID_CONFIG, "args.cni.labels[0]" },
+		{ HEAD IPAM ",\"args\":{\"cni\":{\"labels\":[{\"key\":\"\",\"value\":\"x\"}]}}}",
+		  CNI_INVALID_CONFIG, "label's key" },
 		{ HEAD IPAM ",\"prevResult\":7}", CNI_INVALID_CONFIG, "prevResult is" },
-		{ HEAD IPAM ",\"prevResult\":{\"ips\":[{\"address\":\"10.0.0.1\"}]}}", CNI_INVALID_CONFIG, "prevResult: ips" },
-		{ HEAD IPAM ",\"prevResult\":{\"interfaces\":[{\"name\":\"a\",\"sandbox\":\"/x\"},{}]}}", CNI_INVALID_CONFIG,
-		  "prevResult: interfaces" },
-		{ HEAD IPAM ",\"prevResult\":{\"interfaces\":[{\"name\":\"a\"}],\"ips\":[{\"address\":\"1.2.3.4/32\",\"interface\":1}]}}",
+		{ HEAD IPAM ",\"prevResult\":{\"ips\":[{\"address\":\"10.0.0.1\"}]}}",
+		  CNI_INVALID_CONFIG, "prevResult: ips" },
+		{ HEAD IPAM
+		  ",\"prevResult\":{\"interfaces\":[{\"name\":\"a\",\"sandbox\":\"/x\"},{}]}}",
+		  CNI_INVALID_CONFIG, "prevResult: interfaces" },
+		{ HEAD IPAM ",\"prevResult\":{\"interfaces\":[{\"name\":\"a\"}],\"ips\":[{"
+		            "\"address\":\"1.2.3.4/32\",\"interface\":1}]}}",
 		  CNI_INVALID_CONFIG, "index" },
 	};
 
@@ -144,7 +171,8 @@ static void what_is_wrong_has_a_code_and_a_name(void **state)
 
 static void every_truncation_is_refused(void **state)
 {
-	static const char text[] = HEAD IPAM ",\"args\":{\"cni\":{\"labels\":[{\"key\":\"a\",\"value\":\"b\"}]}}}";
+	static const char text[] =
+	        HEAD IPAM ",\"args\":{\"cni\":{\"labels\":[{\"key\":\"a\",\"value\":\"b\"}]}}}";
 
 	(void)state;
 	for (size_t n = 0; n < strlen(text); n++) {
@@ -190,7 +218,8 @@ static void a_result_is_what_its_version_wants(void **state)
 			assert_null(strstr(buf_cstr(&out), cases[i].has_not));
 		assert_non_null(strstr(buf_cstr(&out), "10.0.0.1/26"));
 		assert_int_equal(json_parse(buf_cstr(&out), out.len, &j, NULL), 0);
-		assert_int_equal(cni_result_read(j, "it", &back, &e), 0); /* what we write, we read */
+		assert_int_equal(cni_result_read(j, "it", &back, &e),
+		                 0); /* what we write, we read */
 		assert_int_equal(back.n_ips, 2);
 		assert_true(ip_prefix_eq(&back.ips[1].address, &r.ips[1].address));
 		cni_result_done(&back);
@@ -211,11 +240,13 @@ static const char *lookup(const char *name)
 	return NULL;
 }
 
-static void set(const char *command, const char *container, const char *netns, const char *ifname, const char *args)
+static void set(const char *command, const char *container, const char *netns, const char *ifname,
+                const char *args)
 {
 	const char *const all[][2] = {
-		{ "CNI_COMMAND", command }, { "CNI_CONTAINERID", container }, { "CNI_NETNS", netns },
-		{ "CNI_IFNAME", ifname },   { "CNI_PATH", "/opt/cni/bin" },   { "CNI_ARGS", args },
+		{ "CNI_COMMAND", command },     { "CNI_CONTAINERID", container },
+		{ "CNI_NETNS", netns },         { "CNI_IFNAME", ifname },
+		{ "CNI_PATH", "/opt/cni/bin" }, { "CNI_ARGS", args },
 	};
 
 	memset(vars, 0, sizeof(vars));
@@ -225,14 +256,16 @@ static void set(const char *command, const char *container, const char *netns, c
 static void the_environment_is_checked(void **state)
 {
 	static const struct {
-		const char *command, *container, *netns, *ifname, *args, *says; /* says NULL: fine */
+		const char *command, *container, *netns, *ifname, *args,
+		        *says; /* says NULL: fine */
 	} cases[] = {
 		{ "ADD", "c", "/n", "eth0", NULL, NULL },
 		{ "ADD", "c", "/n", "eth0", "", NULL },
 		{ "ADD", "c", "/n", "eth0", "IgnoreUnknown=1;K8S_POD_NAME=p;X=", NULL },
 		{ "DEL", "c", NULL, "eth0", NULL, NULL },
 		{ "VERSION", NULL, NULL, NULL, NULL, NULL },
-		{ "ADD", NULL, NULL, "eth0", NULL, "required env variables [CNI_CONTAINERID,CNI_NETNS] missing" },
+		{ "ADD", NULL, NULL, "eth0", NULL,
+		  "required env variables [CNI_CONTAINERID,CNI_NETNS] missing" },
 		{ "CHECK", "c", "/n", NULL, NULL, "[CNI_IFNAME]" },
 		{ "GC", "c", "/n", "eth0", NULL, "unknown CNI_COMMAND: GC" },
 		{ "add", "c", "/n", "eth0", NULL, "unknown CNI_COMMAND: add" },
@@ -253,15 +286,18 @@ static void the_environment_is_checked(void **state)
 		struct cni_error e = { 0 };
 		int r;
 
-		set(cases[i].command, cases[i].container, cases[i].netns, cases[i].ifname, cases[i].args);
+		set(cases[i].command, cases[i].container, cases[i].netns, cases[i].ifname,
+		    cases[i].args);
 		r = cni_env_read(lookup, &env, &e);
 		if (!cases[i].says && r < 0)
 			fail_msg("case %zu: %s", i, e.msg);
-		if (cases[i].says && (r == 0 || e.code != CNI_INVALID_ENVIRONMENT || !strstr(e.msg, cases[i].says)))
+		if (cases[i].says &&
+		    (r == 0 || e.code != CNI_INVALID_ENVIRONMENT || !strstr(e.msg, cases[i].says)))
 			fail_msg("case %zu: %d %u %s", i, r, e.code, e.msg);
 		cni_env_done(&env);
 	}
-	set("ADD", "c", "/n", "eth0", "IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=pod;IP=10.0.0.9;K8S_POD_UID=u");
+	set("ADD", "c", "/n", "eth0",
+	    "IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=pod;IP=10.0.0.9;K8S_POD_UID=u");
 	struct cni_env env;
 	struct cni_error e;
 
@@ -309,8 +345,8 @@ static void an_error_is_json(void **state)
 	(void)cni_fail(&e, CNI_TRY_AGAIN_LATER, "a \"quoted\" %s", "word");
 	strcpy(e.details, "more");
 	cni_error_write(&e, "1.0.0", &out);
-	assert_string_equal(buf_cstr(&out),
-			    "{\"cniVersion\":\"1.0.0\",\"code\":11,\"msg\":\"a \\\"quoted\\\" word\",\"details\":\"more\"}\n");
+	assert_string_equal(buf_cstr(&out), "{\"cniVersion\":\"1.0.0\",\"code\":11,\"msg\":\"a "
+	                                    "\\\"quoted\\\" word\",\"details\":\"more\"}\n");
 }
 
 int main(void)

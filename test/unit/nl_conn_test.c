@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Batches, dumps and monitors: against the real kernel where it can be made to do it, else against one end of a socket pair that plays it. */
+/* Batches, dumps and monitors: against the real kernel where it can be made to do it, else against
+ * one end of a socket pair that plays it. */
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
@@ -22,7 +23,9 @@ static struct nl_conn *kernel;
 
 static struct rt_route blackhole(uint32_t n)
 {
-	struct rt_route r = { .type = RTN_BLACKHOLE, .protocol = RTPROT_BIRD, .table = RT_TABLE_MAIN };
+	struct rt_route r = { .type = RTN_BLACKHOLE,
+		              .protocol = RTPROT_BIRD,
+		              .table = RT_TABLE_MAIN };
 
 	r.dst.addr = ip_addr_v4(0x0a000000 + n);
 	r.dst.len = 32;
@@ -119,8 +122,10 @@ static void the_kernel_says_why(void **state)
 	(void)state;
 	r.via = ip_addr_v4(0x01020304); /* nobody is there */
 	r.type = RTN_UNICAST;
-	assert_int_equal(nl_request(kernel, rt_route_add(&r, false), &e, "route %s", "x"), -ENETUNREACH);
-	assert_string_equal(e.text, "route x: Network is unreachable (Nexthop has invalid gateway)");
+	assert_int_equal(nl_request(kernel, rt_route_add(&r, false), &e, "route %s", "x"),
+	                 -ENETUNREACH);
+	assert_string_equal(e.text,
+	                    "route x: Network is unreachable (Nexthop has invalid gateway)");
 }
 
 /* ---- a kernel that is played ---- */
@@ -152,7 +157,10 @@ static int play_teardown(void **state)
 static void play(uint16_t type, uint16_t flags, uint32_t seq, const void *body, uint32_t len)
 {
 	uint8_t out[512] = { 0 };
-	struct nlmsghdr h = { .nlmsg_len = NLMSG_HDRLEN + len, .nlmsg_type = type, .nlmsg_flags = flags, .nlmsg_seq = seq };
+	struct nlmsghdr h = { .nlmsg_len = NLMSG_HDRLEN + len,
+		              .nlmsg_type = type,
+		              .nlmsg_flags = flags,
+		              .nlmsg_seq = seq };
 
 	memcpy(out, &h, sizeof(h));
 	memcpy(out + NLMSG_HDRLEN, body, len);
@@ -214,7 +222,8 @@ static void a_dump_that_is_always_interrupted_gives_up(void **state)
 	(void)state;
 	for (uint32_t seq = 1; seq <= 4; seq++)
 		play_done(NLM_F_DUMP_INTR, seq, 0);
-	assert_int_equal(nl_dump_all(played, rt_route_dump(AF_INET, 0, 0), on_seen, &s, &e), -EINTR);
+	assert_int_equal(nl_dump_all(played, rt_route_dump(AF_INET, 0, 0), on_seen, &s, &e),
+	                 -EINTR);
 	assert_int_equal(s.restarts, 3);
 	assert_non_null(strstr(e.text, "4 dumps"));
 }
@@ -229,7 +238,8 @@ static void a_failing_reader_leaves_nothing_unread(void **state)
 	play_route(0, 1);
 	play_route(0, 1);
 	play_done(0, 1, 0);
-	assert_int_equal(nl_dump_all(played, rt_route_dump(AF_INET, 0, 0), on_seen, &s, &e), -ECANCELED);
+	assert_int_equal(nl_dump_all(played, rt_route_dump(AF_INET, 0, 0), on_seen, &s, &e),
+	                 -ECANCELED);
 	assert_int_equal(s.messages, 1);
 	assert_int_equal(recv(played->fd, &byte, 1, MSG_DONTWAIT), -1);
 }
@@ -242,7 +252,8 @@ static void a_dump_can_end_in_an_error(void **state)
 	(void)state;
 	play_route(0, 1);
 	play_done(0, 1, -EACCES);
-	assert_int_equal(nl_dump_all(played, rt_route_dump(AF_INET, 0, 0), on_seen, &s, &e), -EACCES);
+	assert_int_equal(nl_dump_all(played, rt_route_dump(AF_INET, 0, 0), on_seen, &s, &e),
+	                 -EACCES);
 }
 
 static void a_kernel_that_goes_away_is_an_error(void **state)
@@ -252,7 +263,8 @@ static void a_kernel_that_goes_away_is_an_error(void **state)
 	uint8_t half[8] = { 200 };
 
 	(void)state;
-	assert_int_equal(send(stage, half, sizeof(half), 0), sizeof(half)); /* a broken datagram is passed over */
+	assert_int_equal(send(stage, half, sizeof(half), 0),
+	                 sizeof(half)); /* a broken datagram is passed over */
 	shutdown(stage, SHUT_WR);
 	struct timeval soon = { .tv_usec = 50000 };
 	assert_int_equal(setsockopt(played->fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon)), 0);
@@ -316,11 +328,16 @@ int main(void)
 		cmocka_unit_test(a_batch_has_a_verdict_for_each),
 		cmocka_unit_test(sequence_numbers_wrap_around),
 		cmocka_unit_test(the_kernel_says_why),
-		cmocka_unit_test_setup_teardown(an_interrupted_dump_begins_afresh, play_setup, play_teardown),
-		cmocka_unit_test_setup_teardown(a_dump_that_is_always_interrupted_gives_up, play_setup, play_teardown),
-		cmocka_unit_test_setup_teardown(a_failing_reader_leaves_nothing_unread, play_setup, play_teardown),
-		cmocka_unit_test_setup_teardown(a_dump_can_end_in_an_error, play_setup, play_teardown),
-		cmocka_unit_test_setup_teardown(a_kernel_that_goes_away_is_an_error, play_setup, play_teardown),
+		cmocka_unit_test_setup_teardown(an_interrupted_dump_begins_afresh, play_setup,
+		                                play_teardown),
+		cmocka_unit_test_setup_teardown(a_dump_that_is_always_interrupted_gives_up,
+		                                play_setup, play_teardown),
+		cmocka_unit_test_setup_teardown(a_failing_reader_leaves_nothing_unread, play_setup,
+		                                play_teardown),
+		cmocka_unit_test_setup_teardown(a_dump_can_end_in_an_error, play_setup,
+		                                play_teardown),
+		cmocka_unit_test_setup_teardown(a_kernel_that_goes_away_is_an_error, play_setup,
+		                                play_teardown),
 		cmocka_unit_test(a_monitor_hears_and_says_when_it_missed_something),
 	};
 

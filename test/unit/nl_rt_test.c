@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Real links, addresses, routes and neighbours, in network namespaces of the test's own: here ---veth--- there. */
+/* Real links, addresses, routes and neighbours, in network namespaces of the test's own: here
+ * ---veth--- there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_addr.h>
@@ -155,7 +156,9 @@ static void both_ends_are_born_where_they_belong(void **state)
 
 static void the_first_end_can_be_born_up(void **state)
 {
-	struct rt_veth v = { .name = "b", .netns_fd = there_fd, .peer_name = "a", .peer_netns_fd = -1, .up = true };
+	struct rt_veth v = {
+		.name = "b", .netns_fd = there_fd, .peer_name = "a", .peer_netns_fd = -1, .up = true
+	};
 	struct rt_link l;
 
 	(void)state;
@@ -170,7 +173,9 @@ static void the_first_end_can_be_born_up(void **state)
 
 static void a_second_link_of_the_name_is_refused_in_words(void **state)
 {
-	struct rt_veth v = { .name = "x", .netns_fd = -1, .peer_name = "cali1", .peer_netns_fd = -1 };
+	struct rt_veth v = {
+		.name = "x", .netns_fd = -1, .peer_name = "cali1", .peer_netns_fd = -1
+	};
 	struct err e = { 0 };
 
 	(void)state;
@@ -187,7 +192,8 @@ static void addresses_come_and_go(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		struct rt_addr a = { .ifindex = index_of(here, "cali1"), .prefix = prefix(texts[i]) };
+		struct rt_addr a = { .ifindex = index_of(here, "cali1"),
+			             .prefix = prefix(texts[i]) };
 
 		if (a.prefix.addr.family == AF_INET6)
 			a.flags = IFA_F_NODAD | IFA_F_NOPREFIXROUTE;
@@ -203,7 +209,8 @@ static void addresses_come_and_go(void **state)
 				continue;
 			seen++;
 			if (p.addr.family == AF_INET6)
-				assert_true(f.addrs[i].flags & IFA_F_NOPREFIXROUTE); /* above bit 8 */
+				assert_true(f.addrs[i].flags &
+				            IFA_F_NOPREFIXROUTE); /* above bit 8 */
 			assert_ok(nl_request(here, rt_addr_delete(&f.addrs[i]), err, "delete"));
 		}
 	assert_int_equal(seen, ARRAY_SIZE(texts));
@@ -218,21 +225,44 @@ static void routes_of_every_sort(void **state)
 	int cali = index_of(here, "cali1");
 	struct rt_addr own = { .ifindex = cali, .prefix = prefix("192.168.7.1/24") };
 	const struct rt_route wanted[] = {
-		{ .dst = prefix("10.0.0.1/32"), .ifindex = cali, .type = RTN_UNICAST, .scope = RT_SCOPE_LINK,
-		  .protocol = RTPROT_BOOT, .table = RT_TABLE_MAIN },
-		{ .dst = prefix("10.0.0.0/26"), .type = RTN_BLACKHOLE, .protocol = RTPROT_BIRD, .table = RT_TABLE_MAIN },
-		{ .dst = prefix("10.0.1.0/26"), .via = addr("192.168.7.2"), .ifindex = cali, .type = RTN_UNICAST,
-		  .protocol = RTPROT_BIRD, .table = RT_TABLE_MAIN },
-		{ .dst = prefix("10.0.2.0/26"), .via = addr("172.16.0.1"), .ifindex = cali, .type = RTN_UNICAST,
-		  .protocol = 80, .table = 1000, .priority = 7, .onlink = true, .prefsrc = addr("192.168.7.1") },
-		{ .dst = prefix("fd00:1::/64"), .ifindex = cali, .type = RTN_UNICAST, .protocol = RTPROT_BIRD,
-		  .table = RT_TABLE_MAIN, .priority = 1024 },
+		{ .dst = prefix("10.0.0.1/32"),
+		  .ifindex = cali,
+		  .type = RTN_UNICAST,
+		  .scope = RT_SCOPE_LINK,
+		  .protocol = RTPROT_BOOT,
+		  .table = RT_TABLE_MAIN },
+		{ .dst = prefix("10.0.0.0/26"),
+		  .type = RTN_BLACKHOLE,
+		  .protocol = RTPROT_BIRD,
+		  .table = RT_TABLE_MAIN },
+		{ .dst = prefix("10.0.1.0/26"),
+		  .via = addr("192.168.7.2"),
+		  .ifindex = cali,
+		  .type = RTN_UNICAST,
+		  .protocol = RTPROT_BIRD,
+		  .table = RT_TABLE_MAIN },
+		{ .dst = prefix("10.0.2.0/26"),
+		  .via = addr("172.16.0.1"),
+		  .ifindex = cali,
+		  .type = RTN_UNICAST,
+		  .protocol = 80,
+		  .table = 1000,
+		  .priority = 7,
+		  .onlink = true,
+		  .prefsrc = addr("192.168.7.1") },
+		{ .dst = prefix("fd00:1::/64"),
+		  .ifindex = cali,
+		  .type = RTN_UNICAST,
+		  .protocol = RTPROT_BIRD,
+		  .table = RT_TABLE_MAIN,
+		  .priority = 1024 },
 	};
 	static const char *const as_text[] = {
 		"10.0.0.1 dev %d proto boot scope link",
 		"blackhole 10.0.0.0/26 proto bird",
 		"10.0.1.0/26 via 192.168.7.2 dev %d proto bird",
-		"10.0.2.0/26 via 172.16.0.1 dev %d table 1000 proto 80 src 192.168.7.1 metric 7 onlink",
+		"10.0.2.0/26 via 172.16.0.1 dev %d table 1000 proto 80 src 192.168.7.1 metric 7 "
+		"onlink",
 		"fd00:1::/64 dev %d proto bird metric 1024",
 	};
 	char text[200], want[200];
@@ -244,7 +274,8 @@ static void routes_of_every_sort(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		const struct rt_route *w = &wanted[i];
 		char dst[IP_PREFIX_STR_MAX];
-		const struct rt_route *r = find_route(routes(w->dst.addr.family, w->table, 0), ip_prefix_str(&w->dst, dst));
+		const struct rt_route *r = find_route(routes(w->dst.addr.family, w->table, 0),
+		                                      ip_prefix_str(&w->dst, dst));
 
 		assert_non_null(r);
 		assert_int_equal(r->type, w->type);
@@ -263,31 +294,41 @@ static void routes_of_every_sort(void **state)
 	}
 	/* The kernel filters by table and protocol. */
 	for (size_t i = 0; i < routes(AF_INET, RT_TABLE_MAIN, RTPROT_BIRD)->n_routes; i++)
-		assert_int_equal(routes(AF_INET, RT_TABLE_MAIN, RTPROT_BIRD)->routes[i].protocol, RTPROT_BIRD);
+		assert_int_equal(routes(AF_INET, RT_TABLE_MAIN, RTPROT_BIRD)->routes[i].protocol,
+		                 RTPROT_BIRD);
 	assert_int_equal(routes(AF_INET, RT_TABLE_MAIN, RTPROT_BIRD)->n_routes, 2);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		assert_ok(nl_request(here, rt_route_delete(&wanted[i]), err, "delete"));
-		assert_int_equal(nl_request(here, rt_route_delete(&wanted[i]), NULL, "again"), -ESRCH);
+		assert_int_equal(nl_request(here, rt_route_delete(&wanted[i]), NULL, "again"),
+		                 -ESRCH);
 	}
 }
 
 static void add_does_not_replace_and_replace_does(void **state)
 {
-	struct rt_route r = { .dst = prefix("10.3.0.0/24"), .type = RTN_BLACKHOLE, .protocol = RTPROT_BIRD, .table = RT_TABLE_MAIN };
+	struct rt_route r = { .dst = prefix("10.3.0.0/24"),
+		              .type = RTN_BLACKHOLE,
+		              .protocol = RTPROT_BIRD,
+		              .table = RT_TABLE_MAIN };
 
 	(void)state;
 	assert_ok(nl_request(here, rt_route_add(&r, false), err, "add"));
 	r.type = RTN_UNREACHABLE;
 	assert_int_equal(nl_request(here, rt_route_add(&r, false), NULL, "add"), -EEXIST);
 	assert_ok(nl_request(here, rt_route_add(&r, true), err, "replace"));
-	assert_int_equal(find_route(routes(AF_INET, RT_TABLE_MAIN, 0), "10.3.0.0/24")->type, RTN_UNREACHABLE);
+	assert_int_equal(find_route(routes(AF_INET, RT_TABLE_MAIN, 0), "10.3.0.0/24")->type,
+	                 RTN_UNREACHABLE);
 	assert_ok(nl_request(here, rt_route_delete(&r), err, "delete"));
 }
 
 static void a_gateway_of_the_other_family(void **state)
 {
-	struct rt_route r = { .dst = prefix("10.4.0.0/24"), .via = addr("fe80::1"), .ifindex = index_of(here, "cali1"),
-			      .type = RTN_UNICAST, .protocol = RTPROT_BIRD, .table = RT_TABLE_MAIN };
+	struct rt_route r = { .dst = prefix("10.4.0.0/24"),
+		              .via = addr("fe80::1"),
+		              .ifindex = index_of(here, "cali1"),
+		              .type = RTN_UNICAST,
+		              .protocol = RTPROT_BIRD,
+		              .table = RT_TABLE_MAIN };
 	char text[100];
 
 	(void)state;
@@ -301,8 +342,11 @@ static void a_gateway_of_the_other_family(void **state)
 static void several_next_hops_are_told(void **state)
 {
 	int cali = index_of(here, "cali1");
-	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = 24, .rtm_table = RT_TABLE_MAIN,
-			   .rtm_protocol = RTPROT_BIRD, .rtm_type = RTN_UNICAST };
+	struct rtmsg m = { .rtm_family = AF_INET,
+		           .rtm_dst_len = 24,
+		           .rtm_table = RT_TABLE_MAIN,
+		           .rtm_protocol = RTPROT_BIRD,
+		           .rtm_type = RTN_UNICAST };
 	struct {
 		struct rtnexthop nh;
 		struct nlattr a;
@@ -316,7 +360,8 @@ static void several_next_hops_are_told(void **state)
 	(void)state;
 	assert_ok(nl_request(here, rt_addr_add(&own), err, "address"));
 	for (int i = 0; i < 2; i++) {
-		hops[i].nh = (struct rtnexthop){ .rtnh_len = sizeof(hops[i]), .rtnh_ifindex = cali };
+		hops[i].nh =
+		        (struct rtnexthop){ .rtnh_len = sizeof(hops[i]), .rtnh_ifindex = cali };
 		hops[i].a = (struct nlattr){ .nla_len = 8, .nla_type = RTA_GATEWAY };
 		memcpy(hops[i].gw, (uint8_t[]){ 192, 168, 8, (uint8_t)(2 + i) }, 4);
 	}
@@ -332,7 +377,10 @@ static void several_next_hops_are_told(void **state)
 
 static void neighbours_come_and_go(void **state)
 {
-	struct rt_neigh n = { .ifindex = index_of(there, "eth0"), .dst = addr("169.254.1.1"), .mac = host_mac, .state = NUD_PERMANENT };
+	struct rt_neigh n = { .ifindex = index_of(there, "eth0"),
+		              .dst = addr("169.254.1.1"),
+		              .mac = host_mac,
+		              .state = NUD_PERMANENT };
 	struct found f = { 0 };
 	bool seen = false;
 
@@ -448,16 +496,20 @@ static int new_netns(void)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(both_ends_are_born_where_they_belong, setup, teardown),
+		cmocka_unit_test_setup_teardown(both_ends_are_born_where_they_belong, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(the_first_end_can_be_born_up, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_second_link_of_the_name_is_refused_in_words, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_second_link_of_the_name_is_refused_in_words,
+		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(addresses_come_and_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(routes_of_every_sort, setup, teardown),
-		cmocka_unit_test_setup_teardown(add_does_not_replace_and_replace_does, setup, teardown),
+		cmocka_unit_test_setup_teardown(add_does_not_replace_and_replace_does, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(a_gateway_of_the_other_family, setup, teardown),
 		cmocka_unit_test_setup_teardown(several_next_hops_are_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(neighbours_come_and_go, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_truncation_of_real_messages_is_safe, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_truncation_of_real_messages_is_safe, setup,
+		                                teardown),
 		cmocka_unit_test(paths_that_are_no_namespace_are_refused),
 		cmocka_unit_test_setup_teardown(one_comes_back_from_a_namespace, setup, teardown),
 	};
@@ -474,7 +526,8 @@ int main(void)
 		puts("1..0 # SKIP no network namespaces");
 		return 0;
 	}
-	if (nl_conn_open(NETLINK_ROUTE, -1, &here, NULL) < 0 || nl_conn_open(NETLINK_ROUTE, there_fd, &there, NULL) < 0 ||
+	if (nl_conn_open(NETLINK_ROUTE, -1, &here, NULL) < 0 ||
+	    nl_conn_open(NETLINK_ROUTE, there_fd, &there, NULL) < 0 ||
 	    nl_request(here, rt_link_set(1, &up), NULL, "lo") < 0)
 		return 1;
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
