@@ -16,5 +16,6 @@ $(call unit_test,felixd_calc_replay,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
 # The selector language is common's; its tests stand here beside the code that lives by it.
 $(call unit_test,model_selector,,)
 $(call fuzz_test,selector,,)
+$(call fuzz_test,felixd_calc,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
 
 include felixd/dataplane/module.mk
