@@ -51,3 +51,7 @@ void api_on_endpoint(void *arg, const char *ns, const char *name, uint64_t revis
                      const char *text);
 /* After each turn that ended with the kernel in step. */
 void api_on_in_step(struct felixd *f);
+
+/* ctl.c */
+extern const struct daemon_dump felixd_dumps[];
+void felixd_health(struct daemon *d, void *ctx);

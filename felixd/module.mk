@@ -3,7 +3,7 @@ felixd_calc_src := $(wildcard felixd/calc/*.c)
 felixd_libs     := -luv -lprotobuf-c -lyajl -lip4tc -lnl-3 -lnl-route-3 -lcap-ng -lm
 
 ifneq ($(wildcard felixd/dataplane/dataplane.c),)
-$(call program,felixd/felixd,felixd/main.c felixd/felixd.c felixd/api.c felixd/config.c $(felixd_calc_src) $(wildcard felixd/dataplane/*.c),$(felixd_libs))
+$(call program,felixd/felixd,felixd/main.c felixd/felixd.c felixd/api.c felixd/ctl.c felixd/config.c $(felixd_calc_src) $(wildcard felixd/dataplane/*.c),$(felixd_libs))
 endif
 
 $(call program,test/integration/felixd_client,test/integration/felixd_client.c,-lprotobuf-c -lyajl)
