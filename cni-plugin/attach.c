@@ -109,11 +109,20 @@ int attach_init(struct attach *a, const struct cni_env *env, const struct cni_co
 	return find_node(config, &a->node, e);
 }
 
+static void hang_up(struct daemon *d)
+{
+	for (size_t i = 0; i < d->n_kept; i++)
+		protobuf_c_message_free_unpacked(d->kept[i], NULL);
+	d->n_kept = 0;
+	ipc_call_close(&d->call);
+	d->open = false;
+}
+
 void attach_done(struct attach *a)
 {
-	ipc_call_close(&a->typhad.call);
-	ipc_call_close(&a->felixd.call);
-	ipc_call_close(&a->ipamd.call);
+	hang_up(&a->typhad);
+	hang_up(&a->felixd);
+	hang_up(&a->ipamd);
 	pod_close(a);
 	free(a->node);
 	free(a->handle);
@@ -133,8 +142,7 @@ int attach_left_ms(const struct attach *a)
 /* After a failure the connection is of no further use; the next request opens another. */
 static int lost(struct attach *a, struct daemon *d, const struct err *err, struct cni_error *e)
 {
-	ipc_call_close(&d->call);
-	d->open = false;
+	hang_up(d);
 	if (d == &a->typhad)
 		a->typhad_greeted = false;
 	if (strstr(err->text, "api.sock"))
@@ -167,21 +175,45 @@ int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, u
 	return ipc_call_send(&d->call, request, &err) < 0 ? lost(a, d, &err, e) : 0;
 }
 
+static bool answers(const ProtobufCMessage *m, uint64_t id)
+{
+	const struct ipc_envelope *envelope = (const struct ipc_envelope *)m;
+
+	return envelope->has_request_id && envelope->request_id == id;
+}
+
+static ProtobufCMessage *take_kept(struct daemon *d, size_t i)
+{
+	ProtobufCMessage *m = d->kept[i];
+
+	d->n_kept--;
+	memmove(&d->kept[i], &d->kept[i + 1], (d->n_kept - i) * sizeof(*d->kept));
+	return m;
+}
+
 int daemon_wait(struct attach *a, struct daemon *d, uint64_t id, ProtobufCMessage **ret,
                 struct cni_error *e)
 {
 	struct err err = { 0 };
 
-	for (;;) {
-		struct ipc_envelope *reply;
-
-		if (ipc_call_recv(&d->call, (ProtobufCMessage **)&reply, &err) < 0)
-			return lost(a, d, &err, e);
-		if (reply->has_request_id && reply->request_id == id) {
-			*ret = &reply->base;
+	for (size_t i = 0; i < d->n_kept; i++)
+		if (answers(d->kept[i], id)) {
+			*ret = take_kept(d, i);
 			return 0;
 		}
-		protobuf_c_message_free_unpacked(&reply->base, NULL);
+	for (;;) {
+		ProtobufCMessage *reply;
+
+		if (ipc_call_recv(&d->call, &reply, &err) < 0)
+			return lost(a, d, &err, e);
+		if (answers(reply, id)) {
+			*ret = reply;
+			return 0;
+		}
+		/* The answer to another question; the oldest are those that nobody asks for. */
+		if (d->n_kept == DAEMON_KEPT)
+			protobuf_c_message_free_unpacked(take_kept(d, 0), NULL);
+		d->kept[d->n_kept++] = reply;
 	}
 }
 

@@ -21,11 +21,15 @@
 #include "common/net/addr.h"
 #include "common/nl/nl.h"
 
+#define DAEMON_KEPT 8 /* more answers than are ever asked for at once */
+
 struct daemon {
 	const char *name;
 	const ProtobufCMessageDescriptor *reply;
 	struct ipc_call call;
 	bool open;
+	ProtobufCMessage *kept[DAEMON_KEPT]; /* answers that were not waited for yet, in order */
+	size_t n_kept;
 };
 
 struct attach {

@@ -84,13 +84,11 @@ static int failed(const Sync__V1__FromTyphad *m, struct cni_error *e)
 	return cni_fail(e, CNI_FAILED, "typhad answered something else than was asked");
 }
 
-/* A get that may find nothing (*ret then has the error). */
-static int ask_get(struct attach *a, V3__Kind kind, const char *ns, const char *name,
-                   Sync__V1__FromTyphad **ret, struct cni_error *e)
+static int get_begin(struct attach *a, V3__Kind kind, const char *ns, const char *name,
+                     uint64_t *ret_id, struct cni_error *e)
 {
 	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
 	Sync__V1__Get get = SYNC__V1__GET__INIT;
-	uint64_t id;
 
 	get.has_kind = 1;
 	get.kind = kind;
@@ -98,7 +96,13 @@ static int ask_get(struct attach *a, V3__Kind kind, const char *ns, const char *
 	get.name = borrow(name);
 	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_GET;
 	m.get = &get;
-	if (tell(a, &m, &id, e) < 0 || hear(a, id, ret, e) < 0)
+	return tell(a, &m, ret_id, e);
+}
+
+/* May find nothing: *ret then has the error. */
+static int get_end(struct attach *a, uint64_t id, Sync__V1__FromTyphad **ret, struct cni_error *e)
+{
+	if (hear(a, id, ret, e) < 0)
 		return -1;
 	if ((*ret)->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT &&
 	    (*ret)->result->resource)
@@ -113,13 +117,18 @@ static int ask_get(struct attach *a, V3__Kind kind, const char *ns, const char *
 
 /* ---- may we? */
 
-static int check_ready(struct attach *a, struct cni_error *e)
+static int ready_begin(struct attach *a, uint64_t *ret_id, struct cni_error *e)
+{
+	return get_begin(a, V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default", ret_id, e);
+}
+
+static int ready_end(struct attach *a, uint64_t id, struct cni_error *e)
 {
 	Sync__V1__FromTyphad *m = NULL;
 	V3__ClusterInformation *info = NULL;
 	bool ready = false;
 
-	if (ask_get(a, V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default", &m, e) < 0)
+	if (get_end(a, id, &m, e) < 0)
 		return -1;
 	if (m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT) {
 		ProtobufCBinaryData *body = &m->result->resource->body;
@@ -201,16 +210,17 @@ static int create_profile(struct attach *a, const char *name, struct cni_error *
 	return code;
 }
 
-static int ensure_profile(struct attach *a, struct cni_error *e)
+static bool keeps_profiles(const struct attach *a)
 {
-	CLEANUP(free_p) char *name = NULL;
+	return strcmp(a->config->policy_type, "k8s") != 0;
+}
+
+static int profile_end(struct attach *a, uint64_t id, const char *name, struct cni_error *e)
+{
 	Sync__V1__FromTyphad *m = NULL;
 	bool there;
 
-	if (strcmp(a->config->policy_type, "k8s") == 0)
-		return 0;
-	name = profile_name(a);
-	if (ask_get(a, V3__KIND__KIND_PROFILE, NULL, name, &m, e) < 0)
+	if (get_end(a, id, &m, e) < 0)
 		return -1;
 	there = m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT;
 	done(m);
@@ -262,13 +272,11 @@ static void consider(struct attach *a, const Sync__V1__Resource *r)
 	v3__workload_endpoint__free_unpacked(wep, NULL);
 }
 
-static int find_existing(struct attach *a, struct cni_error *e)
+static int existing_begin(struct attach *a, uint64_t *ret_id, struct cni_error *e)
 {
 	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
 	Sync__V1__List list = SYNC__V1__LIST__INIT;
 	CLEANUP(free_p) char *prefix = NULL;
-	uint64_t id;
-	bool more = true;
 
 	/* The name without its last segment, which is the interface: upstream's prefix ends in the
 	 * '-' before it. */
@@ -281,8 +289,13 @@ static int find_existing(struct attach *a, struct cni_error *e)
 	list.name_prefix = prefix;
 	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_LIST;
 	m.list = &list;
-	if (tell(a, &m, &id, e) < 0)
-		return -1;
+	return tell(a, &m, ret_id, e);
+}
+
+static int existing_end(struct attach *a, uint64_t id, struct cni_error *e)
+{
+	bool more = true;
+
 	while (more) {
 		Sync__V1__FromTyphad *answer = NULL;
 
@@ -303,9 +316,20 @@ static int find_existing(struct attach *a, struct cni_error *e)
 
 int endpoint_prepare(struct attach *a, struct cni_error *e)
 {
+	CLEANUP(free_p) char *profile = profile_name(a);
+	uint64_t ready, existing, its_profile = 0;
+
 	free(a->wep_ifname);
 	a->wep_ifname = xstrdup(a->env->ifname);
-	if (check_ready(a, e) < 0 || find_existing(a, e) < 0 || ensure_profile(a, e) < 0)
+	/* All the questions at once, then all the answers. */
+	if (ready_begin(a, &ready, e) < 0 || existing_begin(a, &existing, e) < 0)
+		return -1;
+	if (keeps_profiles(a) &&
+	    get_begin(a, V3__KIND__KIND_PROFILE, NULL, profile, &its_profile, e) < 0)
+		return -1;
+	if (ready_end(a, ready, e) < 0 || existing_end(a, existing, e) < 0)
+		return -1;
+	if (its_profile && profile_end(a, its_profile, profile, e) < 0)
 		return -1;
 	return name_for(a, a->wep_ifname, &a->wep_name, e);
 }
@@ -314,11 +338,14 @@ int endpoint_find(struct attach *a, bool *ret_found, struct cni_error *e)
 {
 	Sync__V1__FromTyphad *m = NULL;
 	V3__WorkloadEndpoint *wep;
+	uint64_t ready, id;
 
 	*ret_found = false;
 	if (!a->wep_name && name_for(a, a->env->ifname, &a->wep_name, e) < 0)
 		return -1;
-	if (ask_get(a, V3__KIND__KIND_WORKLOAD_ENDPOINT, a->ns, a->wep_name, &m, e) < 0)
+	if (ready_begin(a, &ready, e) < 0 ||
+	    get_begin(a, V3__KIND__KIND_WORKLOAD_ENDPOINT, a->ns, a->wep_name, &id, e) < 0 ||
+	    ready_end(a, ready, e) < 0 || get_end(a, id, &m, e) < 0)
 		return -1;
 	if (m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT) {
 		const Sync__V1__Resource *r = m->result->resource;

@@ -19,8 +19,8 @@ int endpoint_write(struct attach *a, struct buf *ret_body, struct cni_error *e);
 /* Has felixd put it into force, and waits until it is. */
 int endpoint_program(struct attach *a, const struct buf *body, struct cni_error *e);
 
-/* For DEL and CHECK: looks it up by its name. *ret_found: whether it is there; then wep_container
- * and wep_found are filled. */
+/* For DEL and CHECK: the datastore may be used; looks the endpoint up by its name. *ret_found:
+ * whether it is there; then wep_container and wep_found are filled. */
 int endpoint_find(struct attach *a, bool *ret_found, struct cni_error *e);
 
 /*

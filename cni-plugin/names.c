@@ -9,7 +9,8 @@
 #include "common/base/mem.h"
 #include "common/base/sha.h"
 
-#define HASH_DIGITS 11
+#define HASH_DIGITS   11
+#define RANDOM_DIGITS 32 /* a hexadecimal ID of that length was drawn, not made up */
 
 static int join(const char *prefix, const char *rest, char out[IFNAMSIZ])
 {
@@ -24,9 +25,8 @@ static int join(const char *prefix, const char *rest, char out[IFNAMSIZ])
 	return 0;
 }
 
-int names_host_if_k8s(const char *prefix, const char *ns, const char *pod, char out[IFNAMSIZ])
+static int join_hash(const char *prefix, const char *text, char out[IFNAMSIZ])
 {
-	CLEANUP(free_p) char *text = xasprintf("%s.%s", ns, pod);
 	uint8_t sum[20];
 	char hex[2 * sizeof(sum) + 1];
 
@@ -35,9 +35,24 @@ int names_host_if_k8s(const char *prefix, const char *ns, const char *pod, char 
 	return join(prefix, hex, out);
 }
 
+int names_host_if_k8s(const char *prefix, const char *ns, const char *pod, char out[IFNAMSIZ])
+{
+	CLEANUP(free_p) char *text = xasprintf("%s.%s", ns, pod);
+
+	return join_hash(prefix, text, out);
+}
+
+/*
+ * Eleven characters tell containers apart only where they are all there are, or were drawn at
+ * random. IDs that a person or a tool made up ("default-web1", "default-web2") begin alike.
+ */
 int names_host_if_cni(const char *prefix, const char *container, char out[IFNAMSIZ])
 {
-	return join(prefix, container, out);
+	size_t len = strlen(container);
+
+	if (len <= HASH_DIGITS || (len >= RANDOM_DIGITS && strspn(container, "0123456789abcdefABCDEF") == len))
+		return join(prefix, container, out);
+	return join_hash(prefix, container, out);
 }
 
 void names_prefix(const char *s, char out[IFNAMSIZ])

@@ -6,8 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The host's end: prefix and 11 hex digits of SHA-1("<ns>.<pod>"), or of the container's ID.
- * -ENAMETOOLONG. */
+/*
+ * The host's end: prefix and 11 hex digits of SHA-1("<ns>.<pod>"); without Kubernetes, prefix and
+ * the first 11 characters of the container's ID where these tell it from others (it has no more, or
+ * is 32 or more hex digits), else 11 hex digits of the ID's SHA-1. -ENAMETOOLONG.
+ */
 int names_host_if_k8s(const char *prefix, const char *ns, const char *pod, char out[IFNAMSIZ]);
 int names_host_if_cni(const char *prefix, const char *container, char out[IFNAMSIZ]);
 

@@ -178,8 +178,8 @@ for v in 0.3.1 0.4.0; do
 		fail "ADD $v" "$(cat $W/out)"
 	expect "$v: the result says the address's family" "$v 4" "$(jq -r '[.cniVersion, .ips[0].version] | join(" ")' $W/out)"
 done
-expect "the plain orchestrator's endpoint" "a-cni-plain--0.3.1--0123456789-eth0 calipla net x" "$(ctl get workloadendpoints --all-namespaces -o json |
-	jq -r '.items[0] | [.metadata.name, .spec.interfaceName[0:7], .spec.profiles[0], .metadata.labels.app] | join(" ")')"
+expect "the plain orchestrator's endpoint" "a-cni-plain--0.3.1--0123456789-eth0 cali$(printf plain-0.3.1-0123456789 | sha1sum | cut -c1-11) net x" "$(ctl get workloadendpoints --all-namespaces -o json |
+	jq -r '.items[0] | [.metadata.name, .spec.interfaceName, .spec.profiles[0], .metadata.labels.app] | join(" ")')"
 for v in 0.3.1 0.4.0; do ARGS='' check "DEL $v" cni DEL old-$v plain-$v-0123456789 "$(printf %s "$CONFIG" | jq -c ".cniVersion = \"$v\"")"; done
 
 # ---- calico-ipam for other plugins
@@ -235,6 +235,23 @@ cni ADD none c8 && fail "ADD over a foreign interface"
 refused "an interface that is there already" 999
 nothing "after bad input"
 in_pod none ip link del eth0
+
+# ---- a datastore that is locked
+locked() { # true or false, as a migration would write it
+	stop a typhad
+	sqlite3 $W/ds/datastore.db "UPDATE object SET value = replace(value, '\"datastoreReady\":$1', '\"datastoreReady\":$2')
+		WHERE key LIKE '%clusterinformations/default'"
+	start a typhad --datastore-path $W/ds/datastore.db
+	wait_for 10 listening /run/n/a/typhad/api.sock
+}
+locked true false
+cni ADD none c8 && fail "ADD on a locked datastore"
+refused "ADD on a locked datastore" 11
+expect "ADD on a locked datastore says so" "Calico is currently not ready to process requests" "$(jq -r .msg $W/out)"
+cni DEL none c8 && fail "DEL on a locked datastore"
+refused "DEL on a locked datastore" 11
+locked false true
+nothing "after a locked datastore"
 
 # ---- a daemon is away: a retryable error, soon, and nothing left
 for d in felixd ipamd typhad; do
