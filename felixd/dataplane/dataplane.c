@@ -357,6 +357,9 @@ static void apply_endpoints(struct dataplane *dp, struct outcome *o, bool chains
 		if (ep->stage == STAGE_HOST && failed(dp, o, endpoint_sysctls(dp, ep, &why), &why))
 			tell(dp, ep, why.code, why.text);
 	}
+	/* An address that moves leaves its old place first. */
+	(void)failed(dp, o, routes_remove(dp->routes, note_gone, dp, &why), &why);
+	forget_connections(dp, o);
 	if (chains_ok && !dp->neighs_read) {
 		/* What an earlier run left is as good as new. */
 		(void)failed(dp, o, neighs_doubt(dp->neighs, &why), &why);
@@ -372,7 +375,6 @@ int dataplane_apply(struct dataplane *dp, struct err *err)
 	int64_t sweep_ms = -1;
 	bool read_routes, chains_ok;
 	struct err why;
-	int rc;
 
 	if (!dp->in_sync)
 		return 0;
@@ -390,12 +392,9 @@ int dataplane_apply(struct dataplane *dp, struct err *err)
 	chains_ok = dp->read && apply_policy(dp, &o);
 	if (dp->read)
 		apply_endpoints(dp, &o, chains_ok);
-	if (chains_ok) {
-		rc = ipset_destroy_unwanted(dp->sets, &why);
-		if (!failed(dp, &o, rc, &why) && rc > 0) {
-			o.more = true;
-			deadline_in(&dp->retry, 0);
-		}
+	if (chains_ok && ipset_destroy_unwanted(dp->sets)) {
+		o.more = true;
+		deadline_in(&dp->retry, 0);
 	}
 	settle(dp, &o, chains_ok && !routes_dirty(dp->routes));
 	if (o.code < 0) {

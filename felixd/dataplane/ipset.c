@@ -25,8 +25,9 @@
 #include "felixd/dataplane/memberset.h"
 
 #define READ_BUDGET 65536 /* members read back per call, once the first reading is over */
-#define DESTROY_BUDGET 16 /* sets destroyed per call: older kernels wait a grace period for each   \
-	                   */
+#define DESTROY_BUDGET                                                                             \
+	16 /* sets destroyed per call: older kernels wait a grace period for each                  \
+	    */
 
 enum presence {
 	PRESENCE_UNKNOWN,
@@ -686,42 +687,38 @@ int ipset_apply(struct ipsets *s, size_t budget, struct err *err)
 	return again || ipset_pending(s);
 }
 
-int ipset_destroy_unwanted(struct ipsets *s, struct err *err)
+bool ipset_destroy_unwanted(struct ipsets *s)
 {
 	unsigned budget = DESTROY_BUDGET;
-	int first = 0, more = 0;
+	bool more = false;
 
 	hmap_for_each (l, &s->leftovers, struct leftover, node) {
 		CLEANUP(buf_done) struct buf b = { 0 };
-		struct err one;
 		int rc;
 
 		if (l->failed || more)
 			continue;
 		if (budget == 0) {
-			more = 1;
+			more = true;
 			continue;
 		}
 		budget--;
 		ipset_msg_destroy(&b, s->proto, l->name);
 		rc = nl_request(s->conn,
-		                nl_raw(ipset_msg_type(IPSET_CMD_DESTROY), 0, b.data, b.len), &one,
+		                nl_raw(ipset_msg_type(IPSET_CMD_DESTROY), 0, b.data, b.len), NULL,
 		                "destroy IP set %s", l->name);
 		s->requests++;
 		if (rc < 0 && rc != -ENOENT) {
-			/* Somebody else's rule may use it: tried again after the next reading. */
+			/* Somebody else's rule may use it. */
 			l->failed = true;
-			s->failures++;
-			if (first == 0)
-				first = err_set(err, rc < -4095 ? -EBUSY : rc,
-				                "destroying IP set %s: %s", l->name,
-				                ipset_msg_error(rc));
+			log_info("a set that we no longer need cannot be destroyed yet",
+			         "set=%s why=%s", LOG_VIS(l->name), LOG_VIS(ipset_msg_error(rc)));
 			continue;
 		}
 		hmap_remove(&s->leftovers, &l->node);
 		free(l);
 	}
-	return first < 0 ? first : more;
+	return more;
 }
 
 struct ipset_stats ipset_stats(const struct ipsets *s)

@@ -48,9 +48,9 @@ bool ipset_pending(const struct ipsets *s);
  */
 int ipset_apply(struct ipsets *s, size_t budget, struct err *err);
 
-/* Destroys a few of ours that nobody wants. 0: none is left; 1: call again; negative: the kernel
- * refused (one is still in use). */
-int ipset_destroy_unwanted(struct ipsets *s, struct err *err);
+/* Destroys a few of ours that nobody wants. true: call again. What somebody else's rule still uses
+ * is tried again after the next reading back. */
+bool ipset_destroy_unwanted(struct ipsets *s);
 
 struct ipset_stats ipset_stats(const struct ipsets *s);
 void ipset_each(const struct ipsets *s,
