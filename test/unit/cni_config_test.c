@@ -319,8 +319,16 @@ static void names_are_upstreams(void **state)
 	assert_string_equal(out, "cali4e199eba087");
 	assert_int_equal(names_host_if_k8s("cali", "kube-system", "coredns-abc", out), 0);
 	assert_string_equal(out, "cali3d5d6ab04b5");
-	assert_int_equal(names_host_if_cni("cali", "0123456789abcdef", out), 0);
+	assert_int_equal(names_host_if_cni("cali", "0123456789abcdef0123456789ABCDEF", out), 0);
 	assert_string_equal(out, "cali0123456789a");
+	assert_int_equal(names_host_if_cni("cali", "0123456789a", out), 0);
+	assert_string_equal(out, "cali0123456789a");
+	assert_int_equal(names_host_if_cni("cali", "0123456789abcdef", out), 0);
+	assert_string_equal(out, "calife5567e8d76");
+	assert_int_equal(names_host_if_cni("cali", "default-web1", out), 0);
+	assert_string_equal(out, "cali0a8a8cdf91c");
+	assert_int_equal(names_host_if_cni("cali", "default-web2", out), 0);
+	assert_string_equal(out, "cali27185cca4ae");
 	assert_int_equal(names_host_if_cni("cali", "ab", out), 0);
 	assert_string_equal(out, "caliab");
 	assert_true(names_host_if_cni("prefix", "0123456789abcdef", out) < 0);
