@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
 # Garbage, truncated and oversized frames on every socket of every daemon: the daemon lives, says so once in its log, and goes
 # on serving the others.            node1 with the whole suite
 . "$(dirname "$0")/lib.sh"
