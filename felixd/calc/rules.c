@@ -313,6 +313,8 @@ static int convert_rule(struct rules *r, const char *ns, const V3__Rule *v3, str
 	    (rc = convert_icmp(v3->noticmp, "notICMP", &ret->not_icmp_type, &ret->not_icmp_code,
 	                       err)) < 0)
 		return rc;
+	ret->protocol_by_number = v3->protocol && !v3->protocol->name;
+	ret->not_protocol_by_number = v3->notprotocol && !v3->notprotocol->name;
 	if (v3->has_ipversion && v3->ipversion != 4 && v3->ipversion != 6)
 		return err_set(err, -EINVAL, "ipVersion: %lld is neither 4 nor 6",
 		               (long long)v3->ipversion);

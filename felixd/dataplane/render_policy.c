@@ -149,7 +149,8 @@ static void block_ports(struct blocks *b, const struct calc_rule *rule, struct s
 
 		rule_begin(b->c);
 		if (rule->protocol >= 0)
-			add_match(b->c, match_proto(rule->protocol, false, false));
+			add_match(b->c,
+			          match_proto(rule->protocol, rule->protocol_by_number, false));
 		add_match(b->c, match_ports(src, s->ports + at, n, false));
 		block_hit(b);
 		at += n;
@@ -240,14 +241,15 @@ static void match_rest(struct blocks *b, const struct calc_rule *rule, const str
                        const struct side *dst)
 {
 	if (rule->protocol >= 0)
-		add_match(b->c, match_proto(rule->protocol, false, false));
+		add_match(b->c, match_proto(rule->protocol, rule->protocol_by_number, false));
 	match_side(b, &rule->src, src, true);
 	match_side(b, &rule->dst, dst, false);
 	if (rule->icmp_type >= 0)
 		add_match(b->c, match_icmp(rule->icmp_type, rule->icmp_code, false));
 	/* A rule has room for one protocol; another one denied beside it says nothing. */
 	if (rule->not_protocol >= 0 && rule->protocol < 0)
-		add_match(b->c, match_proto(rule->not_protocol, false, true));
+		add_match(b->c,
+		          match_proto(rule->not_protocol, rule->not_protocol_by_number, true));
 	match_side_negated(b, &rule->src, src, true);
 	match_side_negated(b, &rule->dst, dst, false);
 	if (rule->not_icmp_type >= 0)

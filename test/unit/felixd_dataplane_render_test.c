@@ -448,6 +448,9 @@ static void every_match_in_its_place(void **state)
 	r = any_rule(CALC_ALLOW);
 	r.protocol = 47;
 	CHECK(r, "-p 47 --jump MARK --set-mark 0x10000/0x10000");
+	r.protocol = IPPROTO_TCP;
+	r.protocol_by_number = true; /* as the policy has it: the hash sees it */
+	CHECK(r, "-p 6 --jump MARK --set-mark 0x10000/0x10000");
 	r.src.nets = &v6; /* nothing left for IPv4 */
 	r.src.n_nets = 1;
 	CHECK(r, "");
