@@ -31,8 +31,16 @@ if [ -z "${PERCALE_SANDBOX:-}" ]; then
 fi
 unset PERCALE_SANDBOX
 mount -t proc proc /proc
+# A checkout or build tree below /tmp stays where it is when the private /tmp is laid over it.
+mount -t tmpfs -o mode=755 tmpfs /mnt
+mkdir -p /mnt/top /mnt/build
+mount --bind "$TOP" /mnt/top
+[ ! -d "$BUILD" ] || mount --bind "$BUILD" /mnt/build
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+[ -d "$TOP" ] || { mkdir -p "$TOP"; mount --bind /mnt/top "$TOP"; }
+[ -d "$BUILD" ] || { mkdir -p "$BUILD"; mount --bind /mnt/build "$BUILD"; }
+umount -R /mnt
 mkdir -p /run/netns /run/lock /run/n
 ip link set lo up
 W=/tmp/w
