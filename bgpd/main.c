@@ -23,12 +23,16 @@ static int load(struct daemon *d, struct err *err)
 static int start(struct daemon *d, struct err *err)
 {
 	struct bgpd *b = &bgpd;
+	/* The second is in effect only while a port is bound (listener.c). */
+	static const int caps[] = { CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, -1 };
 	int r;
 
 	d->state = b;
 	b->d = d;
 	b->loop = d->loop;
-	r = speaker_start(b, err);
+	r = daemon_drop_privileges(caps, err);
+	if (r == 0)
+		r = speaker_start(b, err);
 	if (r == 0)
 		r = api_start(b, err);
 	if (r < 0)
@@ -36,11 +40,9 @@ static int start(struct daemon *d, struct err *err)
 	r = load(d, err);
 	if (r == -ENOENT) {
 		/* confd has not written it yet, and will ask us to load it then. */
-		static const int until_listening[] = { CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, -1 };
-
 		log_info("no configuration yet", "path=%s", LOG_VIS(daemon_opt(d, "config")));
 		speaker_status(b);
-		return daemon_drop_privileges(until_listening, err);
+		return 0;
 	}
 	return r;
 }

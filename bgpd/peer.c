@@ -151,7 +151,7 @@ void peer_start(struct peer *p)
 	}
 	p->out = session_dial(p, &err);
 	if (!p->out) {
-		if (strcmp(err.text, p->last_error) != 0)
+		if (!p->last_error[0])
 			log_warn("cannot connect", "peer=%s error=\"%s\"", LOG_VIS(p->name),
 			         err.text);
 		set_error(p, err.text);
@@ -330,8 +330,11 @@ void peer_on_closed(struct peer *p, struct session *s, bool up, const char *erro
 		log_info("peer down", "peer=%s why=\"%s\"", LOG_VIS(p->name), error ? error : "");
 		export_leave(p);
 		lose_routes(p, !with_notice);
-	} else if (error && !lost_collision && strcmp(error, p->last_error) != 0) {
-		log_info("connection failed", "peer=%s why=\"%s\"", LOG_VIS(p->name), error);
+	} else if (error && !lost_collision) {
+		/* Once for each time that it is down: attempts follow each other for as long as it
+		 * takes. */
+		log_at(p->last_error[0] ? LOG_DEBUG : LOG_INFO, "connection failed",
+		       "peer=%s why=\"%s\"", LOG_VIS(p->name), error);
 	}
 	if (error && !lost_collision)
 		set_error(p, error);

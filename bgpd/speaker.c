@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The configuration in use, the turn of the loop, and our own restart. */
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <unistd.h>
@@ -342,9 +341,6 @@ static void begin_restart(struct bgpd *b)
 
 int speaker_load(struct bgpd *b, struct config *c, struct err *err)
 {
-	static const int caps[] = {
-		CAP_NET_ADMIN, -1
-	}; /* the port is bound: nothing else is needed from here on */
 	struct config *old = b->config;
 	bool reset_all;
 	int r;
@@ -352,8 +348,6 @@ int speaker_load(struct bgpd *b, struct config *c, struct err *err)
 	r = apply_kernel(b, c, err);
 	if (r == 0)
 		r = listener_apply(b, c, err);
-	if (r == 0 && !old)
-		r = daemon_drop_privileges(caps, err);
 	if (r < 0) {
 		config_free(c);
 		return r;
@@ -375,6 +369,10 @@ int speaker_load(struct bgpd *b, struct config *c, struct err *err)
 	            old->kernel_on != c->kernel_on || !policy_eq(old->program, c->program)))
 		touch_all(b);
 	apply_peers(b, reset_all);
+	if (old && c->kernel_on && !old->kernel_on) { /* what was there before is told apart at once */
+		speaker_drain(b);
+		kernel_sweep(b->kernel);
+	}
 	config_free(old);
 	speaker_wake(b);
 	speaker_settle(b);

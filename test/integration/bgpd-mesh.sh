@@ -85,6 +85,8 @@ for signal in TERM KILL; do
 	client a routes | grep -q '^10.65.0.64/26 b .* stale' && ok "$signal: a keeps b's route as stale" || fail "$signal: a keeps b's route as stale" "$(client a routes)"
 	run b
 	see "$signal: sessions are back" established b 2
+	told() { ! client b peers | grep -q ' 0$'; }
+	see "$signal: b has said what it knows" told
 	fresh() { ! client "$1" routes | grep -q ' stale '; }
 	see "$signal: nothing is stale on a" fresh a; see "$signal: nothing is stale on c" fresh c
 	wait $flood

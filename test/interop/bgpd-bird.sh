@@ -79,7 +79,8 @@ watched() { # name command...: nothing of protocol bird moves in any kernel mean
 	for _k in a b c; do kill "$(cat $W/$_k.monitor.pid)"; done
 	for _k in a b c; do expect "$_what: no route moved on $_k" "" "$(grep 'proto bird' $W/$_k.monitor)"; done
 }
-settled() { established && ! client a routes | grep -q stale; }
+# ... and has said End-of-RIB: a second restart before that would, by RFC 4724, cost the routes at the peer
+settled() { established && ! client a routes | grep -q stale && ! client a peers | grep -q ' 0$'; }
 restart_a() {
 	stop a bgpd "$1"
 	start a bgpd --config $W/a.conf --log-level debug

@@ -89,7 +89,7 @@ see "... and returns" has a 10.66.0.64/26
 check "route refresh" gobgp b neighbor 10.0.1.1 softresetin
 see "... is answered" rib b 10.65.0.0/26
 
-settled() { established && ! client a routes | grep -q stale; }
+settled() { established && ! client a routes | grep -q stale && ! client a peers | grep -q ' 0$'; }
 received() { [ "$(client a peers | awk '{ n += $4 } END { print n }')" = 3 ]; }
 see "a has three routes of its peers" received
 on a ip route show proto bird | sort > $W/a.before
