@@ -132,8 +132,10 @@ static void wait_new(struct felixd *f, struct ipc_peer *p, uint64_t request_id, 
 	(void)uv_timer_start(&w->timer, on_deadline, deadline_ms, 0);
 }
 
-/* An older request for an endpoint that is on its way out, or the other way round, will not come
- * true. */
+/*
+ * What is asked now overtakes what was asked before. An endpoint that is added anew has taken the
+ * place of the one that was to go: that one is gone. One that is removed will not be programmed.
+ */
 static void overtake(struct felixd *f, const char *ns, const char *name, bool remove)
 {
 	list_for_each_safe (it, &f->waits) {
@@ -141,9 +143,12 @@ static void overtake(struct felixd *f, const char *ns, const char *name, bool re
 
 		if (w->remove == remove || strcmp(w->name, name) != 0 || strcmp(w->ns, ns) != 0)
 			continue;
+		if (w->remove) {
+			wait_done(w);
+			continue;
+		}
 		answer_error(w->peer, w->request_id, ENDPOINT__V1__ERROR_CODE__ERROR_DEADLINE,
-		             remove ? "the endpoint was removed meanwhile"
-		                    : "the endpoint was added anew meanwhile");
+		             "the endpoint was removed meanwhile");
 		wait_end(w);
 	}
 }
