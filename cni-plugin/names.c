@@ -9,7 +9,7 @@
 #include "common/base/mem.h"
 #include "common/base/sha.h"
 
-#define HASH_DIGITS   11
+#define HASH_DIGITS 11
 #define RANDOM_DIGITS 32 /* a hexadecimal ID of that length was drawn, not made up */
 
 static int join(const char *prefix, const char *rest, char out[IFNAMSIZ])
@@ -50,7 +50,8 @@ int names_host_if_cni(const char *prefix, const char *container, char out[IFNAMS
 {
 	size_t len = strlen(container);
 
-	if (len <= HASH_DIGITS || (len >= RANDOM_DIGITS && strspn(container, "0123456789abcdefABCDEF") == len))
+	if (len <= HASH_DIGITS ||
+	    (len >= RANDOM_DIGITS && strspn(container, "0123456789abcdefABCDEF") == len))
 		return join(prefix, container, out);
 	return join_hash(prefix, container, out);
 }

@@ -180,6 +180,12 @@ for v in 0.3.1 0.4.0; do
 done
 expect "the plain orchestrator's endpoint" "a-cni-plain--0.3.1--0123456789-eth0 cali$(printf plain-0.3.1-0123456789 | sha1sum | cut -c1-11) net x" "$(ctl get workloadendpoints --all-namespaces -o json |
 	jq -r '.items[0] | [.metadata.name, .spec.interfaceName, .spec.profiles[0], .metadata.labels.app] | join(" ")')"
+first=$(ctl get workloadendpoints --all-namespaces -o json | jq -r '.items[0].spec.interfaceName')
+pod twin
+ARGS='' check "ADD of a container whose ID begins like another's" cni ADD twin plain-0.3.1-other
+[ "$(jq -r '.interfaces[0].name' $W/out)" != "$first" ] && ok "it has an interface of its own" || fail "it has an interface of its own"
+check "... and the other's is still there" ip -n a link show dev "$first"
+ARGS='' check "DEL of it" cni DEL twin plain-0.3.1-other
 for v in 0.3.1 0.4.0; do ARGS='' check "DEL $v" cni DEL old-$v plain-$v-0123456789 "$(printf %s "$CONFIG" | jq -c ".cniVersion = \"$v\"")"; done
 
 # ---- calico-ipam for other plugins
