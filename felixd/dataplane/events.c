@@ -69,8 +69,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	struct dataplane *dp = poll->data;
 	int rc;
 
-	(void)status;
 	(void)events;
+	/* An overrun is an error of the socket, for which libuv stops watching it. */
+	if (status < 0)
+		(void)uv_poll_start(poll, UV_READABLE, on_readable);
 	rc = nl_monitor_read(dp->monitor, EVENT_BUDGET, on_event, dp);
 	if (rc < 0) {
 		log_info("netlink events were lost: reading back", "code=%d", rc);

@@ -87,6 +87,20 @@ repairs=$(counter repairs)
 [ "$repairs" -ge 10 ] && ok "repairs are counted" || fail "repairs are counted" "$repairs"
 opens "traffic flows" tcp a $B 80
 
+# ---- more events than the kernel keeps for us
+kernel_state >$W/before
+kill -STOP "$(pid_of h felixd)"
+ip -n h route del $A dev calia
+for i in 1 2; do
+	for v in add del; do
+		seq 1 20000 | awk -v v=$v '{ printf "route %s 100.%d.%d.%d/32 via 172.16.0.2\n", v, 64 + $1 / 65536, $1 / 256 % 256, $1 % 256 }' >$W/batch
+		ip -n h -batch $W/batch
+	done
+done
+kill -CONT "$(pid_of h felixd)"
+check "a route that was deleted among forty thousand changes comes back" wait_for 10 same
+check "... though events were lost" grep -q 'events were lost' $W/h.felixd.log
+
 # ---- the lock
 : >/run/xtables.lock
 flock /run/xtables.lock sleep 2 &
