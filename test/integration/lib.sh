@@ -133,7 +133,7 @@ finish() {
 		fi
 	done
 	[ $_rc = 0 ] || [ $failed -gt 0 ] || fail "runs to its end" "the script ended with status $_rc"
-	if [ $failed -gt 0 ] && [ -n "${PERCALE_TEST_LOGS:-1}" ]; then
+	if [ $failed -gt 0 ] && [ -n "${PERCALE_TEST_LOGS-1}" ]; then
 		for _l in "$W"/*.log; do
 			[ -e "$_l" ] && { echo "# ---- $(basename "$_l") (last lines)"; tail -n 15 "$_l" | sed 's/^/#   /'; }
 		done
