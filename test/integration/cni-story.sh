@@ -137,7 +137,7 @@ kind: GlobalNetworkPolicy
 metadata: {name: evil}
 spec: {selector: "evil == 'yes'", types: [Egress], egress: [{action: Deny}]}
 Y
-echos() { in_pod peer2 awk '/^Icmp: [0-9]/ {print $9}' /proc/net/snmp; }
+echos() { in_pod peer2 awk '/^Icmp: [0-9]/ {print $10}' /proc/net/snmp; }
 EVIL=$(printf %s "$CONFIG" | jq -c '.args.cni.labels = [{key: "evil", value: "yes"}]')
 pod evil
 in_pod evil sh -c "while :; do ping -q -i 0.002 -w 1 $target; done" >/dev/null 2>&1 &
@@ -148,9 +148,12 @@ sent() { [ "$(on a iptables-legacy-save -c -t filter | awk '/Policy|evil/ && /DR
 wait_for 5 sent && ok "it does send, and the policy drops it"
 expect "not one packet of it has arrived" "$before" "$(echos)"
 for i in 1 2 3 4 5 6 7 8 9 10; do cni DEL evil e$i "$EVIL" || fail "DEL of evil" "$(cat $W/out)"; done
-kill $sender; ip netns pids evil | xargs -r kill
 expect "nor afterwards" "$before" "$(echos)"
 ctl delete globalnetworkpolicy evil >/dev/null
+arrived() { [ "$(echos)" -gt "$before" ]; }
+cni ADD evil e11 "$EVIL" && wait_for 10 arrived && ok "without the policy they arrive" || fail "without the policy they arrive"
+check "DEL while it sends" cni DEL evil e11 "$EVIL"
+kill $sender; ip netns pids evil | xargs -r kill
 check "the target goes" cni DEL peer2 p2
 
 # ---- many at once

@@ -242,12 +242,11 @@ static void routes_of_every_sort(void **state)
 		  .protocol = RTPROT_BIRD,
 		  .table = RT_TABLE_MAIN },
 		{ .dst = prefix("10.0.2.0/26"),
-		  .via = addr("172.16.0.1"),
+		  .via = addr("7.7.7.7"),
 		  .ifindex = cali,
 		  .type = RTN_UNICAST,
 		  .protocol = 80,
-		  .table = 1000,
-		  .priority = 7,
+		  .table = 300,
 		  .onlink = true,
 		  .prefsrc = addr("192.168.7.1") },
 		{ .dst = prefix("fd00:1::/64"),
@@ -261,8 +260,7 @@ static void routes_of_every_sort(void **state)
 		"10.0.0.1 dev %d proto boot scope link",
 		"blackhole 10.0.0.0/26 proto bird",
 		"10.0.1.0/26 via 192.168.7.2 dev %d proto bird",
-		"10.0.2.0/26 via 172.16.0.1 dev %d table 1000 proto 80 src 192.168.7.1 metric 7 "
-		"onlink",
+		"10.0.2.0/26 via 7.7.7.7 dev %d table 300 proto 80 src 192.168.7.1 onlink",
 		"fd00:1::/64 dev %d proto bird metric 1024",
 	};
 	char text[200], want[200];
