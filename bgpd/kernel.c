@@ -21,6 +21,8 @@
 #define PROTO_BIRD 12      /* RTPROT_BIRD */
 #define RESYNC_DELAY_MS 50 /* links and addresses change in bursts */
 #define RESYNC_RETRY_MS 1000
+#define DRAIN_MAX 10000u    /* rounds; against somebody who changes routes for ever */
+#define OPS_PER_BATCH 512u  /* bounds the memory of a batch; a message of libnl has a page */
 #define EVENTS_PER_TURN 64u /* datagrams */
 
 struct slot {
@@ -252,10 +254,14 @@ static void commit(struct kernel *k)
 		             op->kind == OP_DELETE ? rt_route_delete(&op->rt)
 		                                   : rt_route_add(&op->rt, op->kind == OP_REPLACE),
 		             i);
-	}
-	if (nl_batch_commit(b, op_done, k, &err) < 0) {
-		log_error("cannot speak to the kernel; trying again", "error=\"%s\"", err.text);
-		k->resync_wanted = true;
+		if (nl_batch_len(b) < OPS_PER_BATCH && i + 1 < k->n_ops)
+			continue;
+		if (nl_batch_commit(b, op_done, k, &err) < 0) {
+			log_error("cannot speak to the kernel; trying again", "error=\"%s\"",
+			          err.text);
+			k->resync_wanted = true;
+			break;
+		}
 	}
 	nl_batch_free(b);
 }
@@ -436,10 +442,25 @@ static void fib_gone(void *arg, const struct rt_route *rt)
 	k->ops->alien(k->arg, &gone);
 }
 
+/*
+ * What is still queued tells of the time before the reading that follows, and after an overrun it
+ * is not complete: a route may seem to be there whose deletion was lost. So it is read first.
+ */
+static void drain_monitor(struct kernel *k)
+{
+	for (unsigned i = 0; i < DRAIN_MAX; i++) {
+		int r = nl_monitor_read(k->monitor, EVENTS_PER_TURN, on_message, k);
+
+		if (r == 0 || (r < 0 && r != -ENOBUFS))
+			return;
+	}
+}
+
 static int read_back(struct kernel *k, struct err *err)
 {
 	int r;
 
+	drain_monitor(k);
 	k->resync_wanted = false;
 	k->stats.resyncs++;
 	fib_mark(k->fib);
@@ -499,8 +520,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	int r;
 
 	(void)events;
+	/*
+	 * An overrun is an error of the socket, and libuv stops polling what has one
+	 * (uv__poll_io(): EBADF for POLLERR). Reading takes the error away.
+	 */
 	if (status < 0)
-		log_error("netlink monitor", "error=\"%s\"", uv_strerror(status));
+		(void)uv_poll_start(&k->poll, UV_READABLE, on_readable);
 	r = nl_monitor_read(k->monitor, EVENTS_PER_TURN, on_message, k);
 	if (r < 0) {
 		if (r != -ENOBUFS)
