@@ -33,15 +33,15 @@ kernel_state >$W/before
 [ "$(grep -c 'cali:' $W/before)" -gt 60 ] && ok "there is something to lose" || fail "there is something to lose" "$(cat $W/before)"
 
 # A stream that says by its length that nothing was lost, and a flood that says it by its statistics.
-on b timeout 60 socat -u TCP-LISTEN:5000,reuseaddr OPEN:$W/received,creat,trunc 2>/dev/null &
+on b timeout 120 socat -u TCP-LISTEN:5000,reuseaddr OPEN:$W/received,creat,trunc 2>/dev/null &
 rx=$!
 # Port 5000 reaches the listener itself, not the server of all ports.
 on b iptables-legacy -t nat -I PREROUTING -p tcp --dport 5000 -j ACCEPT
 wait_for 5 sh -c "nsenter --net=/run/netns/b ss -ltn | grep -q :5000"
 ( i=0; while [ ! -e $W/enough ]; do head -c 65536 /dev/zero; i=$((i + 1)); echo $i >$W/sent; sleep 0.01; done ) |
-	on a timeout 60 socat -u - TCP:$B:5000 &
+	on a timeout 120 socat -u - TCP:$B:5000 &
 tx=$!
-on a ping -q -f -w 30 $B >$W/ping 2>&1 &
+on a ping -q -f -w 100 $B >$W/ping 2>&1 &
 flood=$!
 
 n=0
@@ -64,7 +64,9 @@ check "a clean end leaves everything in place" diff -u $W/before $W/after
 start h felixd
 wait_for 10 up 2
 
-kill -INT $flood; wait $flood
+check "the flood went on all the time" kill -0 $flood
+kill -INT "$(pgrep -x ping)" # a PID namespace of our own: there is no other
+wait $flood
 : >$W/enough
 wait $tx; wait $rx
 lost=$(sed -n 's/.* \([0-9]*\) packets transmitted, .*/\1/p; s/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\1 \2/p' $W/ping)

@@ -82,3 +82,24 @@ wep b 10.65.0.22 'app: b' | apply
 check "a new address gets its route" wait_for 5 has 10.65.0.22
 check "the old one loses it" wait_for 5 not has $B
 expect "the kernel refused nothing" 0 "$(counter failures)"
+
+# ---- a kernel, or a host, that refuses
+stop h felixd
+rm -f /run/xtables.lock
+mkdir /run/xtables.lock
+ip -n h route del 10.65.0.22
+start h felixd
+says() { ctl debug felixd health 2>/dev/null | jq -r .status | grep -q "$1"; }
+check "what cannot be done is said" wait_for 5 says "not in step.*xtables.lock"
+check "... and is no reason to die" alive h felixd
+wep b 10.65.0.23 'app: b' | apply
+check "... nor to open a way without its policy" not has 10.65.0.23
+rmdir /run/xtables.lock
+check "it is tried again" wait_for 15 says 'the kernel is in step'
+check "... until all is there" wait_for 5 has 10.65.0.23
+on h ipset create cali40taken hash:ip
+on h iptables-legacy -A OUTPUT -m set --match-set cali40taken dst -j ACCEPT
+stop h felixd; start h felixd
+check "a set of our name that somebody else's rule uses keeps nobody from work" wait_for 10 says 'the kernel is in step'
+check "... and stays while it is used" on h ipset list -n cali40taken
+on h iptables-legacy -F OUTPUT
