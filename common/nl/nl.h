@@ -64,6 +64,8 @@ struct nl_monitor;
 /* Joins the groups (RTNLGRP_..., ended by 0). Non-blocking; watch nl_monitor_fd() for reading. */
 int nl_monitor_open(int protocol, const int *groups, struct nl_monitor **ret, struct err *err);
 void nl_monitor_close(struct nl_monitor *m);
+/* After an overrun the socket reports an error once, and libuv then stops a uv_poll_t on it (its
+ * callback gets a negative status): start it again before reading. */
 int nl_monitor_fd(const struct nl_monitor *m);
 /* Reads what is there, budget datagrams at most. -ENOBUFS: events were lost, read the state back.
  * 0: drained. 1: more is waiting. */
