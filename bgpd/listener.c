@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <cap-ng.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
@@ -45,20 +44,6 @@ static void on_connection(uv_stream_t *stream, int status)
 	session_accept(s->b, stream);
 }
 
-/*
- * The capability for ports below 1024 is in effect only while a port is bound: the configuration
- * may move it at any time, and a restart would be a high price for that. A process that never had
- * it is refused by the kernel, with a sentence.
- */
-static void bind_privilege(bool on)
-{
-	if (capng_get_caps_process() < 0 ||
-	    !capng_have_capability(CAPNG_PERMITTED, CAP_NET_BIND_SERVICE))
-		return;
-	(void)capng_update(on ? CAPNG_ADD : CAPNG_DROP, CAPNG_EFFECTIVE, CAP_NET_BIND_SERVICE);
-	(void)capng_apply(CAPNG_SELECT_CAPS);
-}
-
 static int open_socket(struct bgpd *b, const struct ip_addr *a, uint16_t port,
                        struct socket_of **ret, struct err *err)
 {
@@ -77,12 +62,14 @@ static int open_socket(struct bgpd *b, const struct ip_addr *a, uint16_t port,
 	}
 	s->tcp.data = s;
 	(void)ip_addr_to_sockaddr(a, port, &ss);
-	bind_privilege(true);
+	/* In effect only here: the configuration may move the port at any time, and a restart would
+	 * be a high price for that. */
+	daemon_capability(CAP_NET_BIND_SERVICE, true);
 	r = uv_tcp_bind(&s->tcp, (struct sockaddr *)&ss,
 	                a->family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
 	if (r == 0)
 		r = uv_listen((uv_stream_t *)&s->tcp, BACKLOG, on_connection);
-	bind_privilege(false);
+	daemon_capability(CAP_NET_BIND_SERVICE, false);
 	if (r < 0) {
 		close_socket(&s);
 		return err_set(err, r, "listen on %s port %u: %s", ip_addr_str(a, text), port,

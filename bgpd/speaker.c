@@ -369,7 +369,8 @@ int speaker_load(struct bgpd *b, struct config *c, struct err *err)
 	            old->kernel_on != c->kernel_on || !policy_eq(old->program, c->program)))
 		touch_all(b);
 	apply_peers(b, reset_all);
-	if (old && c->kernel_on && !old->kernel_on) { /* what was there before is told apart at once */
+	if (old && c->kernel_on &&
+	    !old->kernel_on) { /* what was there before is told apart at once */
 		speaker_drain(b);
 		kernel_sweep(b->kernel);
 	}

@@ -101,3 +101,9 @@ void daemon_event(struct daemon *d, const char *section, const char *json);
  * with a debug line, when the process has no privileges to begin with.
  */
 int daemon_drop_privileges(const int *caps, struct err *err);
+
+/*
+ * Puts a capability that daemon_drop_privileges() kept into effect, or out of it until the next
+ * time. Nothing happens to one that was not kept.
+ */
+void daemon_capability(int cap, bool on);

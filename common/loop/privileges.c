@@ -31,3 +31,11 @@ int daemon_drop_privileges(const int *caps, struct err *err)
 		return err_set(err, -EPERM, "cannot give up capabilities");
 	return 0;
 }
+
+void daemon_capability(int cap, bool on)
+{
+	if (capng_get_caps_process() < 0 || !capng_have_capability(CAPNG_PERMITTED, (unsigned)cap))
+		return;
+	(void)capng_update(on ? CAPNG_ADD : CAPNG_DROP, CAPNG_EFFECTIVE, (unsigned)cap);
+	(void)capng_apply(CAPNG_SELECT_CAPS);
+}
