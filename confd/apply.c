@@ -4,8 +4,9 @@
  *
  *     render -> <file>.new -> bgpd checks it -> renamed to <file> -> bgpd loads it
  *
- * A file that bgpd refuses stays <file>.refused, for a person to look at; the good one stays where it is. While bgpd is away nothing is replaced, with one
- * exception: if there is no file at all, it is written, for there is nothing good to lose and bgpd may be waiting for one.
+ * A file that bgpd refuses stays <file>.refused, for a person to look at; the good one stays where
+ * it is. While bgpd is away nothing is replaced, with one exception: if there is no file at all, it
+ * is written, for there is nothing good to lose and bgpd may be waiting for one.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -46,7 +47,9 @@ static void on_retry(uv_timer_t *t)
 static void retry_later(struct confd *c, const char *why)
 {
 	trouble(c, why);
-	c->retry_ms = c->retry_ms == 0 ? RETRY_FIRST_MS : c->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : c->retry_ms * 2;
+	c->retry_ms = c->retry_ms == 0                 ? RETRY_FIRST_MS
+	              : c->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS
+	                                               : c->retry_ms * 2;
 	(void)uv_timer_start(&c->retry, on_retry, c->retry_ms, 0);
 }
 
@@ -63,17 +66,20 @@ static const struct json *find_in(const struct json *list, const char *key, cons
 	return NULL;
 }
 
-static void log_list(const struct json *from, const struct json *to, const char *list, const char *key,
-		     const char *const events[3])
+static void log_list(const struct json *from, const struct json *to, const char *list,
+                     const char *key, const char *const events[3])
 {
-	const struct json *a = from ? json_get(from, list) : NULL, *b = to ? json_get(to, list) : NULL;
+	const struct json *a = from ? json_get(from, list) : NULL,
+	                  *b = to ? json_get(to, list) : NULL;
 
 	for (size_t i = 0; b && i < b->len; i++) {
-		const char *name = json_str(json_get(b->items[i], key)), *addr = json_str(json_get(b->items[i], "address"));
+		const char *name = json_str(json_get(b->items[i], key)),
+		           *addr = json_str(json_get(b->items[i], "address"));
 		const struct json *was = find_in(a, key, name);
 
 		if (!was)
-			log_info(events[0], "name=%s address=%s", LOG_VIS(name), addr ? addr : name);
+			log_info(events[0], "name=%s%s%s", LOG_VIS(name), addr ? " address=" : "",
+			         addr ? addr : "");
 		else if (!json_equal(was, b->items[i]))
 			log_info(events[1], "name=%s", LOG_VIS(name));
 	}
@@ -87,8 +93,10 @@ static void log_list(const struct json *from, const struct json *to, const char 
 
 static void log_changes(const struct json *from, const struct json *to)
 {
-	log_list(from, to, "peers", "name", (const char *const[]){ "peer added", "peer changed", "peer removed" });
-	log_list(from, to, "blocks", "cidr", (const char *const[]){ "block added", "block changed", "block removed" });
+	log_list(from, to, "peers", "name",
+	         (const char *const[]){ "peer added", "peer changed", "peer removed" });
+	log_list(from, to, "blocks", "cidr",
+	         (const char *const[]){ "block added", "block changed", "block removed" });
 }
 
 /* ---- talking to bgpd */
@@ -154,9 +162,10 @@ static void refused(struct confd *c, const Bgp__V1__Error *e)
 
 	c->count_refused++;
 	buf_printf(&text, "bgpd refuses the rendered file: %s, line %u: %s", aside, e ? e->line : 0,
-		   e && e->text ? e->text : "no reason given");
-	log_error("bgpd refuses the rendered file: the one that runs stays", "file=%s line=%u reason=%s", aside,
-		  e ? e->line : 0, LOG_VIS(e && e->text ? e->text : "none"));
+	           e && e->text ? e->text : "no reason given");
+	log_error("bgpd refuses the rendered file: the one that runs stays",
+	          "file=%s line=%u reason=%s", aside, e ? e->line : 0,
+	          LOG_VIS(e && e->text ? e->text : "none"));
 	(void)rename(c->path_new, aside);
 	free(c->refused_text);
 	c->refused_text = take_ptr(&c->new_text);
@@ -177,7 +186,8 @@ static void on_answer(void *arg, int status, ProtobufCMessage *reply)
 		return;
 	if (status < 0) {
 		drop_new(c);
-		retry_later(c, status == -ETIMEDOUT ? "bgpd does not answer" : "bgpd has gone away");
+		retry_later(c,
+		            status == -ETIMEDOUT ? "bgpd does not answer" : "bgpd has gone away");
 		return;
 	}
 	if (m->payload_case == BGP__V1__FROM_BGPD__PAYLOAD_DONE) {
@@ -196,10 +206,13 @@ static void on_answer(void *arg, int status, ProtobufCMessage *reply)
 	} else if (step == APPLY_CHECK) {
 		refused(c, m->payload_case == BGP__V1__FROM_BGPD__PAYLOAD_ERROR ? m->error : NULL);
 	} else {
-		const char *why = m->payload_case == BGP__V1__FROM_BGPD__PAYLOAD_ERROR && m->error->text ? m->error->text :
-													  "no reason";
+		const char *why =
+		        m->payload_case == BGP__V1__FROM_BGPD__PAYLOAD_ERROR && m->error->text
+		                ? m->error->text
+		                : "no reason";
 
-		log_error("bgpd could not take over the file", "file=%s reason=%s", c->path, LOG_VIS(why));
+		log_error("bgpd could not take over the file", "file=%s reason=%s", c->path,
+		          LOG_VIS(why));
 		retry_later(c, "bgpd could not take over the file");
 	}
 	if (again)

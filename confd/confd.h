@@ -20,7 +20,7 @@ struct confd {
 	struct daemon *d;
 	struct store *store;
 	struct ipc_client *bgpd;
-	uv_idle_t turn;          /* gathers the changes of one turn of the loop */
+	uv_idle_t turn; /* gathers the changes of one turn of the loop */
 	uv_timer_t retry;
 	unsigned open_handles, retry_ms;
 
@@ -29,22 +29,23 @@ struct confd {
 
 	/* template */
 	struct mustache *template;
-	char *template_from;     /* its path, or "built in" */
+	char *template_from; /* its path, or "built in" */
 
 	/* output */
-	char *path, *path_new;   /* the file; the one that is being checked */
+	char *path, *path_new; /* the file; the one that is being checked */
 	enum apply_step step;
-	bool again;              /* something changed while bgpd was busy */
-	bool loaded;             /* bgpd runs what the file says */
-	bool unchecked;          /* the file was written while there was none and bgpd was away */
-	struct json *model;      /* of the file as it is */
-	char *text;              /* what the file holds; NULL: not known */
-	struct json *new_model;  /* of the one being checked */
+	bool again;             /* something changed while bgpd was busy */
+	bool loaded;            /* bgpd runs what the file says */
+	bool unchecked;         /* the file was written while there was none and bgpd was away */
+	struct json *model;     /* of the file as it is */
+	char *text;             /* what the file holds; NULL: not known */
+	struct json *new_model; /* of the one being checked */
 	char *new_text;
-	char *refused_text;      /* what bgpd refused last: not tried again */
-	char *trouble;           /* what is wrong; NULL: nothing */
+	char *refused_text; /* what bgpd refused last: not tried again */
+	char *trouble;      /* what is wrong; NULL: nothing */
 
-	uint64_t count_renders, count_unchanged, count_checks, count_refused, count_loads, count_events;
+	uint64_t count_renders, count_unchanged, count_checks, count_refused, count_loads,
+	        count_events;
 };
 
 /* Renders and applies in the next turn of the loop. */

@@ -13,11 +13,16 @@
 #include "proto/bgpd_bgp_v1.pb-c.h"
 
 static const struct daemon_option options[] = {
-	{ "typhad", "CALICO_TYPHAD", NULL, "typhad's api.sock (default: in the run directory)", false },
-	{ "output", "CONFD_OUTPUT", NULL, "the file to render (default: <run-dir>/bgpd/bgpd.conf)", false },
+	{ "typhad", "CALICO_TYPHAD", NULL, "typhad's api.sock (default: in the run directory)",
+	  false },
+	{ "output", "CONFD_OUTPUT", NULL, "the file to render (default: <run-dir>/bgpd/bgpd.conf)",
+	  false },
 	{ "template-dir", "CONFD_TEMPLATE_DIR", NULL,
-	  "where bgpd.conf.mustache is (default: /etc/calico/confd/templates, then the installed one)", false },
-	{ "router-id", "CALICO_ROUTER_ID", NULL, "'hash', or a router ID (default: the node's IPv4 address)", false },
+	  "where bgpd.conf.mustache is (default: /etc/calico/confd/templates, then the installed "
+	  "one)",
+	  false },
+	{ "router-id", "CALICO_ROUTER_ID", NULL,
+	  "'hash', or a router ID (default: the node's IPv4 address)", false },
 	{ 0 },
 };
 
@@ -46,7 +51,8 @@ static bool wanted(const struct confd *c, model_kind kind, const char *name)
 {
 	size_t len = strlen(c->d->node);
 
-	return kind != V3__KIND__KIND_IPAM_AFFINITY || (strncmp(name, c->d->node, len) == 0 && name[len] == '/');
+	return kind != V3__KIND__KIND_IPAM_AFFINITY ||
+	       (strncmp(name, c->d->node, len) == 0 && name[len] == '/');
 }
 
 static void on_update(void *arg, const struct resource *r)
@@ -85,7 +91,8 @@ static void on_down(void *arg, const char *why)
 {
 	struct confd *c = arg;
 
-	/* bgpd goes on with what it has; what changed meanwhile comes as a difference, before the next "in sync". */
+	/* bgpd goes on with what it has; what changed meanwhile comes as a difference, before the
+	 * next "in sync". */
 	c->in_sync = false;
 	daemon_ready(c->d, false, why);
 }
@@ -143,8 +150,9 @@ static int make_directory(const char *path, struct err *err)
 
 static int confd_start(struct daemon *d, struct err *err)
 {
-	static const model_kind kinds[] = { V3__KIND__KIND_NODE, V3__KIND__KIND_BGP_CONFIGURATION, V3__KIND__KIND_BGP_PEER,
-					    V3__KIND__KIND_IP_POOL, V3__KIND__KIND_IPAM_AFFINITY };
+	static const model_kind kinds[] = { V3__KIND__KIND_NODE, V3__KIND__KIND_BGP_CONFIGURATION,
+		                            V3__KIND__KIND_BGP_PEER, V3__KIND__KIND_IP_POOL,
+		                            V3__KIND__KIND_IPAM_AFFINITY };
 	struct confd *c = xcalloc(1, sizeof(*c));
 	const char *typhad = daemon_opt(d, "typhad"), *output = daemon_opt(d, "output");
 	char path[SOCK_PATH_MAX];
@@ -159,8 +167,10 @@ static int confd_start(struct daemon *d, struct err *err)
 	c->turn.data = c->retry.data = c;
 	c->path = output && *output ? xstrdup(output) : xasprintf("%s/bgpd/bgpd.conf", d->run_dir);
 	if (*c->path != '/')
-		return err_set(err, -EINVAL, "--output: '%s' is not an absolute path, and bgpd has another working directory",
-			       c->path);
+		return err_set(err, -EINVAL,
+		               "--output: '%s' is not an absolute path, and bgpd has another "
+		               "working directory",
+		               c->path);
 	c->path_new = xasprintf("%s.new", c->path);
 	if ((r = template_load(c, err)) < 0 || (r = make_directory(c->path, err)) < 0)
 		return r;

@@ -22,7 +22,8 @@ int duration_parse(const char *s, unsigned *ret_sec)
 	static const struct {
 		const char *unit;
 		double sec;
-	} units[] = { { "ms", 1e-3 }, { "us", 1e-6 }, { "ns", 1e-9 }, { "h", 3600 }, { "m", 60 }, { "s", 1 } };
+	} units[] = { { "ms", 1e-3 }, { "us", 1e-6 }, { "ns", 1e-9 },
+		      { "h", 3600 },  { "m", 60 },    { "s", 1 } };
 	double sum = 0;
 
 	if (!s || !*s)
@@ -96,21 +97,25 @@ static const char *log_level(const struct model_input *in)
 
 	snprintf(name, sizeof(name), "node.%s", in->node);
 	own = config_spec(in, name);
-	s = own && own->logseverityscreen ? own->logseverityscreen : global ? global->logseverityscreen : NULL;
+	s = own && own->logseverityscreen ? own->logseverityscreen
+	    : global                      ? global->logseverityscreen
+	                                  : NULL;
 	if (!s || strcasecmp(s, "info") == 0)
 		return "info";
 	return strcasecmp(s, "debug") == 0 || strcasecmp(s, "trace") == 0 ? "debug" : "none";
 }
 
-static int router_id(const struct model_input *in, const struct bgp_node *me, char out[IP_ADDR_STR_MAX],
-		     struct err *err)
+static int router_id(const struct model_input *in, const struct bgp_node *me,
+                     char out[IP_ADDR_STR_MAX], struct err *err)
 {
 	struct ip_addr a;
 	uint8_t hash[32];
 
 	if (!in->router_id || !*in->router_id) {
 		if (!me->addr.family)
-			return err_set(err, -EAGAIN, "the Node has no IPv4 address and CALICO_ROUTER_ID is not set");
+			return err_set(
+			        err, -EAGAIN,
+			        "the Node has no IPv4 address and CALICO_ROUTER_ID is not set");
 		ip_addr_str(&me->addr, out);
 		return 0;
 	}
@@ -124,7 +129,9 @@ static int router_id(const struct model_input *in, const struct bgp_node *me, ch
 		return 0;
 	}
 	if (ip_addr_parse(in->router_id, &a) < 0 || a.family != AF_INET)
-		return err_set(err, -EAGAIN, "CALICO_ROUTER_ID '%s' is not in the form of an IPv4 address", in->router_id);
+		return err_set(err, -EAGAIN,
+		               "CALICO_ROUTER_ID '%s' is not in the form of an IPv4 address",
+		               in->router_id);
 	ip_addr_str(&a, out);
 	return 0;
 }
@@ -140,9 +147,11 @@ static struct json *blocks(const struct model_input *in, int family)
 		struct ip_prefix p;
 		struct json *o;
 
-		/* Pending: not ours yet. Confirmed, being given back, or old data without a state: ours. */
-		if ((a->state && strcmp(a->state, "pending") == 0) || (a->has_deleted && a->deleted) || !cidr ||
-		    ip_prefix_parse(cidr + 1, &p) < 0 || p.addr.family != family)
+		/* Pending: not ours yet. Confirmed, being given back, or old data without a state:
+		 * ours. */
+		if ((a->state && strcmp(a->state, "pending") == 0) ||
+		    (a->has_deleted && a->deleted) || !cidr || ip_prefix_parse(cidr + 1, &p) < 0 ||
+		    p.addr.family != family)
 			continue;
 		o = cidr_item(&p);
 		/* The only address of a block needs its own route, which nothing may shadow. */
@@ -159,7 +168,8 @@ static bool is_on(const char *mode)
 
 static void set_pools(const struct model_input *in, int family, struct json *root)
 {
-	struct json *exported = json_new(JSON_ARRAY), *hidden = json_new(JSON_ARRAY), *foreign = json_new(JSON_ARRAY);
+	struct json *exported = json_new(JSON_ARRAY), *hidden = json_new(JSON_ARRAY),
+	            *foreign = json_new(JSON_ARRAY);
 
 	for (size_t i = 0; i < in->pools.n; i++) {
 		const V3__IpPoolSpec *s = ((const V3__IPPool *)in->pools.items[i]->msg)->spec;
@@ -211,9 +221,11 @@ int model_build(const struct model_input *in, struct json **ret, struct err *err
 {
 	const V3__BgpConfigurationSpec *global = config_spec(in, "default");
 	const struct resource *own = objects_find(&in->nodes, in->node);
-	uint32_t default_as = global && global->asnumber && global->asnumber->has_value ? global->asnumber->value :
-											   DEFAULT_AS;
-	bool mesh = !(global && global->has_nodetonodemeshenabled && !global->nodetonodemeshenabled);
+	uint32_t default_as = global && global->asnumber && global->asnumber->has_value
+	                              ? global->asnumber->value
+	                              : DEFAULT_AS;
+	bool mesh =
+	        !(global && global->has_nodetonodemeshenabled && !global->nodetonodemeshenabled);
 	char text[IP_ADDR_STR_MAX];
 	struct json *root, *list;
 	struct bgp_node me;
@@ -222,7 +234,8 @@ int model_build(const struct model_input *in, struct json **ret, struct err *err
 	int r;
 
 	if (!own)
-		return err_set(err, -EAGAIN, "node '%s' has no Node resource in the datastore", in->node);
+		return err_set(err, -EAGAIN, "node '%s' has no Node resource in the datastore",
+		               in->node);
 	bgp_node_of(in, own, AF_INET, &me);
 	own_as = me.has_as ? me.as : default_as;
 	r = router_id(in, &me, text, err);

@@ -2,7 +2,8 @@
 /*
  * model: from the datastore's objects to the tree that templates see. Pure.
  *
- * All of upstream's rules about who peers with whom are here; a template only writes down what it is told. README.md lists the members.
+ * All of upstream's rules about who peers with whom are here; a template only writes down what it
+ * is told. README.md lists the members.
  */
 #pragma once
 
@@ -19,7 +20,7 @@ struct objects {
 	size_t n;
 };
 
-void objects_put(struct objects *o, struct resource *r); /* taken; replaces one of the same name */
+void objects_put(struct objects *o, struct resource *r);  /* taken; replaces one of the same name */
 bool objects_remove(struct objects *o, const char *name); /* false: there was none */
 const struct resource *objects_find(const struct objects *o, const char *name);
 void objects_done(struct objects *o);
@@ -33,7 +34,8 @@ struct model_input {
 
 void model_input_done(struct model_input *in);
 
-/* -EAGAIN, with a sentence, when there is not yet enough to say anything: no Node, or no router ID. */
+/* -EAGAIN, with a sentence, when there is not yet enough to say anything: no Node, or no router ID.
+ */
 int model_build(const struct model_input *in, struct json **ret, struct err *err);
 
 /* "90s", "1m30s", "1.5h" to seconds, rounded. -EINVAL. */

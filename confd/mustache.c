@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A template is parsed into a flat array of tokens. A section's token knows the index of its end, so that rendering is a walk over the array with a
- * stack of values, and a section whose value is empty is one jump.
+ * A template is parsed into a flat array of tokens. A section's token knows the index of its end,
+ * so that rendering is a walk over the array with a stack of values, and a section whose value is
+ * empty is one jump.
  */
 #include "confd/mustache.h"
 
@@ -14,13 +15,20 @@
 
 #define DELIM_MAX 16
 
-enum token_kind { TEXT, VALUE, RAW, SECTION, INVERTED, END };
+enum token_kind {
+	TEXT,
+	VALUE,
+	RAW,
+	SECTION,
+	INVERTED,
+	END
+};
 
 struct token {
 	enum token_kind kind;
 	const char *at; /* text or name, in mustache.text */
 	size_t len;
-	size_t end;     /* SECTION, INVERTED: the index of its END */
+	size_t end; /* SECTION, INVERTED: the index of its END */
 	unsigned line;
 };
 
@@ -78,11 +86,11 @@ static void trim(const char **at, const char **end)
 }
 
 /*
- * Is the tag from tag to after alone on its line? Then *ret_from is where the line begins and *ret_to where the next one does. floor is how far back
- * there is text that has not been taken yet.
+ * Is the tag from tag to after alone on its line? Then *ret_from is where the line begins and
+ * *ret_to where the next one does. floor is how far back there is text that has not been taken yet.
  */
-static bool standalone(const struct parser *p, const char *floor, const char *tag, const char *after,
-		       const char **ret_from, const char **ret_to)
+static bool standalone(const struct parser *p, const char *floor, const char *tag,
+                       const char *after, const char **ret_from, const char **ret_to)
 {
 	const char *from = tag, *to = after;
 
@@ -112,9 +120,10 @@ static int set_delimiters(struct parser *p, const char *at, const char *end, str
 	while (gap < end && is_blank(*gap))
 		gap++;
 	n_close = (size_t)(end - gap);
-	if (n_open == 0 || n_close == 0 || n_open >= DELIM_MAX || n_close >= DELIM_MAX || memchr(at, '=', n_open) ||
-	    memchr(gap, '=', n_close) || memchr(gap, ' ', n_close))
-		return err_set(err, -EINVAL, "line %u: new delimiters are written {{=OPEN CLOSE=}}", p->line);
+	if (n_open == 0 || n_close == 0 || n_open >= DELIM_MAX || n_close >= DELIM_MAX ||
+	    memchr(at, '=', n_open) || memchr(gap, '=', n_close) || memchr(gap, ' ', n_close))
+		return err_set(err, -EINVAL, "line %u: new delimiters are written {{=OPEN CLOSE=}}",
+		               p->line);
 	memcpy(p->open, at, n_open);
 	p->open[n_open] = '\0';
 	memcpy(p->close, gap, n_close);
@@ -127,10 +136,12 @@ static int check_name(const struct parser *p, const char *at, size_t len, struct
 	if (len == 1 && *at == '.')
 		return 0;
 	if (len == 0 || *at == '.' || at[len - 1] == '.' || memmem(at, len, "..", 2))
-		return err_set(err, -EINVAL, "line %u: '%s' is not a name", p->line, str_vis(at, len));
+		return err_set(err, -EINVAL, "line %u: '%s' is not a name", p->line,
+		               str_vis(at, len));
 	for (size_t i = 0; i < len; i++)
 		if (is_blank(at[i]) || (unsigned char)at[i] < 0x20)
-			return err_set(err, -EINVAL, "line %u: a name holds white space: '%s'", p->line, str_vis(at, len));
+			return err_set(err, -EINVAL, "line %u: a name holds white space: '%s'",
+			               p->line, str_vis(at, len));
 	return 0;
 }
 
@@ -139,12 +150,13 @@ static int close_section(struct parser *p, const char *at, size_t len, struct er
 	struct token *open;
 
 	if (p->depth == 0)
-		return err_set(err, -EINVAL, "line %u: section '%s' is closed and was never opened", p->line,
-			       str_vis(at, len));
+		return err_set(err, -EINVAL, "line %u: section '%s' is closed and was never opened",
+		               p->line, str_vis(at, len));
 	open = &p->m->tokens[p->stack[--p->depth]];
 	if (open->len != len || memcmp(open->at, at, len) != 0)
-		return err_set(err, -EINVAL, "line %u: section '%s' is closed, and '%s' of line %u is open", p->line,
-			       str_vis(at, len), str_vis(open->at, open->len), open->line);
+		return err_set(err, -EINVAL,
+		               "line %u: section '%s' is closed, and '%s' of line %u is open",
+		               p->line, str_vis(at, len), str_vis(open->at, open->len), open->line);
 	open->end = p->m->n; /* before add(): it may move the tokens */
 	(void)add(p, END, at, len);
 	return 0;
@@ -163,7 +175,8 @@ static int parse_tag(struct parser *p, char sigil, const char *at, const char *e
 		return set_delimiters(p, at, end, err);
 	len = (size_t)(end - at);
 	if (sigil == '>')
-		return err_set(err, -EINVAL, "line %u: partials ({{>%s}}) are not supported", p->line, str_vis(at, len));
+		return err_set(err, -EINVAL, "line %u: partials ({{>%s}}) are not supported",
+		               p->line, str_vis(at, len));
 	r = check_name(p, at, len, err);
 	if (r < 0)
 		return r;
@@ -171,8 +184,8 @@ static int parse_tag(struct parser *p, char sigil, const char *at, const char *e
 		return close_section(p, at, len, err);
 	if (sigil == '#' || sigil == '^') {
 		if (p->depth == MUSTACHE_DEPTH_MAX)
-			return err_set(err, -EINVAL, "line %u: more than %d sections in sections", p->line,
-				       MUSTACHE_DEPTH_MAX);
+			return err_set(err, -EINVAL, "line %u: more than %d sections in sections",
+			               p->line, MUSTACHE_DEPTH_MAX);
 		p->stack[p->depth++] = p->m->n;
 		(void)add(p, sigil == '#' ? SECTION : INVERTED, at, len);
 		return 0;
@@ -197,13 +210,18 @@ static int parse(struct parser *p, struct err *err)
 		if (inner < p->end && memchr("!=>/#^&{", *inner, 8))
 			sigil = *inner++;
 		/* {{{x}}} and {{=x y=}} have a sigil at their end too. */
-		snprintf(closer, sizeof(closer), "%s%s", sigil == '{' ? "}" : sigil == '=' ? "=" : "", p->close);
+		snprintf(closer, sizeof(closer), "%s%s",
+		         sigil == '{'   ? "}"
+		         : sigil == '=' ? "="
+		                        : "",
+		         p->close);
 		close = find(inner, p->end, closer);
 		if (!close) {
 			for (const char *c = p->at; c < tag; c++)
 				lines += *c == '\n';
-			return err_set(err, -EINVAL, "line %u: a tag is opened with %s and never closed with %s",
-				       p->line + lines, p->open, closer);
+			return err_set(err, -EINVAL,
+			               "line %u: a tag is opened with %s and never closed with %s",
+			               p->line + lines, p->open, closer);
 		}
 		after = close + strlen(closer);
 		from = tag;
@@ -223,7 +241,7 @@ static int parse(struct parser *p, struct err *err)
 		const struct token *open = &p->m->tokens[p->stack[p->depth - 1]];
 
 		return err_set(err, -EINVAL, "line %u: section '%s' is never closed", open->line,
-			       str_vis(open->at, open->len));
+		               str_vis(open->at, open->len));
 	}
 	return 0;
 }
@@ -234,7 +252,8 @@ int mustache_parse(const char *text, size_t len, struct mustache **ret, struct e
 	int r;
 
 	if (len > MUSTACHE_TEXT_MAX)
-		return err_set(err, -EINVAL, "the template is larger than %u bytes", MUSTACHE_TEXT_MAX);
+		return err_set(err, -EINVAL, "the template is larger than %u bytes",
+		               MUSTACHE_TEXT_MAX);
 	p.m = xcalloc(1, sizeof(*p.m));
 	p.m->text = xstrndup(text, len);
 	len = strlen(p.m->text); /* it ends at a NUL, if there is one */
@@ -264,12 +283,12 @@ struct frame {
 	const struct json *value;
 	const struct json *list; /* the list that value is an element of; NULL: none */
 	size_t index;
-	size_t token;            /* of the SECTION */
+	size_t token; /* of the SECTION */
 };
 
 struct render {
 	struct frame stack[MUSTACHE_DEPTH_MAX + 1];
-	unsigned depth;          /* frames in use, at least 1 */
+	unsigned depth; /* frames in use, at least 1 */
 };
 
 static const struct json *member(const struct json *j, const char *name, size_t len)
@@ -328,11 +347,21 @@ static void write_value(const struct json *j, bool raw, struct buf *out)
 	}
 	for (size_t i = 0; i < j->len; i++) {
 		switch (j->text[i]) {
-		case '&': buf_str(out, "&amp;"); break;
-		case '<': buf_str(out, "&lt;"); break;
-		case '>': buf_str(out, "&gt;"); break;
-		case '"': buf_str(out, "&quot;"); break;
-		default: buf_byte(out, (uint8_t)j->text[i]); break;
+		case '&':
+			buf_str(out, "&amp;");
+			break;
+		case '<':
+			buf_str(out, "&lt;");
+			break;
+		case '>':
+			buf_str(out, "&gt;");
+			break;
+		case '"':
+			buf_str(out, "&quot;");
+			break;
+		default:
+			buf_byte(out, (uint8_t)j->text[i]);
+			break;
 		}
 	}
 }
@@ -353,7 +382,8 @@ static size_t enter(struct render *r, const struct token *t, size_t at, const st
 	return at;
 }
 
-int mustache_render(const struct mustache *m, const struct json *data, struct buf *out, struct err *err)
+int mustache_render(const struct mustache *m, const struct json *data, struct buf *out,
+                    struct err *err)
 {
 	struct render r = { .stack = { { .value = data } }, .depth = 1 };
 	size_t start = out->len, steps = 0;
@@ -362,8 +392,9 @@ int mustache_render(const struct mustache *m, const struct json *data, struct bu
 		const struct token *t = &m->tokens[i];
 
 		if (++steps > MUSTACHE_STEPS_MAX)
-			return err_set(err, -EFBIG, "line %u: the template takes more than %u steps", t->line,
-				       MUSTACHE_STEPS_MAX);
+			return err_set(err, -EFBIG,
+			               "line %u: the template takes more than %u steps", t->line,
+			               MUSTACHE_STEPS_MAX);
 
 		switch (t->kind) {
 		case TEXT:
@@ -396,7 +427,8 @@ int mustache_render(const struct mustache *m, const struct json *data, struct bu
 		}
 		}
 		if (out->len - start > MUSTACHE_OUTPUT_MAX)
-			return err_set(err, -EFBIG, "the output is larger than %u bytes", MUSTACHE_OUTPUT_MAX);
+			return err_set(err, -EFBIG, "the output is larger than %u bytes",
+			               MUSTACHE_OUTPUT_MAX);
 	}
 	return 0;
 }

@@ -33,15 +33,18 @@ static uint16_t listen_port(const struct model_input *in, const char *node)
 	r[0] = objects_find(&in->configs, name);
 	r[1] = objects_find(&in->configs, "default");
 	for (unsigned i = 0; i < 2; i++) {
-		const V3__BGPConfiguration *c = r[i] ? (const V3__BGPConfiguration *)r[i]->msg : NULL;
+		const V3__BGPConfiguration *c =
+		        r[i] ? (const V3__BGPConfiguration *)r[i]->msg : NULL;
 
-		if (c && c->spec && c->spec->has_listenport && c->spec->listenport > 0 && c->spec->listenport < 65536)
+		if (c && c->spec && c->spec->has_listenport && c->spec->listenport > 0 &&
+		    c->spec->listenport < 65536)
 			return (uint16_t)c->spec->listenport;
 	}
 	return DEFAULT_PORT;
 }
 
-void bgp_node_of(const struct model_input *in, const struct resource *node, int family, struct bgp_node *ret)
+void bgp_node_of(const struct model_input *in, const struct resource *node, int family,
+                 struct bgp_node *ret)
 {
 	const V3__Node *n = (const V3__Node *)node->msg;
 	const V3__NodeBgpSpec *bgp = n->spec ? n->spec->bgp : NULL;
@@ -55,8 +58,9 @@ void bgp_node_of(const struct model_input *in, const struct resource *node, int 
 		ret->addr = p.addr;
 	ret->has_as = bgp->asnumber && bgp->asnumber->has_value;
 	ret->as = ret->has_as ? bgp->asnumber->value : 0;
-	ret->cluster_id = bgp->routereflectorclusterid && *bgp->routereflectorclusterid ?
-				  bgp->routereflectorclusterid : NULL;
+	ret->cluster_id = bgp->routereflectorclusterid && *bgp->routereflectorclusterid
+	                          ? bgp->routereflectorclusterid
+	                          : NULL;
 }
 
 static const char *node_label(void *arg, const char *label)
@@ -111,11 +115,13 @@ static void add(struct build *b, const char *kind, struct peer *p)
 	char addr[IP_ADDR_STR_MAX], own[IP_ADDR_STR_MAX];
 	size_t len;
 
-	if (p->address.family != b->family || ip_addr_eq(&p->address, &b->me->addr) || taken(b, &p->address))
+	if (p->address.family != b->family || ip_addr_eq(&p->address, &b->me->addr) ||
+	    taken(b, &p->address))
 		return;
 	ip_addr_str(&p->address, addr);
 	ip_addr_str(&b->me->addr, own);
-	/* As upstream: by the texts, not the numbers, and never for Node_ peers. Both ends must agree. */
+	/* As upstream: by the texts, not the numbers, and never for Node_ peers. Both ends must
+	 * agree. */
 	p->passive = p->calico_node && strcmp(kind, "Node") != 0 && strcmp(addr, own) > 0;
 	snprintf(p->name, sizeof(p->name), "%s_%s", kind, addr);
 	for (char *c = p->name; *c; c++)
@@ -138,7 +144,8 @@ static void add_mesh(struct build *b)
 		if (strcmp(n.name, b->in->node) == 0 || !n.addr.family || n.cluster_id)
 			continue;
 		p.address = n.addr;
-		p.remote_as = n.has_as ? n.as : b->own_as; /* as upstream: ours, not the cluster's */
+		p.remote_as =
+		        n.has_as ? n.as : b->own_as; /* as upstream: ours, not the cluster's */
 		p.port = n.port == DEFAULT_PORT ? 0 : n.port;
 		add(b, "Mesh", &p);
 	}
@@ -155,7 +162,8 @@ static struct peer peer_of_spec(const struct resource *r)
 	else if (s->nexthopmode && strcmp(s->nexthopmode, "Keep") == 0)
 		p.next_hop = "keep";
 	p.source_none = s->sourceaddress && strcmp(s->sourceaddress, "None") == 0;
-	if (s->maxrestarttime && duration_parse(s->maxrestarttime, &p.restart_sec) == 0 && p.restart_sec > 4095)
+	if (s->maxrestarttime && duration_parse(s->maxrestarttime, &p.restart_sec) == 0 &&
+	    p.restart_sec > 4095)
 		p.restart_sec = 4095; /* RFC 4724: 12 bits */
 	return p;
 }
@@ -164,10 +172,11 @@ static struct peer peer_of_spec(const struct resource *r)
 static void set_reflection(struct build *b, struct peer *p, const char *peer_cluster_id)
 {
 	p->rr_client = b->me->cluster_id && p->remote_as == b->own_as &&
-		       (!peer_cluster_id || strcmp(peer_cluster_id, b->me->cluster_id) != 0);
+	               (!peer_cluster_id || strcmp(peer_cluster_id, b->me->cluster_id) != 0);
 }
 
-static void add_node_peer(struct build *b, const char *kind, const struct resource *r, const struct bgp_node *n)
+static void add_node_peer(struct build *b, const char *kind, const struct resource *r,
+                          const struct bgp_node *n)
 {
 	struct peer p = peer_of_spec(r);
 
@@ -211,7 +220,8 @@ static bool parse_peer_ip(const char *s, struct ip_addr *ret, uint16_t *ret_port
 	return ip_addr_parse(host, ret) == 0;
 }
 
-/* The peers that a BGPPeer makes of its own side: an address, or the nodes that a selector selects. */
+/* The peers that a BGPPeer makes of its own side: an address, or the nodes that a selector selects.
+ */
 static void add_forward(struct build *b, const char *kind, const struct resource *r)
 {
 	const V3__BgpPeerSpec *s = ((const V3__BGPPeer *)r->msg)->spec;
@@ -290,8 +300,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct peer *)a)->name, ((const struct peer *)b)->name);
 }
 
-void peers_build(const struct model_input *in, const struct bgp_node *me, int family, uint32_t own_as,
-		 uint32_t default_as, bool mesh, struct peers *ret)
+void peers_build(const struct model_input *in, const struct bgp_node *me, int family,
+                 uint32_t own_as, uint32_t default_as, bool mesh, struct peers *ret)
 {
 	struct build b = { in, me, family, own_as, default_as, ret };
 	const struct resource *own = objects_find(&in->nodes, in->node);

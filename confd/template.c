@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* template: where bgpd.conf's template is: an operator's own, the installed one, or the copy that is built in. */
+/* template: where bgpd.conf's template is: an operator's own, the installed one, or the copy that
+ * is built in. */
 #include <errno.h>
 #include <string.h>
 
@@ -13,12 +14,13 @@
 
 static const char built_in[] =
 #include "confd/template.inc"
-	;
+        ;
 
 int template_load(struct confd *c, struct err *err)
 {
 	const char *given = daemon_opt(c->d, "template-dir");
-	const char *const dirs[] = { given && *given ? given : NULL, "/etc/calico/confd/templates", CONFD_TEMPLATE_DIR };
+	const char *const dirs[] = { given && *given ? given : NULL, "/etc/calico/confd/templates",
+		                     CONFD_TEMPLATE_DIR };
 	CLEANUP(free_p) char *text = NULL, *from = NULL;
 	struct mustache *m;
 	size_t len = 0;
@@ -30,7 +32,8 @@ int template_load(struct confd *c, struct err *err)
 		free(from);
 		from = xasprintf("%s/" TEMPLATE, dirs[i]);
 		r = file_read(from, MUSTACHE_TEXT_MAX, &text, &len, err);
-		/* One that is there and cannot be read must not be passed over in silence; nor the directory that was asked for. */
+		/* One that is there and cannot be read must not be passed over in silence; nor the
+		 * directory that was asked for. */
 		if (r < 0 && (r != -ENOENT || i == 0))
 			return r;
 	}

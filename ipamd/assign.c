@@ -2,14 +2,16 @@
 /*
  * assign: how a request gets its addresses.
  *
- *     what the handle already has on this node counts            (a repeated ADD is given the same addresses)
- *     for each family:
+ *     what the handle already has on this node counts            (a repeated ADD is given the same
+ * addresses) for each family:
  *       1. a confirmed block of ours, in a pool that fits, with room     -> handle, then block
- *       2. else claim one: what we own half, then free ones from our start index, then empty ones of others, a minute old
+ *       2. else claim one: what we own half, then free ones from our start index, then empty ones
+ * of others, a minute old
  *       3. else, without strict affinity, room in a block of somebody else
  *
- * All or nothing: a request that cannot be served whole gives back what it took. Claims of one family come one at a time; who needs a
- * block meanwhile waits and looks again, because one claim serves many.
+ * All or nothing: a request that cannot be served whole gives back what it took. Claims of one
+ * family come one at a time; who needs a block meanwhile waits and looks again, because one claim
+ * serves many.
  */
 #include <string.h>
 
@@ -42,7 +44,8 @@ static void on_handle_less(void *arg, enum store_status status, const char *text
 {
 	struct request *q = arg;
 
-	/* When the datastore is away the handle counts too much, which the runtime's DEL or the next check puts right. */
+	/* When the datastore is away the handle counts too much, which the runtime's DEL or the
+	 * next check puts right. */
 	(void)status;
 	(void)text;
 	lane_forget(&q->change);
@@ -72,7 +75,9 @@ static void rollback(struct request *q)
 			continue;
 		q->stage = "gives back";
 		q->ip->count.rollbacks++;
-		q->change = (struct lane_change){ .kind = LANE_RELEASE_ORDINAL, .done = on_given_back, .arg = q };
+		q->change = (struct lane_change){ .kind = LANE_RELEASE_ORDINAL,
+			                          .done = on_given_back,
+			                          .arg = q };
 		q->change.ordinal = (uint32_t)ip_prefix_ordinal(&net, &q->got.items[i].addr);
 		lane_reserve(b, &q->change);
 		lane_submit(&q->change);
@@ -91,7 +96,7 @@ static void pools_text(struct request *q, struct buf *out)
 		uint64_t left = 0;
 		char text[IP_PREFIX_STR_MAX];
 
-		hmap_for_each(b, &q->ip->blocks, struct blk, node) {
+		hmap_for_each (b, &q->ip->blocks, struct blk, node) {
 			if (!b->exists || !ip_prefix_covers(&p->cidr, &b->cidr))
 				continue;
 			blocks++;
@@ -103,7 +108,8 @@ static void pools_text(struct request *q, struct buf *out)
 			buf_printf(out, "%u of %llu blocks taken", blocks, 1ull << bits);
 		else
 			buf_printf(out, "%u of 2^%u blocks taken", blocks, bits);
-		buf_printf(out, ", %u by this node, %llu addresses free in them", own, (unsigned long long)left);
+		buf_printf(out, ", %u by this node, %llu addresses free in them", own,
+		           (unsigned long long)left);
 	}
 }
 
@@ -114,8 +120,8 @@ static void fail_exhausted(struct request *q, const char *why)
 
 	for (size_t i = 0; i < q->got.n; i++)
 		have += q->got.items[i].addr.family == family_of(q);
-	buf_printf(&text, "Assigned %u out of %u requested %s addresses; %s", have, q->num[q->family],
-		   q->family == 0 ? "IPv4" : "IPv6", why);
+	buf_printf(&text, "Assigned %u out of %u requested %s addresses; %s", have,
+	           q->num[q->family], q->family == 0 ? "IPv4" : "IPv6", why);
 	pools_text(q, &text);
 	fail(q, IPAM__V1__ERROR_CODE__ERROR_EXHAUSTED, buf_cstr(&text));
 }
@@ -140,7 +146,8 @@ static void after_take(struct request *q, enum lane_status status, const char *t
 		return;
 	case LANE_NOT_OURS:
 		if (specific)
-			fail(q, IPAM__V1__ERROR_CODE__ERROR_NO_POOL, "Block host affinity does not match");
+			fail(q, IPAM__V1__ERROR_CODE__ERROR_NO_POOL,
+			     "Block host affinity does not match");
 		else if (++q->tries > IPAMD_RETRIES)
 			fail(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE, NO_RETRY);
 		else
@@ -150,11 +157,13 @@ static void after_take(struct request *q, enum lane_status status, const char *t
 		fail(q, IPAM__V1__ERROR_CODE__ERROR_TAKEN, "Address already assigned in block");
 		return;
 	case LANE_INVALID:
-		fail(q, IPAM__V1__ERROR_CODE__ERROR_INVALID, text ? text : "the datastore refused the block");
+		fail(q, IPAM__V1__ERROR_CODE__ERROR_INVALID,
+		     text ? text : "the datastore refused the block");
 		return;
 	case LANE_RETRIES:
 	case LANE_UNAVAILABLE:
-		fail(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE, text ? text : "the datastore is away: try again");
+		fail(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE,
+		     text ? text : "the datastore is away: try again");
 		return;
 	}
 }
@@ -174,7 +183,8 @@ static void on_taken(struct lane_change *c, enum lane_status status, const char 
 	uint32_t surplus = c->want;
 
 	if (status == LANE_OK) {
-		/* What the change found is listed first: it was there before, and is not this request's to give back. */
+		/* What the change found is listed first: it was there before, and is not this
+		 * request's to give back. */
 		for (size_t i = 0; i < c->n_got; i++) {
 			struct ip_addr a = ip_prefix_nth(&c->blk->cidr, c->got[i]);
 
@@ -187,7 +197,8 @@ static void on_taken(struct lane_change *c, enum lane_status status, const char 
 		surplus -= (uint32_t)c->n_new;
 	}
 	if (status == LANE_UNAVAILABLE || surplus == 0) {
-		/* Unavailable: the block may have been written; a handle may count too much, never too little. */
+		/* Unavailable: the block may have been written; a handle may count too much, never
+		 * too little. */
 		after_take(q, status, text);
 		return;
 	}
@@ -207,12 +218,14 @@ static void on_handle_added(void *arg, enum store_status status, const char *tex
 		return;
 	}
 	lane_forget(&q->change);
-	fail(q, status == STORE_INVALID ? IPAM__V1__ERROR_CODE__ERROR_INVALID : IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE,
+	fail(q,
+	     status == STORE_INVALID ? IPAM__V1__ERROR_CODE__ERROR_INVALID
+	                             : IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE,
 	     text);
 }
 
-static void take(struct request *q, struct blk *b, enum lane_kind kind, uint32_t want, uint32_t ordinal,
-		 bool any_affinity)
+static void take(struct request *q, struct blk *b, enum lane_kind kind, uint32_t want,
+                 uint32_t ordinal, bool any_affinity)
 {
 	q->stage = "writes the handle";
 	q->change = (struct lane_change){
@@ -235,7 +248,8 @@ static void take(struct request *q, struct blk *b, enum lane_kind kind, uint32_t
 static bool in_pools(const struct request *q, const struct ip_prefix *cidr)
 {
 	for (size_t i = 0; i < q->n_pools; i++)
-		if (ip_prefix_covers(&q->pools[i]->cidr, cidr) && cidr->len == q->pools[i]->block_len)
+		if (ip_prefix_covers(&q->pools[i]->cidr, cidr) &&
+		    cidr->len == q->pools[i]->block_len)
 			return true;
 	return false;
 }
@@ -269,7 +283,8 @@ static void on_claimed(void *arg, enum claim_status status, const char *text)
 	if (was_claimer)
 		ip->claiming[family] = false;
 	if (status == CLAIM_UNAVAILABLE || status == CLAIM_FAILED)
-		fail(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE, text ? text : "the claim of a block failed");
+		fail(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE,
+		     text ? text : "the claim of a block failed");
 	else if (status != CLAIM_OK && ++q->tries > IPAMD_RETRIES)
 		fail(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE, NO_RETRY);
 	else
@@ -290,14 +305,16 @@ static void on_reclaimed(void *arg, enum claim_status status, const char *text)
 	}
 }
 
-/* A block that we own half: an affinity that was not confirmed, or whose block is missing, or a block without affinity. */
+/* A block that we own half: an affinity that was not confirmed, or whose block is missing, or a
+ * block without affinity. */
 static bool find_half(struct request *q, struct ip_prefix *ret)
 {
-	hmap_for_each(a, &q->ip->affinities, struct aff, node) {
+	hmap_for_each (a, &q->ip->affinities, struct aff, node) {
 		struct blk *b = blk_find(q->ip, &a->cidr, false);
 		bool exists = b && b->exists;
 
-		if (in_pools(q, &a->cidr) && (!exists || (b->mine && !a->confirmed && blk_room(b)))) {
+		if (in_pools(q, &a->cidr) &&
+		    (!exists || (b->mine && !a->confirmed && blk_room(b)))) {
 			*ret = a->cidr;
 			return true;
 		}
@@ -308,7 +325,8 @@ static bool find_half(struct request *q, struct ip_prefix *ret)
 static bool reclaimable(const struct blk *b, uint64_t now_sec)
 {
 	return b->empty && !b->broken && !b->mine && b->users == 0 && b->n_free && b->affinity &&
-	       strncmp(b->affinity, "host:", 5) == 0 && now_sec >= b->claim_unix + IPAMD_RECLAIM_AGE_SEC;
+	       strncmp(b->affinity, "host:", 5) == 0 &&
+	       now_sec >= b->claim_unix + IPAMD_RECLAIM_AGE_SEC;
 }
 
 /* 1: *ret is free; 2: *ret is an empty block of somebody else; 0: there is nothing. */
@@ -324,7 +342,8 @@ static int find_free(struct request *q, struct ip_prefix *ret)
 		struct pool *p = q->pools[i];
 		bool single = p->block_len == ip_addr_bits(&p->cidr.addr);
 
-		choose_walk_init(&w, &p->cidr, p->block_len, single ? wall_unix_ns() : choose_seed(ip->d->node));
+		choose_walk_init(&w, &p->cidr, p->block_len,
+		                 single ? wall_unix_ns() : choose_seed(ip->d->node));
 		while (choose_walk_next(&w, &cidr)) {
 			struct blk *b = blk_find(ip, &cidr, false);
 
@@ -359,8 +378,9 @@ static void claim(struct request *q)
 		found = 1;
 	} else if (aff_count(ip, family_of(q)) >= limit) {
 		snprintf(why, sizeof(why),
-			 "Need to allocate an IPAM block but could not - limit of %u blocks reached for this node",
-			 limit);
+		         "Need to allocate an IPAM block but could not - limit of %u blocks "
+		         "reached for this node",
+		         limit);
 		fail_exhausted(q, why);
 		return;
 	} else if (!ip->config.auto_allocate_blocks) {
@@ -397,12 +417,13 @@ static struct blk *find_borrow(struct request *q)
 		struct choose_walk w;
 
 		choose_walk_init(&w, &p->cidr, p->block_len, choose_seed(q->ip->d->node));
-		hmap_for_each(b, &q->ip->blocks, struct blk, node) {
+		hmap_for_each (b, &q->ip->blocks, struct blk, node) {
 			uint64_t index, distance;
 
 			if (b->mine || blk_room(b) == 0 || !ip_prefix_covers(&p->cidr, &b->cidr))
 				continue;
-			index = ip_prefix_ordinal(&p->cidr, &b->cidr.addr) >> (ip_addr_bits(&b->cidr.addr) - b->cidr.len);
+			index = ip_prefix_ordinal(&p->cidr, &b->cidr.addr) >>
+			        (ip_addr_bits(&b->cidr.addr) - b->cidr.len);
 			distance = (index - w.start) & (w.total - 1);
 			if (distance < best_distance) {
 				best = b;
@@ -443,7 +464,8 @@ static const char *no_label(void *arg, const char *label)
 {
 	(void)arg;
 	(void)label;
-	return NULL; /* nobody tells of namespaces yet; upstream does the same for one that it does not know */
+	return NULL; /* nobody tells of namespaces yet; upstream does the same for one that it does
+	                not know */
 }
 
 static bool select_pools(struct request *q)
@@ -492,13 +514,16 @@ static void step_ips(struct request *q)
 			continue;
 		ip_addr_str(a, text);
 		if (!p) {
-			err_set(&err, 0, "The provided IP address is not in a configured pool: %s", text);
+			err_set(&err, 0, "The provided IP address is not in a configured pool: %s",
+			        text);
 			fail(q, IPAM__V1__ERROR_CODE__ERROR_NO_POOL, err.text);
 			return;
 		}
 		if (!(p->uses & q->use)) {
-			err_set(&err, 0, "IP address %s is in IP pool \"%s\", which is not allowed for use \"%s\"", text,
-				p->name, pool_use_str(q->use));
+			err_set(&err, 0,
+			        "IP address %s is in IP pool \"%s\", which is not allowed for use "
+			        "\"%s\"",
+			        text, p->name, pool_use_str(q->use));
 			fail(q, IPAM__V1__ERROR_CODE__ERROR_NO_POOL, err.text);
 			return;
 		}
@@ -514,7 +539,8 @@ static void step_ips(struct request *q)
 			claim_block(q->ip, &cidr, on_claimed, q);
 			return;
 		}
-		take(q, b, LANE_TAKE_ORDINAL, 1, (uint32_t)ip_prefix_ordinal(&cidr, a), !q->ip->config.strict_affinity);
+		take(q, b, LANE_TAKE_ORDINAL, 1, (uint32_t)ip_prefix_ordinal(&cidr, a),
+		     !q->ip->config.strict_affinity);
 		return;
 	}
 	/* As upstream, an address that was asked for stands alone. */
@@ -529,7 +555,8 @@ static void step(struct request *q)
 	uint32_t need;
 
 	if (!ip->ready) {
-		fail(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE, "the datastore has gone away: try again");
+		fail(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE,
+		     "the datastore has gone away: try again");
 		return;
 	}
 	if (q->n_ips) {
@@ -547,7 +574,7 @@ static void step(struct request *q)
 	/* Each time: pools come and go while a request waits. */
 	if (!select_pools(q))
 		return;
-	list_for_each(it, &ip->near) {
+	list_for_each (it, &ip->near) {
 		struct blk *b = list_entry(it, struct blk, near);
 		uint32_t room = blk_room(b);
 		struct aff *own;
@@ -569,7 +596,7 @@ static void step(struct request *q)
 /* What the handle has on this node already: answers to requests whose reply was lost. */
 static void find_existing(struct request *q)
 {
-	list_for_each(it, &q->ip->near) {
+	list_for_each (it, &q->ip->near) {
 		struct blk *b = list_entry(it, struct blk, near);
 		CLEANUP(free_p) uint32_t *ordinals = NULL;
 		size_t n;
@@ -594,8 +621,10 @@ void assign_start(struct request *q)
 	if (!q->ip->node) {
 		CLEANUP(buf_done) struct buf text = { 0 };
 
-		buf_printf(&text, "node '%s' has no Node resource in the datastore yet (noded writes it): try again",
-			   q->ip->d->node);
+		buf_printf(&text,
+		           "node '%s' has no Node resource in the datastore yet (noded writes it): "
+		           "try again",
+		           q->ip->d->node);
 		request_answer_error(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE, buf_cstr(&text));
 		return;
 	}

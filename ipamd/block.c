@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See block.h. Messages are edited in place with plain malloc(), which is what protobuf-c frees them with. */
+/* See block.h. Messages are edited in place with plain malloc(), which is what protobuf-c frees
+ * them with. */
 #include "ipamd/block.h"
 
 #include <errno.h>
@@ -48,27 +49,41 @@ bool block_check(const V3__IpamBlock *b, struct ip_prefix *ret_cidr, struct err 
 	if (!b->cidr || ip_prefix_parse(b->cidr, &cidr) < 0 || !ip_prefix_is_network(&cidr))
 		return err_set(err, -EINVAL, "cidr is not a network"), false;
 	if (host_bits(&cidr) > 12)
-		return err_set(err, -EINVAL, "cidr holds more than %u addresses", BLOCK_SIZE_MAX), false;
+		return err_set(err, -EINVAL, "cidr holds more than %u addresses", BLOCK_SIZE_MAX),
+		       false;
 	n = (size_t)1 << host_bits(&cidr);
 	if (b->n_allocations != n)
-		return err_set(err, -EINVAL, "allocations has %zu entries, not %zu", b->n_allocations, n), false;
+		return err_set(err, -EINVAL, "allocations has %zu entries, not %zu",
+		               b->n_allocations, n),
+		       false;
 	if (b->n_unallocated > n)
-		return err_set(err, -EINVAL, "unallocated has %zu entries, more than %zu", b->n_unallocated, n), false;
+		return err_set(err, -EINVAL, "unallocated has %zu entries, more than %zu",
+		               b->n_unallocated, n),
+		       false;
 	for (size_t i = 0; i < n; i++)
-		if (b->allocations[i] < -1 || (b->allocations[i] >= 0 && (size_t)b->allocations[i] >= b->n_attributes))
-			return err_set(err, -EINVAL, "allocations[%zu] is %d, and there are %zu attributes", i,
-				       (int)b->allocations[i], b->n_attributes), false;
+		if (b->allocations[i] < -1 ||
+		    (b->allocations[i] >= 0 && (size_t)b->allocations[i] >= b->n_attributes))
+			return err_set(err, -EINVAL,
+			               "allocations[%zu] is %d, and there are %zu attributes", i,
+			               (int)b->allocations[i], b->n_attributes),
+			       false;
 	for (size_t i = 0; i < b->n_unallocated; i++) {
 		int32_t o = b->unallocated[i];
 
 		if (o < 0 || (size_t)o >= n || queued[o]++ || b->allocations[o] != -1)
-			return err_set(err, -EINVAL, "unallocated[%zu] is %d, which is %s", i, (int)o,
-				       o < 0 || (size_t)o >= n ? "no ordinal" : "there twice or allocated"), false;
+			return err_set(err, -EINVAL, "unallocated[%zu] is %d, which is %s", i,
+			               (int)o,
+			               o < 0 || (size_t)o >= n ? "no ordinal"
+			                                       : "there twice or allocated"),
+			       false;
 	}
-	/* An ordinal that is neither free nor anybody's would be lost for ever; it means that somebody's write is broken. */
+	/* An ordinal that is neither free nor anybody's would be lost for ever; it means that
+	 * somebody's write is broken. */
 	for (size_t i = 0; i < n; i++)
 		if (b->allocations[i] == -1 && !queued[i])
-			return err_set(err, -EINVAL, "ordinal %zu is neither allocated nor unallocated", i), false;
+			return err_set(err, -EINVAL,
+			               "ordinal %zu is neither allocated nor unallocated", i),
+			       false;
 	*ret_cidr = cidr;
 	return true;
 }
@@ -135,7 +150,8 @@ static size_t seq_find(const V3__IpamBlock *b, uint32_t ordinal)
 
 	snprintf(key, sizeof(key), "%" PRIu32, ordinal);
 	for (size_t i = 0; i < b->n_sequencenumberforallocation; i++)
-		if (b->sequencenumberforallocation[i]->key && strcmp(b->sequencenumberforallocation[i]->key, key) == 0)
+		if (b->sequencenumberforallocation[i]->key &&
+		    strcmp(b->sequencenumberforallocation[i]->key, key) == 0)
 			return i;
 	return SIZE_MAX;
 }
@@ -145,12 +161,14 @@ static void seq_set(V3__IpamBlock *b, uint32_t ordinal)
 	size_t i = seq_find(b, ordinal);
 
 	if (i == SIZE_MAX) {
-		seq_entry *e = (seq_entry *)msg_new(&v3__ipam_block__sequence_number_for_allocation_entry__descriptor);
+		seq_entry *e = (seq_entry *)msg_new(
+		        &v3__ipam_block__sequence_number_for_allocation_entry__descriptor);
 
 		e->key = xasprintf("%" PRIu32, ordinal);
 		i = b->n_sequencenumberforallocation++;
-		b->sequencenumberforallocation = xrealloc(b->sequencenumberforallocation,
-							  b->n_sequencenumberforallocation * sizeof(seq_entry *));
+		b->sequencenumberforallocation =
+		        xrealloc(b->sequencenumberforallocation,
+		                 b->n_sequencenumberforallocation * sizeof(seq_entry *));
 		b->sequencenumberforallocation[i] = e;
 	}
 	b->sequencenumberforallocation[i]->has_value = true;
@@ -164,21 +182,23 @@ static void seq_clear(V3__IpamBlock *b, uint32_t ordinal)
 	if (i == SIZE_MAX)
 		return;
 	msg_free(&b->sequencenumberforallocation[i]->base);
-	b->sequencenumberforallocation[i] = b->sequencenumberforallocation[--b->n_sequencenumberforallocation];
+	b->sequencenumberforallocation[i] =
+	        b->sequencenumberforallocation[--b->n_sequencenumberforallocation];
 }
 
 /* ---- attributes */
 
 static bool attr_is(const V3__IpamAttribute *a, const struct block_owner *o)
 {
-	if (cooling(a) || a->n_alternateownerattrs || a->n_secondary != o->n_attrs || !a->handle_id != !o->handle ||
-	    (a->handle_id && strcmp(a->handle_id, o->handle) != 0))
+	if (cooling(a) || a->n_alternateownerattrs || a->n_secondary != o->n_attrs ||
+	    !a->handle_id != !o->handle || (a->handle_id && strcmp(a->handle_id, o->handle) != 0))
 		return false;
 	for (size_t i = 0; i < o->n_attrs; i++) {
 		size_t k;
 
 		for (k = 0; k < a->n_secondary; k++)
-			if (a->secondary[k]->key && strcmp(a->secondary[k]->key, o->attrs[i].key) == 0)
+			if (a->secondary[k]->key &&
+			    strcmp(a->secondary[k]->key, o->attrs[i].key) == 0)
 				break;
 		if (k == a->n_secondary || !a->secondary[k]->value ||
 		    strcmp(a->secondary[k]->value, o->attrs[i].value) != 0)
@@ -206,7 +226,7 @@ static int32_t attr_of(V3__IpamBlock *b, const struct block_owner *o)
 	a->secondary = o->n_attrs ? xcalloc(o->n_attrs, sizeof(*a->secondary)) : NULL;
 	for (size_t i = 0; i < o->n_attrs; i++) {
 		V3__IpamAttribute__SecondaryEntry *e = (V3__IpamAttribute__SecondaryEntry *)msg_new(
-			&v3__ipam_attribute__secondary_entry__descriptor);
+		        &v3__ipam_attribute__secondary_entry__descriptor);
 
 		e->key = xstrdup(o->attrs[i].key);
 		e->value = xstrdup(o->attrs[i].value);
@@ -264,7 +284,7 @@ int block_take_ordinal(V3__IpamBlock *b, const struct block_owner *o, uint32_t o
 		allocate(b, ordinal, attr_of(b, o));
 		b->n_unallocated--;
 		memmove(b->unallocated + i, b->unallocated + i + 1,
-			(b->n_unallocated - i) * sizeof(*b->unallocated));
+		        (b->n_unallocated - i) * sizeof(*b->unallocated));
 		return 0;
 	}
 	return -EEXIST;
@@ -272,8 +292,8 @@ int block_take_ordinal(V3__IpamBlock *b, const struct block_owner *o, uint32_t o
 
 /* ---- giving back */
 
-size_t block_release_handle(V3__IpamBlock *b, const char *handle, uint64_t now_unix_sec, uint32_t cooldown_sec,
-			    uint32_t *out)
+size_t block_release_handle(V3__IpamBlock *b, const char *handle, uint64_t now_unix_sec,
+                            uint32_t cooldown_sec, uint32_t *out)
 {
 	size_t n = 0;
 	int32_t mark = -1;
@@ -295,7 +315,8 @@ size_t block_release_handle(V3__IpamBlock *b, const char *handle, uint64_t now_u
 	return n;
 }
 
-int block_release_ordinal(V3__IpamBlock *b, uint32_t ordinal, uint64_t now_unix_sec, char **ret_handle)
+int block_release_ordinal(V3__IpamBlock *b, uint32_t ordinal, uint64_t now_unix_sec,
+                          char **ret_handle)
 {
 	const V3__IpamAttribute *a = block_owner_of(b, ordinal);
 
@@ -308,8 +329,9 @@ int block_release_ordinal(V3__IpamBlock *b, uint32_t ordinal, uint64_t now_unix_
 }
 
 /*
- * Upstream's condition is "released before now - cooldown", with now read a moment after the release. Here both are whole seconds and may be equal, so
- * that a cool-down of 0 is taken by its meaning: free at once.
+ * Upstream's condition is "released before now - cooldown", with now read a moment after the
+ * release. Here both are whole seconds and may be equal, so that a cool-down of 0 is taken by its
+ * meaning: free at once.
  */
 static bool cooled(const V3__IpamAttribute *a, uint64_t now_unix_sec, uint32_t cooldown_sec)
 {
@@ -328,7 +350,8 @@ bool block_gc(V3__IpamBlock *b, uint64_t now_unix_sec, uint32_t cooldown_sec)
 	bool changed = false;
 	size_t kept = 0;
 
-	/* Room for every ordinal: as many as can ever be free. Decoded arrays are only as long as what they hold. */
+	/* Room for every ordinal: as many as can ever be free. Decoded arrays are only as long as
+	 * what they hold. */
 	b->unallocated = xrealloc(b->unallocated, b->n_allocations * sizeof(*b->unallocated));
 	for (size_t i = 0; i < b->n_allocations; i++) {
 		if (b->allocations[i] < 0 ||
@@ -381,11 +404,13 @@ static bool literal(const char **s, char c)
 	return **s == c ? (*s)++, true : false;
 }
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar: years begin in March, so that the leap day is a year's last. */
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar: years begin in March, so
+ * that the leap day is a year's last. */
 static int64_t days_from_date(unsigned y, unsigned m, unsigned d)
 {
 	int64_t year = (int64_t)y - (m <= 2), era = year / 400;
-	int64_t yoe = year - era * 400, doy = (153 * ((int64_t)m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+	int64_t yoe = year - era * 400,
+	        doy = (153 * ((int64_t)m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
 
 	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
@@ -395,9 +420,10 @@ bool rfc3339_parse(const char *s, uint64_t *ret_unix_sec)
 	unsigned y, mo, d, h, mi, sec, zh = 0, zm = 0;
 	int64_t t, zone = 0;
 
-	if (!s || !digits(&s, 4, 9999, &y) || !literal(&s, '-') || !digits(&s, 2, 12, &mo) || mo == 0 ||
-	    !literal(&s, '-') || !digits(&s, 2, 31, &d) || d == 0 || !(literal(&s, 'T') || literal(&s, 't')) ||
-	    !digits(&s, 2, 23, &h) || !literal(&s, ':') || !digits(&s, 2, 59, &mi) || !literal(&s, ':') ||
+	if (!s || !digits(&s, 4, 9999, &y) || !literal(&s, '-') || !digits(&s, 2, 12, &mo) ||
+	    mo == 0 || !literal(&s, '-') || !digits(&s, 2, 31, &d) || d == 0 ||
+	    !(literal(&s, 'T') || literal(&s, 't')) || !digits(&s, 2, 23, &h) ||
+	    !literal(&s, ':') || !digits(&s, 2, 59, &mi) || !literal(&s, ':') ||
 	    !digits(&s, 2, 60, &sec) || y < 1970)
 		return false;
 	if (literal(&s, '.')) {

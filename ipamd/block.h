@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * block: the algorithms on one IPAM block, exactly as upstream's library has them. No I/O, no clock.
+ * block: the algorithms on one IPAM block, exactly as upstream's library has them. No I/O, no
+ * clock.
  *
- * A block is a run of addresses (usually a /26). Each address has an ordinal; allocations[ordinal] is an index into
- * attributes, or -1 when the address is free. Free ordinals stand in the queue `unallocated`: taken at the front, returned at the
- * back, so that an address rests as long as possible before it is given out again. A released address while the configuration asks for a
- * cool-down points to an attribute that holds nothing but releasedAt; it is neither free nor anybody's until block_gc() says so.
+ * A block is a run of addresses (usually a /26). Each address has an ordinal; allocations[ordinal]
+ * is an index into attributes, or -1 when the address is free. Free ordinals stand in the queue
+ * `unallocated`: taken at the front, returned at the back, so that an address rests as long as
+ * possible before it is given out again. A released address while the configuration asks for a
+ * cool-down points to an attribute that holds nothing but releasedAt; it is neither free nor
+ * anybody's until block_gc() says so.
  *
- * Blocks come from the datastore, where others write too: block_check() says whether the arrays can be trusted. Every other function
- * here expects a block that passed it.
+ * Blocks come from the datastore, where others write too: block_check() says whether the arrays can
+ * be trusted. Every other function here expects a block that passed it.
  */
 #pragma once
 
@@ -38,7 +41,8 @@ struct block_owner {
 /* A new, empty block of cidr that belongs to affinity ("host:<node>"). Freed with msg_free(). */
 V3__IpamBlock *block_new(const struct ip_prefix *cidr, const char *affinity, uint64_t now_unix_ns);
 
-/* Whether b is whole: a CIDR, arrays of its size, indices and ordinals in range, each free ordinal queued once. */
+/* Whether b is whole: a CIDR, arrays of its size, indices and ordinals in range, each free ordinal
+ * queued once. */
 bool block_check(const V3__IpamBlock *b, struct ip_prefix *ret_cidr, struct err *err);
 
 static inline size_t block_free_count(const V3__IpamBlock *b)
@@ -55,14 +59,18 @@ size_t block_take(V3__IpamBlock *b, const struct block_owner *o, size_t n, uint3
 /* Takes this one. -EEXIST when it is not free. */
 int block_take_ordinal(V3__IpamBlock *b, const struct block_owner *o, uint32_t ordinal);
 
-/* Frees all that handle holds (or begins its cool-down). Returns how many; ordinals in out (room for the block's size), if not NULL. */
-size_t block_release_handle(V3__IpamBlock *b, const char *handle, uint64_t now_unix_sec, uint32_t cooldown_sec,
-			    uint32_t *out);
+/* Frees all that handle holds (or begins its cool-down). Returns how many; ordinals in out (room
+ * for the block's size), if not NULL. */
+size_t block_release_handle(V3__IpamBlock *b, const char *handle, uint64_t now_unix_sec,
+                            uint32_t cooldown_sec, uint32_t *out);
 
-/* Frees one. -ENOENT: was free or cools down. Its handle goes to *ret_handle (the caller's; NULL when it had none). */
-int block_release_ordinal(V3__IpamBlock *b, uint32_t ordinal, uint64_t now_unix_sec, char **ret_handle);
+/* Frees one. -ENOENT: was free or cools down. Its handle goes to *ret_handle (the caller's; NULL
+ * when it had none). */
+int block_release_ordinal(V3__IpamBlock *b, uint32_t ordinal, uint64_t now_unix_sec,
+                          char **ret_handle);
 
-/* Ends cool-downs that began before now - cooldown, drops attributes nobody uses. True when something changed. */
+/* Ends cool-downs that began before now - cooldown, drops attributes nobody uses. True when
+ * something changed. */
 bool block_gc(V3__IpamBlock *b, uint64_t now_unix_sec, uint32_t cooldown_sec);
 
 /* How many addresses handle holds; their ordinals in out (room for max), ascending. */
@@ -74,7 +82,8 @@ const V3__IpamAttribute *block_owner_of(const V3__IpamBlock *b, uint32_t ordinal
 /* Counts one more write: sequenceNumber + 1. */
 void block_bump(V3__IpamBlock *b);
 
-/* Whether a and b are the same handle: compared up to the first carriage return, as upstream does. */
+/* Whether a and b are the same handle: compared up to the first carriage return, as upstream does.
+ */
 bool handle_eq(const char *a, const char *b);
 
 /* RFC 3339 with or without fraction, any zone. False when it is not. */

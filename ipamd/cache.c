@@ -63,7 +63,7 @@ static void near_insert(struct blk *b)
 
 	if (!list_empty(&b->near))
 		return;
-	list_for_each(it, &b->ip->near) {
+	list_for_each (it, &b->ip->near) {
 		if (ip_prefix_cmp(&list_entry(it, struct blk, near)->cidr, &b->cidr) > 0) {
 			at = it;
 			break;
@@ -106,8 +106,9 @@ void blk_set(struct blk *b, V3__IpamBlock *msg, uint64_t revision)
 		b->broken = true;
 		b->ip->count.bad_blocks += !said;
 		if (!said)
-			log_error("block is malformed and will not be used: look at it with calicoctl ipam check",
-				  "block=%s reason=%s", b->name, LOG_VIS(err.text));
+			log_error("block is malformed and will not be used: look at it with "
+			          "calicoctl ipam check",
+			          "block=%s reason=%s", b->name, LOG_VIS(err.text));
 	} else {
 		b->n_free = (uint32_t)block_free_count(msg);
 		b->empty = block_empty(msg);
@@ -125,7 +126,8 @@ void blk_set(struct blk *b, V3__IpamBlock *msg, uint64_t revision)
 
 struct aff *aff_find(struct ipamd *ip, const struct ip_prefix *cidr)
 {
-	hmap_find(a, &ip->affinities, ip_prefix_hash(cidr), struct aff, node, ip_prefix_eq(&a->cidr, cidr));
+	hmap_find(a, &ip->affinities, ip_prefix_hash(cidr), struct aff, node,
+	          ip_prefix_eq(&a->cidr, cidr));
 	return a;
 }
 
@@ -159,7 +161,7 @@ unsigned aff_count(struct ipamd *ip, int family)
 {
 	unsigned n = 0;
 
-	hmap_for_each(a, &ip->affinities, struct aff, node)
+	hmap_for_each (a, &ip->affinities, struct aff, node)
 		n += a->cidr.addr.family == family;
 	return n;
 }
@@ -169,23 +171,28 @@ static bool own_affinity(const struct ipamd *ip, const char *name, struct ip_pre
 {
 	size_t len = strlen(ip->d->node);
 
-	return strncmp(name, ip->d->node, len) == 0 && name[len] == '/' && ip_prefix_parse(name + len + 1, ret) == 0;
+	return strncmp(name, ip->d->node, len) == 0 && name[len] == '/' &&
+	       ip_prefix_parse(name + len + 1, ret) == 0;
 }
 
 /* ---- the watch */
 
 static void set_config(struct ipamd *ip, const V3__IpamConfig *c)
 {
-	/* No object: upstream's defaults. An object: what it does not mention is zero (members are omitted when zero). */
+	/* No object: upstream's defaults. An object: what it does not mention is zero (members are
+	 * omitted when zero). */
 	ip->config = (struct ipam_config){ .auto_allocate_blocks = true };
 	if (!c)
 		return;
 	ip->config.strict_affinity = c->has_strict_affinity && c->strict_affinity;
 	ip->config.auto_allocate_blocks = c->has_auto_allocate_blocks && c->auto_allocate_blocks;
 	if (c->has_maxblocksperhost && c->maxblocksperhost > 0)
-		ip->config.max_blocks = c->maxblocksperhost > UINT32_MAX ? UINT32_MAX : (uint32_t)c->maxblocksperhost;
+		ip->config.max_blocks = c->maxblocksperhost > UINT32_MAX
+		                                ? UINT32_MAX
+		                                : (uint32_t)c->maxblocksperhost;
 	if (c->has_ipcooldownseconds && c->ipcooldownseconds > 0)
-		ip->config.cooldown_sec = c->ipcooldownseconds > 86400 ? 86400 : (uint32_t)c->ipcooldownseconds;
+		ip->config.cooldown_sec =
+		        c->ipcooldownseconds > 86400 ? 86400 : (uint32_t)c->ipcooldownseconds;
 }
 
 static void set_pool(struct ipamd *ip, const char *name, const V3__IPPool *msg)
@@ -211,7 +218,8 @@ void cache_update(struct ipamd *ip, const struct resource *r)
 	switch ((int)r->kind) {
 	case V3__KIND__KIND_IPAM_BLOCK:
 		if (ip_prefix_parse(r->name, &cidr) == 0)
-			blk_set(blk_find(ip, &cidr, true), (V3__IpamBlock *)msg_copy(r->msg), r->revision);
+			blk_set(blk_find(ip, &cidr, true), (V3__IpamBlock *)msg_copy(r->msg),
+			        r->revision);
 		break;
 	case V3__KIND__KIND_IPAM_AFFINITY:
 		if (own_affinity(ip, r->name, &cidr))
@@ -242,7 +250,8 @@ void cache_remove(struct ipamd *ip, int kind, const char *name)
 	switch (kind) {
 	case V3__KIND__KIND_IPAM_BLOCK:
 		b = ip_prefix_parse(name, &cidr) == 0 ? blk_find(ip, &cidr, false) : NULL;
-		/* A removal has no revision. If it is older than what our own write told, the next event says so. */
+		/* A removal has no revision. If it is older than what our own write told, the next
+		 * event says so. */
 		if (b) {
 			blk_set(b, NULL, b->revision);
 			blk_tidy(b);
@@ -271,14 +280,14 @@ void cache_remove(struct ipamd *ip, int kind, const char *name)
 
 void cache_done(struct ipamd *ip)
 {
-	hmap_for_each(b, &ip->blocks, struct blk, node) {
+	hmap_for_each (b, &ip->blocks, struct blk, node) {
 		b->exists = false;
 		b->users = 0;
 		b->busy = false;
 		blk_tidy(b);
 	}
 	hmap_done(&ip->blocks);
-	hmap_for_each(a, &ip->affinities, struct aff, node)
+	hmap_for_each (a, &ip->affinities, struct aff, node)
 		free(a);
 	hmap_done(&ip->affinities);
 	pool_set_done(&ip->pools);
@@ -291,5 +300,7 @@ const char *cache_node_label(void *arg, const char *label)
 	struct ipamd *ip = arg;
 	const V3__Node *node = (const V3__Node *)ip->node;
 
-	return node && node->metadata ? meta_get(node->metadata->n_labels, node->metadata->labels, label) : NULL;
+	return node && node->metadata
+	               ? meta_get(node->metadata->n_labels, node->metadata->labels, label)
+	               : NULL;
 }

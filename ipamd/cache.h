@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache: what ipamd knows of the datastore. Filled by the watch and by the answers to its own writes, whichever is newer by
- * revision. It may be behind; that never matters, because every write is a compare-and-swap.
+ * cache: what ipamd knows of the datastore. Filled by the watch and by the answers to its own
+ * writes, whichever is newer by revision. It may be behind; that never matters, because every write
+ * is a compare-and-swap.
  *
- * Of the blocks of other nodes only a digest is kept (about 150 bytes): enough to choose a free one, to find room to borrow and to see which are
- * empty. Whole blocks are kept where this node owns them or holds addresses in them.
+ * Of the blocks of other nodes only a digest is kept (about 150 bytes): enough to choose a free
+ * one, to find room to borrow and to see which are empty. Whole blocks are kept where this node
+ * owns them or holds addresses in them.
  */
 #pragma once
 
@@ -22,26 +24,26 @@ struct resource;
 struct blk {
 	struct hmap_node node;
 	struct ipamd *ip;
-	struct list near;       /* in ipamd.near, sorted by CIDR, while msg is kept */
+	struct list near; /* in ipamd.near, sorted by CIDR, while msg is kept */
 	struct ip_prefix cidr;
 	char name[IP_PREFIX_STR_MAX];
 	bool exists;
-	bool broken;            /* failed block_check(): nobody takes from it */
-	bool mine;              /* affinity is this node's */
+	bool broken; /* failed block_check(): nobody takes from it */
+	bool mine;   /* affinity is this node's */
 	bool empty;
-	uint64_t revision;      /* the newest seen, also of a block that has been deleted since */
+	uint64_t revision; /* the newest seen, also of a block that has been deleted since */
 	uint64_t sequence;
-	uint64_t claim_unix;    /* 0: infinitely old */
-	char *affinity;         /* NULL: none */
+	uint64_t claim_unix; /* 0: infinitely old */
+	char *affinity;      /* NULL: none */
 	uint32_t n_free;
-	V3__IpamBlock *msg;     /* NULL: digest only */
+	V3__IpamBlock *msg; /* NULL: digest only */
 
 	/* The queue of changes: see lane.h. */
 	struct list ready, writing;
-	struct list turn;       /* in ipamd.turn_blocks */
+	struct list turn; /* in ipamd.turn_blocks */
 	bool busy;
 	unsigned tries;
-	uint32_t reserved;      /* addresses that changes on their way will take */
+	uint32_t reserved; /* addresses that changes on their way will take */
 	unsigned users;
 };
 
@@ -51,7 +53,7 @@ struct aff {
 	struct ip_prefix cidr;
 	char name[IP_PREFIX_STR_MAX];
 	uint64_t revision;
-	bool confirmed;         /* "confirmed", or the empty state of old data */
+	bool confirmed; /* "confirmed", or the empty state of old data */
 };
 
 struct ipam_config {

@@ -17,7 +17,7 @@ struct suspect {
 
 struct check {
 	struct ipamd *ip;
-	bool listing; /* an answer of the datastore's is awaited */
+	bool listing;          /* an answer of the datastore's is awaited */
 	struct suspect *first; /* what the last look found */
 	size_t n_first;
 	struct hmap truth; /* this node's blocks: struct held, by handle and block */
@@ -39,13 +39,14 @@ static uint32_t held_hash(const char *id, const struct blk *b)
 
 static struct held *held_find(struct check *k, const char *id, const struct blk *b)
 {
-	hmap_find(h, &k->truth, held_hash(id, b), struct held, node, h->blk == b && strcmp(h->id, id) == 0);
+	hmap_find(h, &k->truth, held_hash(id, b), struct held, node,
+	          h->blk == b && strcmp(h->id, id) == 0);
 	return h;
 }
 
 static void count_blocks(struct check *k)
 {
-	list_for_each(it, &k->ip->near) {
+	list_for_each (it, &k->ip->near) {
 		struct blk *b = list_entry(it, struct blk, near);
 
 		for (size_t i = 0; b->mine && i < b->msg->n_allocations; i++) {
@@ -71,7 +72,7 @@ static void count_blocks(struct check *k)
 
 static void forget_truth(struct check *k)
 {
-	hmap_for_each(h, &k->truth, struct held, node) {
+	hmap_for_each (h, &k->truth, struct held, node) {
 		hmap_remove(&k->truth, &h->node);
 		free(h->id);
 		free(h);
@@ -108,8 +109,8 @@ static void on_repaired(void *arg, enum store_status status, const char *text)
 }
 
 /* One difference: repaired if it was there at the last look, noted for the next one if not. */
-static void differs(struct check *k, struct suspect **list, size_t *n, const char *id, const char *block,
-		    const struct resource *handle, int64_t truth)
+static void differs(struct check *k, struct suspect **list, size_t *n, const char *id,
+                    const char *block, const struct resource *handle, int64_t truth)
 {
 	uint64_t revision = handle ? handle->revision : 0;
 
@@ -119,10 +120,10 @@ static void differs(struct check *k, struct suspect **list, size_t *n, const cha
 		if (s->revision != revision || s->truth != truth || strcmp(s->id, id) != 0 ||
 		    strcmp(s->block, block) != 0)
 			continue;
-		log_warn("handle repaired", "handle=%s block=%s addresses=%lld", LOG_VIS(id), LOG_VIS(block),
-			 (long long)truth);
-		handle_repair(k->ip, id, handle ? (const V3__IpamHandle *)handle->msg : NULL, revision, block, truth,
-			      on_repaired, k->ip);
+		log_warn("handle repaired", "handle=%s block=%s addresses=%lld", LOG_VIS(id),
+		         LOG_VIS(block), (long long)truth);
+		handle_repair(k->ip, id, handle ? (const V3__IpamHandle *)handle->msg : NULL,
+		              revision, block, truth, on_repaired, k->ip);
 		return;
 	}
 	*list = xrealloc(*list, (*n + 1) * sizeof(**list));
@@ -147,21 +148,25 @@ static void on_handles(void *arg, const struct store_result *r)
 
 		for (size_t j = 0; h && j < h->n_block; j++) {
 			struct ip_prefix cidr;
-			struct blk *b = h->block[j]->key && ip_prefix_parse(h->block[j]->key, &cidr) == 0 ?
-						blk_find(ip, &cidr, false) : NULL;
+			struct blk *b =
+			        h->block[j]->key && ip_prefix_parse(h->block[j]->key, &cidr) == 0
+			                ? blk_find(ip, &cidr, false)
+			                : NULL;
 			struct held *t;
 
-			/* Ours, or nobody's: a block that does not exist holds nothing. Others look after theirs. */
+			/* Ours, or nobody's: a block that does not exist holds nothing. Others look
+			 * after theirs. */
 			if (b && b->exists && (!b->mine || !b->msg))
 				continue;
 			t = b && b->exists ? held_find(k, r->items[i]->name, b) : NULL;
 			if (t)
 				t->seen = true;
 			if (h->block[j]->key && h->block[j]->value != (t ? t->n : 0))
-				differs(k, &found, &n, r->items[i]->name, h->block[j]->key, r->items[i], t ? t->n : 0);
+				differs(k, &found, &n, r->items[i]->name, h->block[j]->key,
+				        r->items[i], t ? t->n : 0);
 		}
 	}
-	hmap_for_each(t, &k->truth, struct held, node) {
+	hmap_for_each (t, &k->truth, struct held, node) {
 		const struct resource *there = NULL;
 
 		if (t->seen)
@@ -179,12 +184,14 @@ static void on_handles(void *arg, const struct store_result *r)
 	if (n) {
 		k->first = found;
 		k->n_first = n;
-		(void)uv_timer_start(&ip->check_timer, ip->check_timer.timer_cb, ip->check_grace_sec * 1000u, 0);
+		(void)uv_timer_start(&ip->check_timer, ip->check_timer.timer_cb,
+		                     ip->check_grace_sec * 1000u, 0);
 		return;
 	}
 	ip->check = NULL;
 	check_free(k);
-	(void)uv_timer_start(&ip->check_timer, ip->check_timer.timer_cb, ip->check_interval_sec * 1000u, 0);
+	(void)uv_timer_start(&ip->check_timer, ip->check_timer.timer_cb,
+	                     ip->check_interval_sec * 1000u, 0);
 }
 
 void check_start(struct ipamd *ip)

@@ -2,10 +2,11 @@
 /*
  * check: do handles and blocks say the same?
  *
- * A crash between a handle's write and the block's leaves a handle that counts an address nobody has. Releasing the handle puts that right; this check
- * is for those that nobody releases any more. It reads all handles and compares what they say of this node's blocks. A difference is a suspect; one that
- * is the same, at the same revision of the handle, a grace period later is no write on its way, and is repaired by compare-and-swap. Looks go
- * on until there is no suspect left.
+ * A crash between a handle's write and the block's leaves a handle that counts an address nobody
+ * has. Releasing the handle puts that right; this check is for those that nobody releases any more.
+ * It reads all handles and compares what they say of this node's blocks. A difference is a suspect;
+ * one that is the same, at the same revision of the handle, a grace period later is no write on its
+ * way, and is repaired by compare-and-swap. Looks go on until there is no suspect left.
  */
 #pragma once
 

@@ -21,16 +21,19 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-void choose_walk_init(struct choose_walk *w, const struct ip_prefix *pool, unsigned block_len, uint64_t seed)
+void choose_walk_init(struct choose_walk *w, const struct ip_prefix *pool, unsigned block_len,
+                      uint64_t seed)
 {
 	unsigned bits = block_len - pool->len;
 
-	*w = (struct choose_walk){ .pool = ip_prefix_network(pool), .block_len = (uint8_t)block_len };
+	*w = (struct choose_walk){ .pool = ip_prefix_network(pool),
+		                   .block_len = (uint8_t)block_len };
 	w->total = (uint64_t)1 << (bits > 62 ? 62 : bits);
 	w->start = mix(seed) & (w->total - 1);
 }
 
-/* a += index << shift, on 16 bytes. The pool's prefix bits cannot be reached: index has no more bits than blocks have. */
+/* a += index << shift, on 16 bytes. The pool's prefix bits cannot be reached: index has no more
+ * bits than blocks have. */
 static void add_shifted(struct ip_addr *a, uint64_t index, unsigned shift)
 {
 	unsigned last = ip_addr_bits(a) / 8 - 1 - shift / 8;

@@ -12,11 +12,11 @@ struct claim {
 	char *node;
 	struct ip_prefix cidr;
 	char cidr_text[IP_PREFIX_STR_MAX];
-	char *name;             /* of the affinity: "<node>/<cidr>" */
+	char *name; /* of the affinity: "<node>/<cidr>" */
 	uint64_t aff_revision;
-	bool was_confirmed;     /* the affinity, when we came */
+	bool was_confirmed; /* the affinity, when we came */
 	uint64_t sequence;
-	V3__IpamBlock *block;   /* release: as it was read */
+	V3__IpamBlock *block; /* release: as it was read */
 	uint64_t block_revision;
 	unsigned tries;
 	claim_done_fn *fn;
@@ -25,8 +25,8 @@ struct claim {
 
 static void on_settled(void *arg, enum claim_status status, const char *text);
 
-static struct claim *claim_new(struct ipamd *ip, const char *node, const struct ip_prefix *cidr, claim_done_fn *fn,
-			       void *arg)
+static struct claim *claim_new(struct ipamd *ip, const char *node, const struct ip_prefix *cidr,
+                               claim_done_fn *fn, void *arg)
 {
 	struct claim *c = xcalloc(1, sizeof(*c));
 
@@ -42,7 +42,8 @@ static struct claim *claim_new(struct ipamd *ip, const char *node, const struct 
 
 static void claim_end(struct claim *c, enum claim_status status, const char *text)
 {
-	/* While ipamd stops, every call is answered STORE_UNAVAILABLE and every claim ends here; its request is dropped elsewhere. */
+	/* While ipamd stops, every call is answered STORE_UNAVAILABLE and every claim ends here;
+	 * its request is dropped elsewhere. */
 	if (!c->ip->stopping || c->fn == on_settled)
 		c->fn(c->arg, status, text);
 	msg_free(c->block ? &c->block->base : NULL);
@@ -54,8 +55,9 @@ static void claim_end(struct claim *c, enum claim_status status, const char *tex
 /* What every step makes of a refusal that it does not expect. */
 static void claim_fail(struct claim *c, const struct store_result *r)
 {
-	enum claim_status s = r->status == STORE_UNAVAILABLE ? CLAIM_UNAVAILABLE :
-			      r->status == STORE_INVALID ? CLAIM_FAILED : CLAIM_CONFLICT;
+	enum claim_status s = r->status == STORE_UNAVAILABLE ? CLAIM_UNAVAILABLE
+	                      : r->status == STORE_INVALID   ? CLAIM_FAILED
+	                                                     : CLAIM_CONFLICT;
 
 	claim_end(c, s, r->text);
 }
@@ -77,7 +79,8 @@ static void learn_affinity(struct claim *c, const struct store_result *r, const 
 
 static const char *answer_state(const struct store_result *r)
 {
-	const V3__IpamAffinity *a = r->n && r->items[0]->msg ? (const V3__IpamAffinity *)r->items[0]->msg : NULL;
+	const V3__IpamAffinity *a =
+	        r->n && r->items[0]->msg ? (const V3__IpamAffinity *)r->items[0]->msg : NULL;
 
 	return a && a->state ? a->state : "";
 }
@@ -112,7 +115,8 @@ static void on_affinity_removed(void *arg, const struct store_result *r)
 
 static void remove_affinity(struct claim *c, store_done_fn *fn)
 {
-	store_remove(c->ip->store, V3__KIND__KIND_IPAM_AFFINITY, NULL, c->name, c->aff_revision, fn, c);
+	store_remove(c->ip->store, V3__KIND__KIND_IPAM_AFFINITY, NULL, c->name, c->aff_revision, fn,
+	             c);
 }
 
 /* ---- claiming */
@@ -124,7 +128,7 @@ static void on_confirmed(void *arg, const struct store_result *r)
 	if (r->status == STORE_OK) {
 		learn_affinity(c, r, "confirmed");
 	} else if (r->status == STORE_CONFLICT && r->n &&
-		   (strcmp(answer_state(r), "confirmed") == 0 || !*answer_state(r))) {
+	           (strcmp(answer_state(r), "confirmed") == 0 || !*answer_state(r))) {
 		learn_affinity(c, r, "confirmed"); /* somebody was faster; all the same */
 	} else {
 		claim_fail(c, r);
@@ -157,7 +161,8 @@ static void on_rewritten(void *arg, const struct store_result *r)
 		blk_set(b, c->block, r->n ? r->items[0]->revision : 0);
 		c->block = NULL;
 		write_affinity(c, "confirmed", false, on_confirmed);
-	} else if ((r->status == STORE_CONFLICT || r->status == STORE_NOT_FOUND) && ++c->tries < IPAMD_RETRIES) {
+	} else if ((r->status == STORE_CONFLICT || r->status == STORE_NOT_FOUND) &&
+	           ++c->tries < IPAMD_RETRIES) {
 		create_block(c); /* finds out what is there now */
 	} else {
 		claim_fail(c, r);
@@ -185,7 +190,8 @@ static void on_block_created(void *arg, const struct store_result *r)
 		return;
 	}
 	there = (const V3__IpamBlock *)r->items[0]->msg;
-	blk_set(blk_find(c->ip, &c->cidr, true), (V3__IpamBlock *)msg_copy(&there->base), r->items[0]->revision);
+	blk_set(blk_find(c->ip, &c->cidr, true), (V3__IpamBlock *)msg_copy(&there->base),
+	        r->items[0]->revision);
 	if (!block_check(there, &cidr, NULL)) {
 		claim_end(c, CLAIM_FAILED, "the block is malformed");
 	} else if (!there->affinity || strcmp(there->affinity, c->ip->affinity) != 0) {
@@ -193,13 +199,14 @@ static void on_block_created(void *arg, const struct store_result *r)
 	} else if (c->was_confirmed) {
 		write_affinity(c, "confirmed", false, on_confirmed);
 	} else {
-		/* Somebody may be half-way through releasing it: a new revision makes him lose his compare-and-swap. */
+		/* Somebody may be half-way through releasing it: a new revision makes him lose his
+		 * compare-and-swap. */
 		struct resource *res;
 
 		c->block = (V3__IpamBlock *)msg_copy(&there->base);
 		block_bump(c->block);
-		res = resource_new(V3__KIND__KIND_IPAM_BLOCK, NULL, c->cidr_text, r->items[0]->revision,
-				   msg_copy(&c->block->base));
+		res = resource_new(V3__KIND__KIND_IPAM_BLOCK, NULL, c->cidr_text,
+		                   r->items[0]->revision, msg_copy(&c->block->base));
 		store_update(c->ip->store, res, on_rewritten, c);
 		resource_free(res);
 	}
@@ -211,7 +218,8 @@ static void create_block(struct claim *c)
 
 	msg_free(c->block ? &c->block->base : NULL);
 	c->block = block_new(&c->cidr, c->ip->affinity, wall_unix_ns());
-	r = resource_new(V3__KIND__KIND_IPAM_BLOCK, NULL, c->cidr_text, 0, msg_copy(&c->block->base));
+	r = resource_new(V3__KIND__KIND_IPAM_BLOCK, NULL, c->cidr_text, 0,
+	                 msg_copy(&c->block->base));
 	store_create(c->ip->store, r, on_block_created, c);
 	resource_free(r);
 }
@@ -283,7 +291,8 @@ static void on_pending_deletion(void *arg, const struct store_result *r)
 		return;
 	}
 	learn_affinity(c, r, "pendingDeletion");
-	store_remove(c->ip->store, V3__KIND__KIND_IPAM_BLOCK, NULL, c->cidr_text, c->block_revision, on_block_gone, c);
+	store_remove(c->ip->store, V3__KIND__KIND_IPAM_BLOCK, NULL, c->cidr_text, c->block_revision,
+	             on_block_gone, c);
 }
 
 static void on_block_read(void *arg, const struct store_result *r)
@@ -304,7 +313,8 @@ static void on_block_read(void *arg, const struct store_result *r)
 	c->block_revision = r->items[0]->revision;
 	if (c->sequence && b->sequencenumber != c->sequence) {
 		claim_end(c, CLAIM_CONFLICT, "IPAM block updated since we last read it");
-	} else if (!b->affinity || strncmp(b->affinity, "host:", 5) != 0 || strcmp(b->affinity + 5, c->node) != 0) {
+	} else if (!b->affinity || strncmp(b->affinity, "host:", 5) != 0 ||
+	           strcmp(b->affinity + 5, c->node) != 0) {
 		remove_affinity(c, on_affinity_removed); /* stale */
 	} else if (!block_check(b, &cidr, NULL) || !block_empty(b)) {
 		claim_end(c, CLAIM_NOT_EMPTY, "block is not empty");
@@ -331,8 +341,8 @@ static void on_affinity_read(void *arg, const struct store_result *r)
 	store_get(c->ip->store, V3__KIND__KIND_IPAM_BLOCK, NULL, c->cidr_text, on_block_read, c);
 }
 
-void claim_release(struct ipamd *ip, const char *node, const struct ip_prefix *cidr, uint64_t sequence,
-		   claim_done_fn *fn, void *arg)
+void claim_release(struct ipamd *ip, const char *node, const struct ip_prefix *cidr,
+                   uint64_t sequence, claim_done_fn *fn, void *arg)
 {
 	struct claim *c = claim_new(ip, node, cidr, fn, arg);
 
@@ -362,7 +372,8 @@ static void on_settled(void *arg, enum claim_status status, const char *text)
 	struct ipamd *ip = s->ip;
 
 	if (status != CLAIM_OK && status != CLAIM_CONFLICT && !ip->stopping)
-		log_warn("a claim could not be put right", "reason=%s", text ? LOG_VIS(text) : "conflict");
+		log_warn("a claim could not be put right", "reason=%s",
+		         text ? LOG_VIS(text) : "conflict");
 	if (--ip->settling == 0 && !ip->stopping)
 		s->fn(ip);
 	free(s);
@@ -380,7 +391,7 @@ static struct settle *settle_new(struct ipamd *ip, void (*fn)(struct ipamd *ip))
 void claim_settle(struct ipamd *ip, void (*fn)(struct ipamd *ip))
 {
 	ip->settling++;
-	hmap_for_each(a, &ip->affinities, struct aff, node) {
+	hmap_for_each (a, &ip->affinities, struct aff, node) {
 		struct blk *b = blk_find(ip, &a->cidr, false);
 		bool mine = b && b->exists && b->mine;
 
@@ -389,7 +400,7 @@ void claim_settle(struct ipamd *ip, void (*fn)(struct ipamd *ip))
 		else if (!mine && (!a->confirmed || (b && b->exists)))
 			claim_forget(ip, &a->cidr, on_settled, settle_new(ip, fn));
 	}
-	list_for_each(it, &ip->near) {
+	list_for_each (it, &ip->near) {
 		struct blk *b = list_entry(it, struct blk, near);
 
 		if (b->mine && !aff_find(ip, &b->cidr))
@@ -403,14 +414,15 @@ static void on_swept(void *arg, enum claim_status status, const char *text)
 {
 	(void)arg;
 	if (status == CLAIM_FAILED)
-		log_warn("an empty block could not be given back", "reason=%s", text ? LOG_VIS(text) : "");
+		log_warn("an empty block could not be given back", "reason=%s",
+		         text ? LOG_VIS(text) : "");
 }
 
 void claim_sweep(struct ipamd *ip)
 {
 	if (!ip->ready || !ip->node)
 		return;
-	list_for_each(it, &ip->near) {
+	list_for_each (it, &ip->near) {
 		struct blk *b = list_entry(it, struct blk, near);
 		struct aff *a = aff_find(ip, &b->cidr);
 		struct pool *p = pool_of_addr(&ip->pools, &b->cidr.addr);

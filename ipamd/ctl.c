@@ -17,7 +17,7 @@ static void dump_pools(struct daemon *d, void *ctx)
 		unsigned blocks = 0, own = 0;
 		uint64_t left = 0;
 
-		hmap_for_each(b, &ip->blocks, struct blk, node) {
+		hmap_for_each (b, &ip->blocks, struct blk, node) {
 			if (!b->exists || !ip_prefix_covers(&p->cidr, &b->cidr))
 				continue;
 			blocks++;
@@ -44,7 +44,7 @@ static void dump_blocks(struct daemon *d, void *ctx)
 {
 	struct ipamd *ip = d->state;
 
-	hmap_for_each(b, &ip->blocks, struct blk, node) {
+	hmap_for_each (b, &ip->blocks, struct blk, node) {
 		struct jsonw *w = daemon_dump_writer(ctx);
 		struct aff *a = aff_find(ip, &b->cidr);
 
@@ -70,7 +70,7 @@ static void dump_handles(struct daemon *d, void *ctx)
 {
 	struct ipamd *ip = d->state;
 
-	list_for_each(it, &ip->near) {
+	list_for_each (it, &ip->near) {
 		struct blk *b = list_entry(it, struct blk, near);
 
 		for (size_t i = 0; i < b->msg->n_allocations; i++) {
@@ -102,7 +102,7 @@ static void dump_queue(struct daemon *d, void *ctx)
 	struct ipamd *ip = d->state;
 	static const char *const kinds[] = { "assign", "release_by_handle", "release_ips" };
 
-	list_for_each(it, &ip->requests) {
+	list_for_each (it, &ip->requests) {
 		struct request *q = list_entry(it, struct request, link);
 		struct jsonw *w = daemon_dump_writer(ctx);
 
@@ -129,7 +129,8 @@ void ipamd_health(struct daemon *d, void *ctx)
 {
 	struct ipamd *ip = d->state;
 	const struct ipamd_counters *c = &ip->count;
-	struct ipc_server_stats s = ip->api ? ipc_server_stats(ip->api) : (struct ipc_server_stats){ 0 };
+	struct ipc_server_stats s =
+	        ip->api ? ipc_server_stats(ip->api) : (struct ipc_server_stats){ 0 };
 	const struct {
 		const char *name;
 		uint64_t value;

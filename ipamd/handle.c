@@ -44,8 +44,8 @@ static void set_count(V3__IpamHandle *h, const char *block, int64_t n)
 		return;
 	}
 	if (i == SIZE_MAX) {
-		V3__IpamHandle__BlockEntry *e =
-			(V3__IpamHandle__BlockEntry *)msg_new(&v3__ipam_handle__block_entry__descriptor);
+		V3__IpamHandle__BlockEntry *e = (V3__IpamHandle__BlockEntry *)msg_new(
+		        &v3__ipam_handle__block_entry__descriptor);
 
 		e->key = xstrdup(block);
 		i = h->n_block++;
@@ -56,8 +56,8 @@ static void set_count(V3__IpamHandle *h, const char *block, int64_t n)
 	h->block[i]->value = n;
 }
 
-static struct hop *hop_new(struct ipamd *ip, const char *id, const char *block, int64_t delta, handle_done_fn *fn,
-			   void *arg)
+static struct hop *hop_new(struct ipamd *ip, const char *id, const char *block, int64_t delta,
+                           handle_done_fn *fn, void *arg)
 {
 	struct hop *o = xcalloc(1, sizeof(*o));
 
@@ -90,7 +90,8 @@ static void write_handle(struct hop *o, V3__IpamHandle *h, uint64_t revision)
 	h->has_deleted = true;
 	if (h->n_block == 0 && revision) {
 		msg_free(&h->base);
-		store_remove(o->ip->store, V3__KIND__KIND_IPAM_HANDLE, NULL, o->id, revision, on_written, o);
+		store_remove(o->ip->store, V3__KIND__KIND_IPAM_HANDLE, NULL, o->id, revision,
+		             on_written, o);
 		return;
 	}
 	r = resource_new(V3__KIND__KIND_IPAM_HANDLE, NULL, o->id, revision, &h->base);
@@ -140,7 +141,8 @@ static void on_written(void *arg, const struct store_result *r)
 	case STORE_ALREADY_EXISTS:
 	case STORE_CONFLICT:
 		if (r->status != STORE_NOT_FOUND && (r->n == 0 || !r->items[0]->msg)) {
-			hop_end(o, STORE_UNAVAILABLE, "the datastore did not say what the handle is now");
+			hop_end(o, STORE_UNAVAILABLE,
+			        "the datastore did not say what the handle is now");
 			return;
 		}
 		if (r->status == STORE_CONFLICT)
@@ -148,7 +150,8 @@ static void on_written(void *arg, const struct store_result *r)
 		if (r->status == STORE_NOT_FOUND && (o->delta < 0 || o->once))
 			hop_end(o, STORE_OK, NULL); /* gone is what was wanted */
 		else if (o->once || ++o->tries > IPAMD_RETRIES)
-			hop_end(o, STORE_CONFLICT, "Max retries hit - excessive concurrent IPAM requests");
+			hop_end(o, STORE_CONFLICT,
+			        "Max retries hit - excessive concurrent IPAM requests");
 		else if (r->status == STORE_NOT_FOUND)
 			create(o);
 		else
@@ -161,9 +164,11 @@ static void on_written(void *arg, const struct store_result *r)
 	}
 }
 
-void handle_add(struct ipamd *ip, const char *id, const char *block, int64_t n, handle_done_fn *fn, void *arg)
+void handle_add(struct ipamd *ip, const char *id, const char *block, int64_t n, handle_done_fn *fn,
+                void *arg)
 {
-	/* New, as a rule: creating finds out in one round trip, and the answer brings what there is if it is not. */
+	/* New, as a rule: creating finds out in one round trip, and the answer brings what there is
+	 * if it is not. */
 	create(hop_new(ip, id, block, n, fn, arg));
 }
 
@@ -177,13 +182,15 @@ static void on_read(void *arg, const struct store_result *r)
 		hop_end(o, r->status == STORE_NOT_FOUND ? STORE_OK : STORE_UNAVAILABLE, r->text);
 }
 
-void handle_sub(struct ipamd *ip, const char *id, const char *block, int64_t n, handle_done_fn *fn, void *arg)
+void handle_sub(struct ipamd *ip, const char *id, const char *block, int64_t n, handle_done_fn *fn,
+                void *arg)
 {
-	store_get(ip->store, V3__KIND__KIND_IPAM_HANDLE, NULL, id, on_read, hop_new(ip, id, block, -n, fn, arg));
+	store_get(ip->store, V3__KIND__KIND_IPAM_HANDLE, NULL, id, on_read,
+	          hop_new(ip, id, block, -n, fn, arg));
 }
 
-void handle_drop(struct ipamd *ip, const char *id, const V3__IpamHandle *msg, uint64_t revision, char *const *blocks,
-		 size_t n, handle_done_fn *fn, void *arg)
+void handle_drop(struct ipamd *ip, const char *id, const V3__IpamHandle *msg, uint64_t revision,
+                 char *const *blocks, size_t n, handle_done_fn *fn, void *arg)
 {
 	struct hop *o = hop_new(ip, id, "", 0, fn, arg);
 	V3__IpamHandle *h = (V3__IpamHandle *)msg_copy(&msg->base);
@@ -194,11 +201,12 @@ void handle_drop(struct ipamd *ip, const char *id, const V3__IpamHandle *msg, ui
 	write_handle(o, h, revision);
 }
 
-void handle_repair(struct ipamd *ip, const char *id, const V3__IpamHandle *msg, uint64_t revision, const char *block,
-		   int64_t n, handle_done_fn *fn, void *arg)
+void handle_repair(struct ipamd *ip, const char *id, const V3__IpamHandle *msg, uint64_t revision,
+                   const char *block, int64_t n, handle_done_fn *fn, void *arg)
 {
 	struct hop *o = hop_new(ip, id, block, 0, fn, arg);
-	V3__IpamHandle *h = (V3__IpamHandle *)(msg ? msg_copy(&msg->base) : msg_new(&v3__ipam_handle__descriptor));
+	V3__IpamHandle *h = (V3__IpamHandle *)(msg ? msg_copy(&msg->base)
+	                                           : msg_new(&v3__ipam_handle__descriptor));
 
 	o->once = true;
 	set_count(h, block, n);

@@ -53,8 +53,8 @@ static enum lane_status apply_take(struct lane_change *c, V3__IpamBlock *msg)
 	size_t n = 0;
 
 	/*
-	 * Addresses that this handle has here and the caller does not know of: a write of ours whose answer was lost. They are what
-	 * the caller wants; taking more would leak them.
+	 * Addresses that this handle has here and the caller does not know of: a write of ours
+	 * whose answer was lost. They are what the caller wants; taking more would leak them.
 	 */
 	for (size_t i = 0; i < have && n < c->want; i++)
 		if (!is_known(c, &c->blk->cidr, c->got[i]))
@@ -91,7 +91,8 @@ static enum lane_status apply(struct lane_change *c, V3__IpamBlock *msg, uint64_
 	c->got = xcalloc(msg->n_allocations, sizeof(*c->got));
 	c->n_got = c->n_new = 0;
 	c->block_len = c->blk->cidr.len;
-	if (takes && !c->any_affinity && (!msg->affinity || strcmp(msg->affinity, ip->affinity) != 0))
+	if (takes && !c->any_affinity &&
+	    (!msg->affinity || strcmp(msg->affinity, ip->affinity) != 0))
 		return LANE_NOT_OURS;
 	switch (c->kind) {
 	case LANE_TAKE:
@@ -99,7 +100,8 @@ static enum lane_status apply(struct lane_change *c, V3__IpamBlock *msg, uint64_
 	case LANE_TAKE_ORDINAL:
 		return apply_take_ordinal(c, msg);
 	case LANE_RELEASE_HANDLE:
-		c->n_got = c->n_new = block_release_handle(msg, c->owner->handle, now_sec, ip->config.cooldown_sec, c->got);
+		c->n_got = c->n_new = block_release_handle(msg, c->owner->handle, now_sec,
+		                                           ip->config.cooldown_sec, c->got);
 		return LANE_OK;
 	case LANE_RELEASE_ORDINAL:
 		if (block_release_ordinal(msg, c->ordinal, now_sec, &c->handle) == 0) {
@@ -191,7 +193,8 @@ static void on_written(void *arg, const struct store_result *r)
 			learn(b, r);
 		if (++b->tries > IPAMD_RETRIES) {
 			b->tries = 0;
-			finish(&b->writing, LANE_RETRIES, "Max retries hit - excessive concurrent IPAM requests");
+			finish(&b->writing, LANE_RETRIES,
+			       "Max retries hit - excessive concurrent IPAM requests");
 		} else {
 			requeue(b);
 		}
@@ -217,16 +220,18 @@ static void lane_write(struct blk *b, V3__IpamBlock *msg)
 	w->blk = b;
 	b->busy = true;
 	ip->count.block_writes++;
-	list_for_each(it, &b->writing)
+	list_for_each (it, &b->writing)
 		ip->count.block_changes++;
 	if (!msg->affinity && block_empty(msg)) {
 		/* Nobody's and empty: it goes. */
 		msg_free(&msg->base);
-		store_remove(ip->store, V3__KIND__KIND_IPAM_BLOCK, NULL, b->name, b->revision, on_written, w);
+		store_remove(ip->store, V3__KIND__KIND_IPAM_BLOCK, NULL, b->name, b->revision,
+		             on_written, w);
 		return;
 	}
 	w->msg = msg;
-	r = resource_new(V3__KIND__KIND_IPAM_BLOCK, NULL, b->name, b->revision, msg_copy(&msg->base));
+	r = resource_new(V3__KIND__KIND_IPAM_BLOCK, NULL, b->name, b->revision,
+	                 msg_copy(&msg->base));
 	store_update(ip->store, r, on_written, w);
 	resource_free(r);
 }
@@ -273,7 +278,8 @@ static void lane_kick(struct blk *b)
 		return;
 	if (!b->exists || b->broken) {
 		b->users++;
-		finish(&b->ready, b->broken ? LANE_INVALID : LANE_GONE, b->broken ? "the block is malformed" : NULL);
+		finish(&b->ready, b->broken ? LANE_INVALID : LANE_GONE,
+		       b->broken ? "the block is malformed" : NULL);
 		b->users--;
 		return;
 	}

@@ -12,9 +12,12 @@
 #include "ipamd/request.h"
 
 static const struct daemon_option options[] = {
-	{ "typhad", "CALICO_TYPHAD", NULL, "typhad's api.sock (default: in the run directory)", false },
-	{ "check-interval", "CALICO_IPAM_CHECK_INTERVAL", "3600", "seconds between checks of handles against blocks", false },
-	{ "check-grace", "CALICO_IPAM_CHECK_GRACE", "90", "seconds a difference must last before it is repaired", false },
+	{ "typhad", "CALICO_TYPHAD", NULL, "typhad's api.sock (default: in the run directory)",
+	  false },
+	{ "check-interval", "CALICO_IPAM_CHECK_INTERVAL", "3600",
+	  "seconds between checks of handles against blocks", false },
+	{ "check-grace", "CALICO_IPAM_CHECK_GRACE", "90",
+	  "seconds a difference must last before it is repaired", false },
 	{ 0 },
 };
 
@@ -28,7 +31,8 @@ static void on_settled(struct ipamd *ip)
 	if (!ip->in_sync || ip->ready)
 		return;
 	ip->ready = true;
-	log_info("ready", "pools=%zu blocks=%zu own_affinities=%zu", ip->pools.n, ip->blocks.n, ip->affinities.n);
+	log_info("ready", "pools=%zu blocks=%zu own_affinities=%zu", ip->pools.n, ip->blocks.n,
+	         ip->affinities.n);
 	daemon_ready(ip->d, true, "in sync with the datastore");
 	requests_ready(ip);
 	claim_sweep(ip);
@@ -68,7 +72,8 @@ static void on_down(void *arg, const char *why)
 	struct ipamd *ip = arg;
 
 	ip->in_sync = ip->ready = false;
-	snprintf(ip->down_why, sizeof(ip->down_why), "the datastore is away: try again (typhad: %s)", why);
+	snprintf(ip->down_why, sizeof(ip->down_why),
+	         "the datastore is away: try again (typhad: %s)", why);
 	daemon_ready(ip->d, false, ip->down_why);
 	requests_down(ip);
 }
@@ -91,15 +96,18 @@ static int seconds_opt(const struct daemon *d, const char *name, unsigned *ret, 
 	unsigned long v = strtoul(s, &end, 10);
 
 	if (end == s || *end || v < 1 || v > 86400 * 7)
-		return err_set(err, -EINVAL, "--%s: '%s' is not a number of seconds (1 to a week)", name, s);
+		return err_set(err, -EINVAL, "--%s: '%s' is not a number of seconds (1 to a week)",
+		               name, s);
 	*ret = (unsigned)v;
 	return 0;
 }
 
 static int ipamd_start(struct daemon *d, struct err *err)
 {
-	static const model_kind kinds[] = { V3__KIND__KIND_NODE, V3__KIND__KIND_IP_POOL, V3__KIND__KIND_IPAM_CONFIG,
-					    V3__KIND__KIND_IPAM_AFFINITY, V3__KIND__KIND_IPAM_BLOCK };
+	static const model_kind kinds[] = { V3__KIND__KIND_NODE, V3__KIND__KIND_IP_POOL,
+		                            V3__KIND__KIND_IPAM_CONFIG,
+		                            V3__KIND__KIND_IPAM_AFFINITY,
+		                            V3__KIND__KIND_IPAM_BLOCK };
 	struct ipamd *ip = xcalloc(1, sizeof(*ip));
 	char path[SOCK_PATH_MAX], typhad[SOCK_PATH_MAX];
 	const char *opt = daemon_opt(d, "typhad");

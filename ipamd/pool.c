@@ -53,9 +53,13 @@ struct pool *pool_new(const V3__IPPool *msg, struct err *err)
 	}
 	p->cidr = ip_prefix_network(&p->cidr);
 	bits = ip_addr_bits(&p->cidr.addr);
-	block_len = spec->has_blocksize && spec->blocksize ? spec->blocksize : bits == 32 ? 26 : 122;
-	if (block_len < (bits == 32 ? 20 : 116) || block_len > (int64_t)bits || block_len < p->cidr.len) {
-		err_set(err, -EINVAL, "spec.blockSize %lld does not fit spec.cidr %s", (long long)block_len, spec->cidr);
+	block_len = spec->has_blocksize && spec->blocksize ? spec->blocksize
+	            : bits == 32                           ? 26
+	                                                   : 122;
+	if (block_len < (bits == 32 ? 20 : 116) || block_len > (int64_t)bits ||
+	    block_len < p->cidr.len) {
+		err_set(err, -EINVAL, "spec.blockSize %lld does not fit spec.cidr %s",
+		        (long long)block_len, spec->cidr);
 		goto bad;
 	}
 	p->block_len = (uint8_t)block_len;
@@ -130,9 +134,10 @@ bool pool_selects_node(const struct pool *p, selector_lookup_fn *node_label, voi
 	return !p->disabled && selector_match(p->node_selector, node_label, arg);
 }
 
-/* A pool that the request names: selectors and assignmentMode do not count, its state and use do. */
-static struct pool *find_wanted(const struct pool_set *s, const struct pool_request *r, const char *wanted,
-				struct err *err)
+/* A pool that the request names: selectors and assignmentMode do not count, its state and use do.
+ */
+static struct pool *find_wanted(const struct pool_set *s, const struct pool_request *r,
+                                const char *wanted, struct err *err)
 {
 	struct ip_prefix cidr;
 	bool is_cidr = ip_prefix_parse(wanted, &cidr) == 0;
@@ -144,14 +149,15 @@ static struct pool *find_wanted(const struct pool_set *s, const struct pool_requ
 			continue;
 		if (p->cidr.addr.family != r->family) {
 			err_set(err, -ENOENT, "the given pool %s is not an %s pool", wanted,
-				r->family == AF_INET ? "IPv4" : "IPv6");
+			        r->family == AF_INET ? "IPv4" : "IPv6");
 			return NULL;
 		}
 		if (p->disabled)
 			break;
 		if (!(p->uses & r->use)) {
-			err_set(err, -ENOENT, "the given pool %s does not allow the required use (%s)", wanted,
-				pool_use_str(r->use));
+			err_set(err, -ENOENT,
+			        "the given pool %s does not allow the required use (%s)", wanted,
+			        pool_use_str(r->use));
 			return NULL;
 		}
 		return p;
@@ -169,15 +175,16 @@ static const char *misfit(const struct pool *p, const struct pool_request *r)
 		return "has assignmentMode Manual";
 	if (!selector_match(p->node_selector, r->node_label, r->arg))
 		return "does not select this node";
-	if (p->namespace_selector && !selector_match(p->namespace_selector, r->namespace_label, r->arg))
+	if (p->namespace_selector &&
+	    !selector_match(p->namespace_selector, r->namespace_label, r->arg))
 		return "does not select the namespace";
 	if (!(p->uses & r->use))
 		return "does not allow this use";
 	return NULL;
 }
 
-int pool_select(const struct pool_set *s, const struct pool_request *r, struct pool ***ret, size_t *ret_n,
-		struct err *err)
+int pool_select(const struct pool_set *s, const struct pool_request *r, struct pool ***ret,
+                size_t *ret_n, struct err *err)
 {
 	CLEANUP(free_p) struct pool **out = xcalloc(s->n + r->n_wanted + 1, sizeof(*out));
 	CLEANUP(buf_done) struct buf why = { 0 };
@@ -209,8 +216,8 @@ int pool_select(const struct pool_set *s, const struct pool_request *r, struct p
 	}
 	if (n == 0)
 		return err_set(err, -ENOENT, "cannot find a qualified ippool for %s and use %s:%s",
-			       r->family == AF_INET ? "IPv4" : "IPv6", pool_use_str(r->use),
-			       of_family ? buf_cstr(&why) : " there is no pool of that family");
+		               r->family == AF_INET ? "IPv4" : "IPv6", pool_use_str(r->use),
+		               of_family ? buf_cstr(&why) : " there is no pool of that family");
 	*ret_n = n;
 	*ret = take_ptr(&out);
 	return 0;

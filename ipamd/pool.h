@@ -13,7 +13,11 @@
 
 struct err;
 
-enum pool_use { POOL_WORKLOAD = 1, POOL_TUNNEL = 2, POOL_LOAD_BALANCER = 4 };
+enum pool_use {
+	POOL_WORKLOAD = 1,
+	POOL_TUNNEL = 2,
+	POOL_LOAD_BALANCER = 4
+};
 
 struct pool {
 	char *name;
@@ -21,7 +25,7 @@ struct pool {
 	uint8_t block_len;
 	bool disabled; /* or being deleted */
 	bool manual;
-	uint8_t uses;  /* enum pool_use, ored */
+	uint8_t uses;                        /* enum pool_use, ored */
 	struct selector *node_selector;      /* never NULL */
 	struct selector *namespace_selector; /* NULL: any */
 };
@@ -56,11 +60,12 @@ const char *pool_use_str(enum pool_use u);
 int pool_use_parse(const char *s, enum pool_use *ret); /* "" and NULL: Workload */
 
 /*
- * The pools that the request may take from, in the order to try them: *ret is an array of n borrowed pointers, the caller's to free. -ENOENT
- * with a sentence that says which pools there are and why each does not fit.
+ * The pools that the request may take from, in the order to try them: *ret is an array of n
+ * borrowed pointers, the caller's to free. -ENOENT with a sentence that says which pools there are
+ * and why each does not fit.
  */
-int pool_select(const struct pool_set *s, const struct pool_request *r, struct pool ***ret, size_t *ret_n,
-		struct err *err);
+int pool_select(const struct pool_set *s, const struct pool_request *r, struct pool ***ret,
+                size_t *ret_n, struct err *err);
 
 /* Whether the node may have blocks of p by itself: enabled, and its selector matches. */
 bool pool_selects_node(const struct pool *p, selector_lookup_fn *node_label, void *arg);

@@ -2,10 +2,12 @@
 /*
  * release: by handle, and by address.
  *
- *     read the handle  ->  free its addresses, block by block  ->  write the handle, if it is still what was read
+ *     read the handle  ->  free its addresses, block by block  ->  write the handle, if it is still
+ * what was read
  *
- * The handle is read first and written last, by compare-and-swap: what it then loses is exactly what the blocks no longer hold, even where it counted
- * too much before. If it has changed meanwhile somebody has taken addresses for it, and everything is done once more.
+ * The handle is read first and written last, by compare-and-swap: what it then loses is exactly
+ * what the blocks no longer hold, even where it counted too much before. If it has changed
+ * meanwhile somebody has taken addresses for it, and everything is done once more.
  */
 #include <string.h>
 
@@ -30,8 +32,10 @@ static void note(struct request *q, enum lane_status status, const char *text)
 static void answer(struct request *q)
 {
 	if (q->trouble)
-		request_answer_error(q, q->unavailable ? IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE :
-							 IPAM__V1__ERROR_CODE__ERROR_INVALID, q->trouble);
+		request_answer_error(q,
+		                     q->unavailable ? IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE
+		                                    : IPAM__V1__ERROR_CODE__ERROR_INVALID,
+		                     q->trouble);
 	else
 		request_answer_released(q);
 }
@@ -85,13 +89,14 @@ static void blocks_done(struct request *q)
 		forget_changes(q);
 		answer(q); /* the handle stays as it is: it counts too much at most */
 	} else if (!q->handle) {
-		/* Addresses of a handle that is not there: others' mistake, repaired by what was just done. */
+		/* Addresses of a handle that is not there: others' mistake, repaired by what was
+		 * just done. */
 		forget_changes(q);
 		answer(q);
 	} else {
 		q->stage = "writes the handle";
-		handle_drop(q->ip, q->owner.handle, (const V3__IpamHandle *)q->handle, q->handle_revision, q->blocks,
-			    q->n_changes, on_handle_written, q);
+		handle_drop(q->ip, q->owner.handle, (const V3__IpamHandle *)q->handle,
+		            q->handle_revision, q->blocks, q->n_changes, on_handle_written, q);
 	}
 }
 
@@ -114,13 +119,16 @@ static bool has_block(const struct request *q, const char *name)
 	return false;
 }
 
-/* blk NULL: the handle names something that is no block we can find; the entry goes with the rest. */
+/* blk NULL: the handle names something that is no block we can find; the entry goes with the rest.
+ */
 static void add_block(struct request *q, const char *name, struct blk *b)
 {
 	struct lane_change *c = &q->changes[q->n_changes];
 
 	q->blocks[q->n_changes++] = xstrdup(name);
-	*c = (struct lane_change){ .kind = LANE_RELEASE_HANDLE, .owner = &q->owner, .done = on_freed, .arg = q };
+	*c = (struct lane_change){
+		.kind = LANE_RELEASE_HANDLE, .owner = &q->owner, .done = on_freed, .arg = q
+	};
 	if (b)
 		lane_reserve(b, c);
 }
@@ -146,7 +154,7 @@ static void on_handle_read(void *arg, const struct store_result *r)
 		q->handle_revision = r->items[0]->revision;
 		h = (const V3__IpamHandle *)q->handle;
 	}
-	list_for_each(it, &q->ip->near)
+	list_for_each (it, &q->ip->near)
 		near++;
 	q->changes = xcalloc((h ? h->n_block : 0) + near + 1, sizeof(*q->changes));
 	q->blocks = xcalloc((h ? h->n_block : 0) + near + 1, sizeof(*q->blocks));
@@ -155,17 +163,20 @@ static void on_handle_read(void *arg, const struct store_result *r)
 
 		if (h->block[i]->key && !has_block(q, h->block[i]->key))
 			add_block(q, h->block[i]->key,
-				  ip_prefix_parse(h->block[i]->key, &cidr) == 0 ? blk_find(q->ip, &cidr, false) : NULL);
+			          ip_prefix_parse(h->block[i]->key, &cidr) == 0
+			                  ? blk_find(q->ip, &cidr, false)
+			                  : NULL);
 	}
 	/* What the handle should name and does not. */
-	list_for_each(it, &q->ip->near) {
+	list_for_each (it, &q->ip->near) {
 		struct blk *b = list_entry(it, struct blk, near);
 
 		if (block_find_handle(b->msg, q->owner.handle, NULL, 0) && !has_block(q, b->name))
 			add_block(q, b->name, b);
 	}
 	if (!q->handle && q->n_changes == 0) {
-		request_answer_error(q, IPAM__V1__ERROR_CODE__ERROR_NOT_FOUND, "there is no such handle");
+		request_answer_error(q, IPAM__V1__ERROR_CODE__ERROR_NOT_FOUND,
+		                     "there is no such handle");
 		return;
 	}
 	q->stage = "writes blocks";
@@ -182,7 +193,8 @@ static void on_handle_read(void *arg, const struct store_result *r)
 static void read_handle(struct request *q)
 {
 	q->stage = "reads the handle";
-	store_get(q->ip->store, V3__KIND__KIND_IPAM_HANDLE, NULL, q->owner.handle, on_handle_read, q);
+	store_get(q->ip->store, V3__KIND__KIND_IPAM_HANDLE, NULL, q->owner.handle, on_handle_read,
+	          q);
 }
 
 /* ---- by address */
@@ -198,7 +210,8 @@ static void on_ip_handle(void *arg, enum store_status status, const char *text)
 {
 	struct request *q = arg;
 
-	/* Upstream only logs this; the address is free, the handle counts too much until it is released or checked. */
+	/* Upstream only logs this; the address is free, the handle counts too much until it is
+	 * released or checked. */
 	(void)status;
 	(void)text;
 	if (--q->pending == 0)
@@ -244,7 +257,9 @@ static void release_ips(struct request *q)
 
 		if (!b)
 			continue; /* free, then */
-		*c = (struct lane_change){ .kind = LANE_RELEASE_ORDINAL, .done = on_ip_freed, .arg = q };
+		*c = (struct lane_change){ .kind = LANE_RELEASE_ORDINAL,
+			                   .done = on_ip_freed,
+			                   .arg = q };
 		c->ordinal = (uint32_t)ip_prefix_ordinal(&b->cidr, &q->ips[i].addr);
 		q->n_changes++;
 		q->pending++;

@@ -45,7 +45,8 @@ static void start(struct request *q)
 	q->stage = "running";
 	if (!q->ip->ready)
 		request_answer_error(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE,
-				     *q->ip->down_why ? q->ip->down_why : "the datastore is away: try again");
+		                     *q->ip->down_why ? q->ip->down_why
+		                                      : "the datastore is away: try again");
 	else if (q->kind == REQUEST_ASSIGN)
 		assign_start(q);
 	else
@@ -74,7 +75,8 @@ static void join_queue(struct request *q)
 {
 	uint32_t hash = hash_str(q->owner.handle);
 
-	hmap_find(queue, &q->ip->queues, hash, struct queue, node, strcmp(queue->handle, q->owner.handle) == 0);
+	hmap_find(queue, &q->ip->queues, hash, struct queue, node,
+	          strcmp(queue->handle, q->owner.handle) == 0);
 	if (!queue) {
 		queue = xcalloc(1, sizeof(*queue));
 		queue->handle = xstrdup(q->owner.handle);
@@ -143,8 +145,8 @@ void request_answer_error(struct request *q, Ipam__V1__ErrorCode code, const cha
 
 	if (q->kind == REQUEST_ASSIGN)
 		q->ip->count.assign_failed++;
-	log_debug("request failed", "handle=%s code=%d reason=%s", LOG_VIS(q->owner.handle ? q->owner.handle : ""),
-		  (int)code, LOG_VIS(text));
+	log_debug("request failed", "handle=%s code=%d reason=%s",
+	          LOG_VIS(q->owner.handle ? q->owner.handle : ""), (int)code, LOG_VIS(text));
 	e.has_code = true;
 	e.code = code;
 	e.text = (char *)text;
@@ -169,8 +171,8 @@ void request_answer_assigned(struct request *q)
 			}
 	m.payload_case = IPAM__V1__FROM_IPAMD__PAYLOAD_ASSIGNED;
 	m.assigned = &a;
-	log_debug("assigned", "handle=%s first=%s n=%zu", LOG_VIS(q->owner.handle), a.n_cidrs ? text[0] : "",
-		  a.n_cidrs);
+	log_debug("assigned", "handle=%s first=%s n=%zu", LOG_VIS(q->owner.handle),
+	          a.n_cidrs ? text[0] : "", a.n_cidrs);
 	finish(q, &m);
 	free(a.cidrs);
 	free(text);
@@ -206,14 +208,17 @@ static int check_handle(const char *id, struct err *err)
 		return err_set(err, -EINVAL, "handle_id is longer than %u bytes", HANDLE_MAX);
 	for (const char *p = id; *p; p++)
 		if (*p == '/' || (unsigned char)*p < 0x20)
-			return err_set(err, -EINVAL, "handle_id '%s' holds a slash or a control character", LOG_VIS(id));
+			return err_set(err, -EINVAL,
+			               "handle_id '%s' holds a slash or a control character",
+			               LOG_VIS(id));
 	return 0;
 }
 
 static int parse_ips(struct request *q, char *const *ips, size_t n, struct err *err)
 {
 	if (n > ADDRESSES_MAX)
-		return err_set(err, -EINVAL, "more than %u addresses in one request", ADDRESSES_MAX);
+		return err_set(err, -EINVAL, "more than %u addresses in one request",
+		               ADDRESSES_MAX);
 	q->ips = xcalloc(n + 1, sizeof(*q->ips));
 	for (size_t i = 0; i < n; i++) {
 		struct ip_addr a;
@@ -234,7 +239,8 @@ static void add_attr(struct request *q, const char *key, const char *value)
 	q->owner.attrs[q->owner.n_attrs++].value = xstrdup(value);
 }
 
-/* What Go's time.Time.UTC().String() prints: "2026-08-22 13:33:20.123456789 +0000 UTC", without trailing zeros of the fraction. */
+/* What Go's time.Time.UTC().String() prints: "2026-08-22 13:33:20.123456789 +0000 UTC", without
+ * trailing zeros of the fraction. */
 static void go_time(char *out, size_t size)
 {
 	uint64_t ns = wall_unix_ns();
@@ -247,8 +253,8 @@ static void go_time(char *out, size_t size)
 	len = (size_t)snprintf(frac, sizeof(frac), ".%09u", (unsigned)(ns % 1000000000u));
 	while (len > 0 && (frac[len - 1] == '0' || frac[len - 1] == '.'))
 		frac[--len] = '\0';
-	snprintf(out, size, "%04d-%02d-%02d %02d:%02d:%02d%s +0000 UTC", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-		 tm.tm_hour, tm.tm_min, tm.tm_sec, frac);
+	snprintf(out, size, "%04d-%02d-%02d %02d:%02d:%02d%s +0000 UTC", tm.tm_year + 1900,
+	         tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, frac);
 }
 
 static int copy_pools(struct request *q, unsigned f, char *const *pools, size_t n, struct err *err)
@@ -274,14 +280,16 @@ static int parse_assign(struct request *q, const Ipam__V1__Assign *m, struct err
 	q->num[0] = m->has_num4 ? m->num4 : 0;
 	q->num[1] = m->has_num6 ? m->num6 : 0;
 	if (q->num[0] > ADDRESSES_MAX || q->num[1] > ADDRESSES_MAX)
-		return err_set(err, -EINVAL, "more than %u addresses in one request", ADDRESSES_MAX);
+		return err_set(err, -EINVAL, "more than %u addresses in one request",
+		               ADDRESSES_MAX);
 	if (q->n_ips && (q->num[0] || q->num[1]))
 		return err_set(err, -EINVAL, "ips and num4 or num6 exclude each other");
 	if (!q->n_ips && !q->num[0] && !q->num[1])
 		return err_set(err, -EINVAL, "no address is asked for");
 	if (pool_use_parse(m->intended_use, &q->use) < 0)
-		return err_set(err, -EINVAL, "intended_use '%s' is none of Workload, Tunnel, LoadBalancer",
-			       LOG_VIS(m->intended_use));
+		return err_set(err, -EINVAL,
+		               "intended_use '%s' is none of Workload, Tunnel, LoadBalancer",
+		               LOG_VIS(m->intended_use));
 	if (m->n_attributes > ATTRS_MAX)
 		return err_set(err, -EINVAL, "more than %u attributes", ATTRS_MAX);
 	q->owner.attrs = xcalloc(m->n_attributes + 2, sizeof(*q->owner.attrs));
@@ -290,7 +298,9 @@ static int parse_assign(struct request *q, const Ipam__V1__Assign *m, struct err
 		const char *v = m->attributes[i]->value ? m->attributes[i]->value : "";
 
 		if (!*k || strlen(k) > ATTR_MAX || strlen(v) > ATTR_MAX)
-			return err_set(err, -EINVAL, "an attribute has no name, or is longer than %u bytes", ATTR_MAX);
+			return err_set(err, -EINVAL,
+			               "an attribute has no name, or is longer than %u bytes",
+			               ATTR_MAX);
 		add_attr(q, k, v);
 	}
 	/* The garbage collectors need these; the CNI plugin sends them. */
@@ -338,11 +348,12 @@ static void get_by_handle(struct request *q, const char *id)
 		return;
 	}
 	if (!q->ip->ready) {
-		request_answer_error(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE, "the datastore is away: try again");
+		request_answer_error(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE,
+		                     "the datastore is away: try again");
 		return;
 	}
 	q->owner.handle = xstrdup(id);
-	list_for_each(it, &q->ip->near) {
+	list_for_each (it, &q->ip->near) {
 		struct blk *b = list_entry(it, struct blk, near);
 		uint32_t *ordinals = xcalloc(b->msg->n_allocations, sizeof(*ordinals));
 		size_t n = block_find_handle(b->msg, id, ordinals, b->msg->n_allocations);
@@ -355,7 +366,8 @@ static void get_by_handle(struct request *q, const char *id)
 		free(ordinals);
 	}
 	if (q->got.n == 0)
-		request_answer_error(q, IPAM__V1__ERROR_CODE__ERROR_NOT_FOUND, "no address on this node has that handle");
+		request_answer_error(q, IPAM__V1__ERROR_CODE__ERROR_NOT_FOUND,
+		                     "no address on this node has that handle");
 	else
 		request_answer_assigned(q);
 }
@@ -386,7 +398,7 @@ void request_new(struct ipamd *ip, struct ipc_peer *peer, const Ipam__V1__ToIpam
 		get_by_handle(q, msg->get_by_handle->handle_id);
 	} else if (ip->n_requests > IPAMD_REQUESTS_MAX) {
 		request_answer_error(q, IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE,
-				     "too many requests are under way: try again");
+		                     "too many requests are under way: try again");
 	} else if (parse(q, msg, &err) < 0) {
 		request_answer_error(q, IPAM__V1__ERROR_CODE__ERROR_INVALID, err.text);
 	} else if (!ip->ready && !ip->hold_over && !*ip->down_why) {
@@ -399,8 +411,9 @@ void request_new(struct ipamd *ip, struct ipc_peer *peer, const Ipam__V1__ToIpam
 
 void request_peer_closed(struct ipamd *ip, struct ipc_peer *peer)
 {
-	/* Served to the end all the same: what was begun must not stay half done. The runtime releases what it did not hear of. */
-	list_for_each(it, &ip->requests) {
+	/* Served to the end all the same: what was begun must not stay half done. The runtime
+	 * releases what it did not hear of. */
+	list_for_each (it, &ip->requests) {
 		struct request *q = list_entry(it, struct request, link);
 
 		if (q->peer == peer)
@@ -439,7 +452,7 @@ void requests_drop(struct ipamd *ip)
 			lane_forget(&q->changes[i]);
 		request_free(q);
 	}
-	hmap_for_each(queue, &ip->queues, struct queue, node) {
+	hmap_for_each (queue, &ip->queues, struct queue, node) {
 		hmap_remove(&ip->queues, &queue->node);
 		free(queue->handle);
 		free(queue);

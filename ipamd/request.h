@@ -2,8 +2,9 @@
 /*
  * request: what somebody asked for, from its arrival to its one answer.
  *
- * Requests of one handle are served one at a time, in order: an ADD that a runtime repeats while the first is still on its way waits, and
- * then is given the same address. Requests of different handles run side by side and meet in the lanes of the blocks.
+ * Requests of one handle are served one at a time, in order: an ADD that a runtime repeats while
+ * the first is still on its way waits, and then is given the same address. Requests of different
+ * handles run side by side and meet in the lanes of the blocks.
  */
 #pragma once
 
@@ -14,7 +15,11 @@
 #include "ipamd/lane.h"
 #include "proto/ipamd_ipam_v1.pb-c.h"
 
-enum request_kind { REQUEST_ASSIGN, REQUEST_RELEASE_HANDLE, REQUEST_RELEASE_IPS };
+enum request_kind {
+	REQUEST_ASSIGN,
+	REQUEST_RELEASE_HANDLE,
+	REQUEST_RELEASE_IPS
+};
 
 struct queue;
 
@@ -28,43 +33,43 @@ struct got {
 struct request {
 	struct ipamd *ip;
 	enum request_kind kind;
-	struct list link;       /* in ipamd.requests */
-	struct list in_queue;   /* in queue.requests */
-	struct list wait;       /* in ipamd.held or ipamd.waiting */
-	struct queue *queue;    /* NULL: of ReleaseIps, which has no handle of its own */
-	struct ipc_peer *peer;  /* NULL: has gone away meanwhile */
+	struct list link;      /* in ipamd.requests */
+	struct list in_queue;  /* in queue.requests */
+	struct list wait;      /* in ipamd.held or ipamd.waiting */
+	struct queue *queue;   /* NULL: of ReleaseIps, which has no handle of its own */
+	struct ipc_peer *peer; /* NULL: has gone away meanwhile */
 	uint64_t id;
 	struct mono_ms arrived;
-	const char *stage;      /* for the dump */
+	const char *stage; /* for the dump */
 
 	struct block_owner owner;
 
 	/* assign */
-	uint32_t num[2];        /* IPv4, IPv6 */
-	struct ip_prefix *ips;  /* or exactly these */
+	uint32_t num[2];       /* IPv4, IPv6 */
+	struct ip_prefix *ips; /* or exactly these */
 	size_t n_ips;
-	char **wanted[2];       /* pools */
+	char **wanted[2]; /* pools */
 	size_t n_wanted[2];
 	enum pool_use use;
 	struct got got;
-	unsigned family;        /* 0: IPv4, 1: IPv6: the one at hand */
+	unsigned family; /* 0: IPv4, 1: IPv6: the one at hand */
 	struct pool **pools;
 	size_t n_pools;
 	unsigned tries;
-	bool no_claim;          /* there is no block to claim: borrow */
-	bool handle_counted;    /* the change at hand has been written to the handle */
+	bool no_claim;       /* there is no block to claim: borrow */
+	bool handle_counted; /* the change at hand has been written to the handle */
 	struct lane_change change;
 	struct ip_prefix claim_cidr;
 	char *reclaim_node;
-	bool claimer;           /* the claim under way is this request's */
-	int fail_code;          /* of a rollback that is under way */
+	bool claimer;  /* the claim under way is this request's */
+	int fail_code; /* of a rollback that is under way */
 	char *fail_text;
 
 	/* release */
 	struct ip_prefix *freed;
 	size_t n_freed;
 	struct lane_change *changes;
-	char **blocks;          /* names; of the handle's entries */
+	char **blocks; /* names; of the handle's entries */
 	size_t n_changes, pending;
 	bool unavailable;
 	char *trouble;

@@ -12,11 +12,20 @@
 
 #define DETECT_ITEMS_MAX 64
 
-/* Interfaces that are nobody's uplink: bridges, tunnels and veths of container software, and Calico's own. */
-static const char excluded[] = "^(docker.*|cbr.*|dummy.*|podman.*|virbr.*|lxcbr.*|veth.*|lo|br-.*|cali.*|tunl.*|flannel.*|"
-			       "kube-ipvs.*|cni.*|vxlan\\.calico|vxlan-v6\\.calico|wireguard\\.cali|wg-v6\\.cali|nodelocaldns)$";
+/* Interfaces that are nobody's uplink: bridges, tunnels and veths of container software, and
+ * Calico's own. */
+static const char excluded[] =
+        "^(docker.*|cbr.*|dummy.*|podman.*|virbr.*|lxcbr.*|veth.*|lo|br-.*|cali.*|tunl.*|flannel.*|"
+        "kube-ipvs.*|cni.*|vxlan\\.calico|vxlan-v6\\.calico|wireguard\\.cali|wg-v6\\.cali|"
+        "nodelocaldns)$";
 
-enum detect_kind { FIRST_FOUND, INTERFACE, SKIP_INTERFACE, CIDR, CAN_REACH };
+enum detect_kind {
+	FIRST_FOUND,
+	INTERFACE,
+	SKIP_INTERFACE,
+	CIDR,
+	CAN_REACH
+};
 
 struct detect {
 	enum detect_kind kind;
@@ -77,7 +86,8 @@ static int parse_regexes(struct detect *d, const char *list, struct err *err)
 	r = regcomp(&d->regex, buf_cstr(&joined), REG_EXTENDED | REG_NOSUB);
 	if (r) {
 		(void)regerror(r, &d->regex, why, sizeof(why));
-		return err_set(err, -EINVAL, "'%s' is not a regular expression: %s", buf_cstr(&joined), why);
+		return err_set(err, -EINVAL, "'%s' is not a regular expression: %s",
+		               buf_cstr(&joined), why);
 	}
 	d->have_regex = true;
 	return 0;
@@ -102,7 +112,9 @@ static int parse(struct detect *d, const char *text, struct err *err)
 	static const struct {
 		const char *prefix;
 		enum detect_kind kind;
-	} kinds[] = { { "interface=", INTERFACE }, { "skip-interface=", SKIP_INTERFACE }, { "cidr=", CIDR },
+	} kinds[] = { { "interface=", INTERFACE },
+		      { "skip-interface=", SKIP_INTERFACE },
+		      { "cidr=", CIDR },
 		      { "can-reach=", CAN_REACH } };
 
 	if (!text || !*text || strcmp(text, "first-found") == 0)
@@ -118,10 +130,14 @@ static int parse(struct detect *d, const char *text, struct err *err)
 		if (d->kind != CAN_REACH)
 			return parse_regexes(d, text + len, err);
 		if (ip_addr_parse(text + len, &d->target) < 0)
-			return err_set(err, -EINVAL, "can-reach: '%s' is not an address (names are not looked up)", text + len);
+			return err_set(
+			        err, -EINVAL,
+			        "can-reach: '%s' is not an address (names are not looked up)",
+			        text + len);
 		return 0;
 	}
-	return err_set(err, -EINVAL, "it is none of first-found, interface=, skip-interface=, cidr=, can-reach=");
+	return err_set(err, -EINVAL,
+	               "it is none of first-found, interface=, skip-interface=, cidr=, can-reach=");
 }
 
 int detect_new(const char *text, struct detect **ret, struct err *err)
@@ -145,7 +161,8 @@ bool addr_is_global_unicast(const struct ip_addr *a)
 	static const uint8_t zero[16];
 
 	if (a->family == AF_INET)
-		return memcmp(b, zero, 4) != 0 && b[0] != 127 && b[0] < 224 && !(b[0] == 169 && b[1] == 254);
+		return memcmp(b, zero, 4) != 0 && b[0] != 127 && b[0] < 224 &&
+		       !(b[0] == 169 && b[1] == 254);
 	if (a->family != AF_INET6 || b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80))
 		return false;
 	return !(memcmp(b, zero, 15) == 0 && b[15] <= 1);
@@ -183,7 +200,7 @@ static bool fits(const struct detect *d, const struct host_addr *a, const struct
 }
 
 bool detect_run(const struct detect *d, int family, const struct host_addr *addrs, size_t n,
-		const struct ip_addr *source, const struct ip_addr *keep, struct ip_prefix *ret)
+                const struct ip_addr *source, const struct ip_addr *keep, struct ip_prefix *ret)
 {
 	const struct host_addr *best = NULL;
 

@@ -5,7 +5,8 @@
  *     the host's addresses change, or the Node in the datastore does, or the datastore is back
  *         -> what should the Node say?  -> a compare-and-swap, if it says something else
  *
- * A new address is first looked for among the other nodes: two nodes with one address would tear down each other's sessions.
+ * A new address is first looked for among the other nodes: two nodes with one address would tear
+ * down each other's sessions.
  */
 #include <string.h>
 
@@ -39,7 +40,9 @@ static void on_retry(uv_timer_t *t)
 /* The datastore refused for a reason that may pass. */
 static void retry_later(struct noded *n, const char *why)
 {
-	n->retry_ms = n->retry_ms == 0 ? RETRY_FIRST_MS : n->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : n->retry_ms * 2;
+	n->retry_ms = n->retry_ms == 0                 ? RETRY_FIRST_MS
+	              : n->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS
+	                                               : n->retry_ms * 2;
 	daemon_ready(n->d, false, why);
 	(void)uv_timer_start(&n->retry, on_retry, n->retry_ms, 0);
 }
@@ -56,16 +59,18 @@ static bool is_local(const struct noded *n, const struct ip_addr *a, struct ip_p
 	return false;
 }
 
-static bool run_detection(struct noded *n, unsigned f, const struct ip_prefix *have, struct ip_prefix *ret)
+static bool run_detection(struct noded *n, unsigned f, const struct ip_prefix *have,
+                          struct ip_prefix *ret)
 {
 	const struct ip_addr *target = detect_target(n->plan[f].detect);
 	struct ip_addr source, *from = NULL;
 
-	if (target && target->family == (f == 0 ? AF_INET : AF_INET6) && addrs_source(target, &source))
+	if (target && target->family == (f == 0 ? AF_INET : AF_INET6) &&
+	    addrs_source(target, &source))
 		from = &source;
 	/* At the start as upstream: from scratch. Later, an address that still fits stays. */
-	return detect_run(n->plan[f].detect, f == 0 ? AF_INET : AF_INET6, n->addrs, n->n_addrs, from,
-			  have && n->plan[f].seen_local ? &have->addr : NULL, ret);
+	return detect_run(n->plan[f].detect, f == 0 ? AF_INET : AF_INET6, n->addrs, n->n_addrs,
+	                  from, have && n->plan[f].seen_local ? &have->addr : NULL, ret);
 }
 
 static void plan_family(struct noded *n, unsigned f)
@@ -92,8 +97,8 @@ static void plan_family(struct noded *n, unsigned f)
 			return;
 		}
 		if (has && !p->seen_local) {
-			log_warn("the node's address is on no interface of this host", "address=%s variable=%s",
-				 ip_prefix_str(&have, text), variable);
+			log_warn("the node's address is on no interface of this host",
+			         "address=%s variable=%s", ip_prefix_str(&have, text), variable);
 			return;
 		}
 		break;
@@ -103,8 +108,8 @@ static void plan_family(struct noded *n, unsigned f)
 	if (run_detection(n, f, has ? &have : NULL, &n->wish.addr[f]))
 		p->seen_local = true;
 	else if (has)
-		log_warn("failed to autodetect an address: the Node keeps the old one", "address=%s variable=%s",
-			 ip_prefix_str(&have, text), variable);
+		log_warn("failed to autodetect an address: the Node keeps the old one",
+		         "address=%s variable=%s", ip_prefix_str(&have, text), variable);
 }
 
 /* ---- the objects that a new cluster begins with: created if nobody has, never changed */
@@ -116,12 +121,14 @@ static void on_created(void *arg, const struct store_result *r)
 	if (n->stopping)
 		return;
 	if (r->status == STORE_OK)
-		log_info("created", "kind=%s name=%s", kind_info(r->items[0]->kind)->name, r->items[0]->name);
+		log_info("created", "kind=%s name=%s", kind_info(r->items[0]->kind)->name,
+		         r->items[0]->name);
 	else if (r->status != STORE_ALREADY_EXISTS)
 		retry_later(n, r->text);
 }
 
-static void create(struct noded *n, model_kind kind, const char *name, ProtobufCMessage *msg /* taken */)
+static void create(struct noded *n, model_kind kind, const char *name,
+                   ProtobufCMessage *msg /* taken */)
 {
 	struct resource *r = resource_new(kind, NULL, name, 0, msg);
 
@@ -164,8 +171,8 @@ static void settled(struct noded *n)
 	/* The CNI plugin waits for this file: from now on pods can come. */
 	if (n->file_path && !n->file_written) {
 		if (file_replace(n->file_path, n->d->node, strlen(n->d->node), 0644, &err) < 0)
-			log_error("the nodename file could not be written: pods cannot be started", "reason=%s",
-				  LOG_VIS(err.text));
+			log_error("the nodename file could not be written: pods cannot be started",
+			          "reason=%s", LOG_VIS(err.text));
 		else
 			n->file_written = true;
 	}
@@ -208,8 +215,10 @@ static void write_node(struct noded *n, struct resource *r)
 	const V3__NodeBgpSpec *bgp = node->spec->bgp;
 
 	n->count_writes++;
-	log_info("writing the Node", "ipv4=%s ipv6=%s as=%u", bgp && bgp->ipv4address ? bgp->ipv4address : "none",
-		 bgp && bgp->ipv6address ? bgp->ipv6address : "none", bgp && bgp->asnumber ? bgp->asnumber->value : 0);
+	log_info("writing the Node", "ipv4=%s ipv6=%s as=%u",
+	         bgp && bgp->ipv4address ? bgp->ipv4address : "none",
+	         bgp && bgp->ipv6address ? bgp->ipv6address : "none",
+	         bgp && bgp->asnumber ? bgp->asnumber->value : 0);
 	if (n->node)
 		store_update(n->store, r, on_written, n);
 	else
@@ -242,9 +251,10 @@ static void on_nodes(void *arg, const struct store_result *r)
 			    !ip_addr_eq(&other.addr, &mine.addr))
 				continue;
 			if (!n->conflict)
-				log_error(f == 0 ? "IPv4 address conflict" : "IPv6 address conflict",
-					  "address=%s other_node=%s", ip_addr_str(&mine.addr, text),
-					  LOG_VIS(r->items[i]->name));
+				log_error(f == 0 ? "IPv4 address conflict"
+				                 : "IPv6 address conflict",
+				          "address=%s other_node=%s", ip_addr_str(&mine.addr, text),
+				          LOG_VIS(r->items[i]->name));
 			n->conflict = true;
 			resource_free(pending);
 			n->writing = false;
@@ -260,7 +270,8 @@ static bool same_addrs(const V3__Node *a, const V3__Node *b)
 {
 	for (unsigned f = 0; f < 2; f++) {
 		struct ip_prefix pa = { 0 }, pb = { 0 };
-		bool ha = record_addr(a, f ? AF_INET6 : AF_INET, &pa), hb = record_addr(b, f ? AF_INET6 : AF_INET, &pb);
+		bool ha = record_addr(a, f ? AF_INET6 : AF_INET, &pa),
+		     hb = record_addr(b, f ? AF_INET6 : AF_INET, &pb);
 
 		if (hb && (!ha || !ip_addr_eq(&pa.addr, &pb.addr)))
 			return false;
@@ -303,7 +314,9 @@ void keep_run(struct noded *n)
 	    (n->plan[0].mode != ADDR_NONE || n->plan[1].mode != ADDR_NONE)) {
 		resource_free(r);
 		/* An address that comes is an event; nothing to wait for by the clock. */
-		daemon_ready(n->d, false, "no IPv4 or IPv6 addresses configured or detected, required for Calico networking");
+		daemon_ready(n->d, false,
+		             "no IPv4 or IPv6 addresses configured or detected, required for "
+		             "Calico networking");
 		return;
 	}
 	n->writing = true;
@@ -343,7 +356,8 @@ static void on_remove(void *arg, model_kind kind, const char *ns, const char *na
 	if (kind != V3__KIND__KIND_NODE)
 		return;
 	if (strcmp(name, n->d->node) == 0) {
-		log_warn("the Node has been removed, and this node lives: it is written again", "node=%s", name);
+		log_warn("the Node has been removed, and this node lives: it is written again",
+		         "node=%s", name);
 		resource_free(n->node);
 		n->node = NULL;
 		keep_soon(n);

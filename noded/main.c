@@ -13,55 +13,82 @@
 #define NODENAME_FILE "/var/lib/calico/nodename"
 
 static const struct daemon_option options[] = {
-	{ "typhad", "CALICO_TYPHAD", NULL, "typhad's api.sock (default: in the run directory)", false },
-	{ "ip", "IP", NULL, "this node's IPv4 address, 'autodetect', or 'none' (default: detect if the Node has none)", false },
+	{ "typhad", "CALICO_TYPHAD", NULL, "typhad's api.sock (default: in the run directory)",
+	  false },
+	{ "ip", "IP", NULL,
+	  "this node's IPv4 address, 'autodetect', or 'none' (default: detect if the Node has "
+	  "none)",
+	  false },
 	{ "ip6", "IP6", NULL, "the same for IPv6 (default: leave what the Node has)", false },
 	{ "ip-autodetection-method", "IP_AUTODETECTION_METHOD", "first-found",
 	  "first-found, interface=RE, skip-interface=RE, cidr=CIDR, can-reach=ADDRESS", false },
-	{ "ip6-autodetection-method", "IP6_AUTODETECTION_METHOD", "first-found", "the same for IPv6", false },
+	{ "ip6-autodetection-method", "IP6_AUTODETECTION_METHOD", "first-found",
+	  "the same for IPv6", false },
 	{ "as", "AS", NULL, "this node's AS number (default: leave what the Node has)", false },
-	{ "networking-backend", "CALICO_NETWORKING_BACKEND", "bird", "bird, vxlan or none: with none no AS is written", false },
+	{ "networking-backend", "CALICO_NETWORKING_BACKEND", "bird",
+	  "bird, vxlan or none: with none no AS is written", false },
 	{ "k8s-node-ref", "CALICO_K8S_NODE_REF", NULL, "the node's name in Kubernetes", false },
-	{ "label", "CALICO_NODE_LABELS", NULL, "labels of the Node: KEY=VALUE[,KEY=VALUE...]", false },
-	{ "disable-ip-check", "DISABLE_NODE_IP_CHECK", NULL, "do not look whether another node has the address", true },
+	{ "label", "CALICO_NODE_LABELS", NULL, "labels of the Node: KEY=VALUE[,KEY=VALUE...]",
+	  false },
+	{ "disable-ip-check", "DISABLE_NODE_IP_CHECK", NULL,
+	  "do not look whether another node has the address", true },
 	{ "nodename-file", "CALICO_NODENAME_FILE", NULL,
-	  "written once the Node is (default: " NODENAME_FILE ", or nodename in another run directory)", false },
+	  "written once the Node is (default: " NODENAME_FILE
+	  ", or nodename in another run directory)",
+	  false },
 	{ "no-default-pools", "NO_DEFAULT_POOLS", NULL, "create no pool", true },
-	{ "ipv4pool-cidr", "CALICO_IPV4POOL_CIDR", NULL, "of default-ipv4-ippool, or 'none' (default: 192.168.0.0/16)", false },
-	{ "ipv4pool-block-size", "CALICO_IPV4POOL_BLOCK_SIZE", NULL, "20 to 32 (default: 26)", false },
+	{ "ipv4pool-cidr", "CALICO_IPV4POOL_CIDR", NULL,
+	  "of default-ipv4-ippool, or 'none' (default: 192.168.0.0/16)", false },
+	{ "ipv4pool-block-size", "CALICO_IPV4POOL_BLOCK_SIZE", NULL, "20 to 32 (default: 26)",
+	  false },
 	{ "ipv4pool-ipip", "CALICO_IPV4POOL_IPIP", NULL, "Never, CrossSubnet or Always", false },
 	{ "ipv4pool-vxlan", "CALICO_IPV4POOL_VXLAN", NULL, "Never, CrossSubnet or Always", false },
-	{ "ipv4pool-nat-outgoing", "CALICO_IPV4POOL_NAT_OUTGOING", NULL, "true or false (default: true)", false },
-	{ "ipv4pool-node-selector", "CALICO_IPV4POOL_NODE_SELECTOR", NULL, "default: all()", false },
-	{ "ipv4pool-disable-bgp-export", "CALICO_IPV4POOL_DISABLE_BGP_EXPORT", NULL, "true or false (default: false)", false },
-	{ "ipv6pool-cidr", "CALICO_IPV6POOL_CIDR", NULL, "of default-ipv6-ippool (default: none)", false },
-	{ "ipv6pool-block-size", "CALICO_IPV6POOL_BLOCK_SIZE", NULL, "116 to 128 (default: 122)", false },
+	{ "ipv4pool-nat-outgoing", "CALICO_IPV4POOL_NAT_OUTGOING", NULL,
+	  "true or false (default: true)", false },
+	{ "ipv4pool-node-selector", "CALICO_IPV4POOL_NODE_SELECTOR", NULL, "default: all()",
+	  false },
+	{ "ipv4pool-disable-bgp-export", "CALICO_IPV4POOL_DISABLE_BGP_EXPORT", NULL,
+	  "true or false (default: false)", false },
+	{ "ipv6pool-cidr", "CALICO_IPV6POOL_CIDR", NULL, "of default-ipv6-ippool (default: none)",
+	  false },
+	{ "ipv6pool-block-size", "CALICO_IPV6POOL_BLOCK_SIZE", NULL, "116 to 128 (default: 122)",
+	  false },
 	{ "ipv6pool-vxlan", "CALICO_IPV6POOL_VXLAN", NULL, "Never, CrossSubnet or Always", false },
-	{ "ipv6pool-nat-outgoing", "CALICO_IPV6POOL_NAT_OUTGOING", NULL, "true or false (default: false)", false },
-	{ "ipv6pool-node-selector", "CALICO_IPV6POOL_NODE_SELECTOR", NULL, "default: all()", false },
-	{ "ipv6pool-disable-bgp-export", "CALICO_IPV6POOL_DISABLE_BGP_EXPORT", NULL, "true or false (default: false)", false },
+	{ "ipv6pool-nat-outgoing", "CALICO_IPV6POOL_NAT_OUTGOING", NULL,
+	  "true or false (default: false)", false },
+	{ "ipv6pool-node-selector", "CALICO_IPV6POOL_NODE_SELECTOR", NULL, "default: all()",
+	  false },
+	{ "ipv6pool-disable-bgp-export", "CALICO_IPV6POOL_DISABLE_BGP_EXPORT", NULL,
+	  "true or false (default: false)", false },
 	{ 0 },
 };
 
 static int plan_new(const struct daemon *d, unsigned f, struct addr_plan *p, struct err *err)
 {
 	const char *ip = daemon_opt(d, f == 0 ? "ip" : "ip6");
-	int r = detect_new(daemon_opt(d, f == 0 ? "ip-autodetection-method" : "ip6-autodetection-method"), &p->detect, err);
+	int r = detect_new(
+	        daemon_opt(d, f == 0 ? "ip-autodetection-method" : "ip6-autodetection-method"),
+	        &p->detect, err);
 
 	if (r < 0)
-		return err_wrap(err, r, f == 0 ? "IP_AUTODETECTION_METHOD" : "IP6_AUTODETECTION_METHOD");
+		return err_wrap(err, r,
+		                f == 0 ? "IP_AUTODETECTION_METHOD" : "IP6_AUTODETECTION_METHOD");
 	if (!ip || !*ip) {
-		p->mode = f == 0 ? ADDR_KEEP : ADDR_NONE; /* as upstream: IPv6 is never detected unasked */
+		p->mode = f == 0 ? ADDR_KEEP
+		                 : ADDR_NONE; /* as upstream: IPv6 is never detected unasked */
 	} else if (strcmp(ip, "autodetect") == 0) {
 		p->mode = ADDR_DETECT;
 	} else if (strcmp(ip, "none") == 0) {
 		p->mode = ADDR_NONE;
 	} else {
 		p->mode = ADDR_FIXED;
-		p->fixed_has_len = strchr(ip, '/') != NULL || f == 1; /* as upstream: only IPv4's length is looked up */
-		if (ip_prefix_parse(ip, &p->fixed) < 0 || p->fixed.addr.family != (f == 0 ? AF_INET : AF_INET6))
-			return err_set(err, -EINVAL, "%s: '%s' is not an %s address", f == 0 ? "IP" : "IP6", LOG_VIS(ip),
-				       f == 0 ? "IPv4" : "IPv6");
+		p->fixed_has_len = strchr(ip, '/') != NULL ||
+		                   f == 1; /* as upstream: only IPv4's length is looked up */
+		if (ip_prefix_parse(ip, &p->fixed) < 0 ||
+		    p->fixed.addr.family != (f == 0 ? AF_INET : AF_INET6))
+			return err_set(err, -EINVAL, "%s: '%s' is not an %s address",
+			               f == 0 ? "IP" : "IP6", LOG_VIS(ip),
+			               f == 0 ? "IPv4" : "IPv6");
 	}
 	return 0;
 }
@@ -93,7 +120,8 @@ static int pools_new(struct noded *n, struct err *err)
 
 	if (daemon_opt_flag(d, "no-default-pools")) {
 		if ((cidr4 && *cidr4) || (cidr6 && *cidr6))
-			return err_set(err, -EINVAL, "NO_DEFAULT_POOLS and a pool's CIDR exclude each other");
+			return err_set(err, -EINVAL,
+			               "NO_DEFAULT_POOLS and a pool's CIDR exclude each other");
 		return 0;
 	}
 	host = xcalloc(n->n_addrs + 1, sizeof(*host));
@@ -103,7 +131,8 @@ static int pools_new(struct noded *n, struct err *err)
 	free(host);
 	if (strcmp(v4.cidr, "none") != 0 && !(n->new_pool[0] = record_pool_new(&v4, err)))
 		return err_wrap(err, -EINVAL, "CALICO_IPV4POOL_*");
-	if (cidr6 && *cidr6 && strcmp(cidr6, "none") != 0 && !(n->new_pool[1] = record_pool_new(&v6, err)))
+	if (cidr6 && *cidr6 && strcmp(cidr6, "none") != 0 &&
+	    !(n->new_pool[1] = record_pool_new(&v6, err)))
 		return err_wrap(err, -EINVAL, "CALICO_IPV6POOL_*");
 	return 0;
 }
@@ -126,7 +155,8 @@ static int noded_start(struct daemon *d, struct err *err)
 {
 	static const model_kind kinds[] = { V3__KIND__KIND_NODE };
 	struct noded *n = xcalloc(1, sizeof(*n));
-	const char *as = daemon_opt(d, "as"), *typhad = daemon_opt(d, "typhad"), *file = daemon_opt(d, "nodename-file");
+	const char *as = daemon_opt(d, "as"), *typhad = daemon_opt(d, "typhad"),
+	           *file = daemon_opt(d, "nodename-file");
 	char path[SOCK_PATH_MAX];
 	int r;
 
@@ -135,8 +165,10 @@ static int noded_start(struct daemon *d, struct err *err)
 	(void)uv_timer_init(d->loop, &n->retry);
 	(void)uv_idle_init(d->loop, &n->turn);
 	n->retry.data = n->turn.data = n;
-	if ((r = plan_new(d, 0, &n->plan[0], err)) < 0 || (r = plan_new(d, 1, &n->plan[1], err)) < 0 ||
-	    (r = record_labels_parse(daemon_opt(d, "label"), &n->labels, &n->wish.n_labels, err)) < 0)
+	if ((r = plan_new(d, 0, &n->plan[0], err)) < 0 ||
+	    (r = plan_new(d, 1, &n->plan[1], err)) < 0 ||
+	    (r = record_labels_parse(daemon_opt(d, "label"), &n->labels, &n->wish.n_labels, err)) <
+	            0)
 		return r;
 	n->wish.labels = n->labels;
 	n->wish.k8s_node = daemon_opt(d, "k8s-node-ref");
@@ -151,8 +183,9 @@ static int noded_start(struct daemon *d, struct err *err)
 		n->file_path = xstrdup(NODENAME_FILE);
 	else
 		n->file_path = xasprintf("%s/nodename", d->run_dir);
-	if ((r = nl_conn_open(NETLINK_ROUTE, -1, &n->nl, err)) < 0 || (r = addrs_listen(n, err)) < 0 ||
-	    (r = addrs_read(n, err)) < 0 || (r = pools_new(n, err)) < 0)
+	if ((r = nl_conn_open(NETLINK_ROUTE, -1, &n->nl, err)) < 0 ||
+	    (r = addrs_listen(n, err)) < 0 || (r = addrs_read(n, err)) < 0 ||
+	    (r = pools_new(n, err)) < 0)
 		return r;
 	daemon_sock_path(d, "typhad", "api.sock", path);
 	r = store_typha_open(d->loop, typhad ? typhad : path, "noded", d->node, &n->store, err);
@@ -209,9 +242,14 @@ static void dump_node(struct daemon *d, void *ctx)
 
 		jsonw_object(w, f == 0 ? "ipv4" : "ipv6");
 		jsonw_str(w, "mode", modes[n->plan[f].mode]);
-		jsonw_str(w, "wished", n->wish.addr[f].addr.family ? ip_prefix_str(&n->wish.addr[f], text) : NULL);
-		jsonw_str(w, "stored", n->node && record_addr((V3__Node *)n->node->msg, f ? AF_INET6 : AF_INET, &p) ?
-						 ip_prefix_str(&p, text) : NULL);
+		jsonw_str(w, "wished",
+		          n->wish.addr[f].addr.family ? ip_prefix_str(&n->wish.addr[f], text)
+		                                      : NULL);
+		jsonw_str(
+		        w, "stored",
+		        n->node && record_addr((V3__Node *)n->node->msg, f ? AF_INET6 : AF_INET, &p)
+		                ? ip_prefix_str(&p, text)
+		                : NULL);
 		jsonw_end_object(w);
 	}
 	jsonw_str(w, "nodenameFile", n->file_path);

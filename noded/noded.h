@@ -11,7 +11,8 @@
 #include "noded/record.h"
 
 enum addr_mode {
-	ADDR_KEEP,   /* IP is empty: what the Node says, detection only if it says nothing, or if its address leaves the host before our eyes */
+	ADDR_KEEP, /* IP is empty: what the Node says, detection only if it says nothing, or if its
+	              address leaves the host before our eyes */
 	ADDR_DETECT, /* autodetect */
 	ADDR_NONE,   /* none: hands off */
 	ADDR_FIXED,  /* an address */
@@ -32,7 +33,7 @@ struct noded {
 	struct nl_monitor *monitor;
 	uv_poll_t monitor_poll;
 	uv_timer_t retry;
-	uv_idle_t turn;         /* gathers what one turn of the loop brings */
+	uv_idle_t turn; /* gathers what one turn of the loop brings */
 	unsigned open_handles, retry_ms;
 	bool monitor_polled;
 
@@ -42,11 +43,12 @@ struct noded {
 	struct host_addr *addrs;
 	size_t n_addrs;
 
-	struct resource *node;  /* as the datastore has it; NULL: not there */
-	unsigned pools[2];      /* how many there are, by family */
+	struct resource *node; /* as the datastore has it; NULL: not there */
+	unsigned pools[2];     /* how many there are, by family */
 	bool in_sync, writing, again, conflict, written, file_written, defaults_done, stopping;
-	char *file_path;        /* of the nodename file; NULL: none */
-	V3__IPPool *new_pool[2]; /* to create if there is none of that family; NULL: not asked for */
+	char *file_path; /* of the nodename file; NULL: none */
+	V3__IPPool
+	        *new_pool[2]; /* to create if there is none of that family; NULL: not asked for */
 	struct resource *pending;
 	uint64_t count_writes, count_conflicts, count_addr_changes, count_events, count_overruns;
 };

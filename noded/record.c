@@ -41,7 +41,7 @@ static bool set_node_ips(V3__NodeSpec *spec, const char *const ips[2])
 			continue;
 		have++;
 		same &= a->address && ((ips[0] && strcmp(a->address, ips[0]) == 0) ||
-				       (ips[1] && strcmp(a->address, ips[1]) == 0));
+		                       (ips[1] && strcmp(a->address, ips[1]) == 0));
 	}
 	if (same && have == want)
 		return false;
@@ -71,12 +71,14 @@ static bool set_orch_ref(V3__NodeSpec *spec, const char *k8s_node)
 	V3__OrchRef *r = NULL;
 
 	for (size_t i = 0; i < spec->n_orchrefs && !r; i++)
-		if (spec->orchrefs[i]->orchestrator && strcmp(spec->orchrefs[i]->orchestrator, "k8s") == 0)
+		if (spec->orchrefs[i]->orchestrator &&
+		    strcmp(spec->orchrefs[i]->orchestrator, "k8s") == 0)
 			r = spec->orchrefs[i];
 	if (!r) {
 		r = (V3__OrchRef *)msg_new(&v3__orch_ref__descriptor);
 		r->orchestrator = xstrdup("k8s");
-		spec->orchrefs = xrealloc(spec->orchrefs, (spec->n_orchrefs + 1) * sizeof(*spec->orchrefs));
+		spec->orchrefs =
+		        xrealloc(spec->orchrefs, (spec->n_orchrefs + 1) * sizeof(*spec->orchrefs));
 		spec->orchrefs[spec->n_orchrefs++] = r;
 	}
 	return set_str(&r->nodename, k8s_node);
@@ -154,7 +156,8 @@ int record_labels_parse(const char *text, struct record_label **ret, size_t *ret
 		if (len) {
 			if (!equals || equals == text) {
 				record_labels_free(labels, n);
-				return err_set(err, -EINVAL, "label '%.*s' is not KEY=VALUE", (int)len, text);
+				return err_set(err, -EINVAL, "label '%.*s' is not KEY=VALUE",
+				               (int)len, text);
 			}
 			labels = xrealloc(labels, (n + 1) * sizeof(*labels));
 			labels[n].key = xstrndup(text, (size_t)(equals - text));
@@ -173,8 +176,12 @@ static int parse_mode(const char *what, const char *s, const char **ret, struct 
 {
 	static const struct {
 		const char *text, *mode;
-	} modes[] = { { "", "Never" }, { "off", "Never" }, { "never", "Never" }, { "always", "Always" },
-		      { "crosssubnet", "CrossSubnet" }, { "cross-subnet", "CrossSubnet" } };
+	} modes[] = { { "", "Never" },
+		      { "off", "Never" },
+		      { "never", "Never" },
+		      { "always", "Always" },
+		      { "crosssubnet", "CrossSubnet" },
+		      { "cross-subnet", "CrossSubnet" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
 		if (strcasecmp(s ? s : "", modes[i].text) == 0) {
@@ -208,17 +215,23 @@ V3__IPPool *record_pool_new(const struct record_pool *p, struct err *err)
 	V3__IPPool *pool;
 
 	if (ip_prefix_parse(p->cidr, &cidr) < 0 || cidr.addr.family != p->family)
-		return err_set(err, -EINVAL, "'%s' is not an %s CIDR", p->cidr, max == 32 ? "IPv4" : "IPv6"), NULL;
+		return err_set(err, -EINVAL, "'%s' is not an %s CIDR", p->cidr,
+		               max == 32 ? "IPv4" : "IPv6"),
+		       NULL;
 	cidr = ip_prefix_network(&cidr);
 	if (p->block_size && *p->block_size) {
 		block = strtoul(p->block_size, &end, 10);
 		if (*end || block < min || block > max)
-			return err_set(err, -EINVAL, "block size '%s' is not a number from %u to %u", p->block_size, min,
-				       max), NULL;
+			return err_set(err, -EINVAL,
+			               "block size '%s' is not a number from %u to %u",
+			               p->block_size, min, max),
+			       NULL;
 	}
 	if (block < cidr.len)
-		return err_set(err, -EINVAL, "blocks of /%lu do not fit into %s", block, p->cidr), NULL;
-	if (parse_mode("IPIP mode", p->ipip, &ipip, err) < 0 || parse_mode("VXLAN mode", p->vxlan, &vxlan, err) < 0)
+		return err_set(err, -EINVAL, "blocks of /%lu do not fit into %s", block, p->cidr),
+		       NULL;
+	if (parse_mode("IPIP mode", p->ipip, &ipip, err) < 0 ||
+	    parse_mode("VXLAN mode", p->vxlan, &vxlan, err) < 0)
 		return NULL;
 	if (strcmp(ipip, "Never") != 0 && (strcmp(vxlan, "Never") != 0 || p->family == AF_INET6))
 		return err_set(err, -EINVAL, "IPIP excludes VXLAN, and IPv6"), NULL;
@@ -230,16 +243,19 @@ V3__IPPool *record_pool_new(const struct record_pool *p, struct err *err)
 	pool->kind = xstrdup("IPPool");
 	pool->apiversion = xstrdup(MODEL_API_VERSION);
 	model_meta(&pool->base, true)->name =
-		xstrdup(p->family == AF_INET ? "default-ipv4-ippool" : "default-ipv6-ippool");
+	        xstrdup(p->family == AF_INET ? "default-ipv4-ippool" : "default-ipv6-ippool");
 	pool->spec = (V3__IpPoolSpec *)msg_new(&v3__ip_pool_spec__descriptor);
 	pool->spec->cidr = xstrdup(ip_prefix_str(&cidr, text));
 	pool->spec->ipipmode = xstrdup(ipip);
 	pool->spec->vxlanmode = xstrdup(vxlan);
-	pool->spec->has_natoutgoing = pool->spec->natoutgoing = parse_bool(p->nat_outgoing, p->family == AF_INET);
-	pool->spec->has_disablebgpexport = pool->spec->disablebgpexport = parse_bool(p->disable_bgp_export, false);
+	pool->spec->has_natoutgoing = pool->spec->natoutgoing =
+	        parse_bool(p->nat_outgoing, p->family == AF_INET);
+	pool->spec->has_disablebgpexport = pool->spec->disablebgpexport =
+	        parse_bool(p->disable_bgp_export, false);
 	pool->spec->has_blocksize = true;
 	pool->spec->blocksize = (int64_t)block;
-	pool->spec->nodeselector = xstrdup(p->node_selector && *p->node_selector ? p->node_selector : "all()");
+	pool->spec->nodeselector =
+	        xstrdup(p->node_selector && *p->node_selector ? p->node_selector : "all()");
 	pool->spec->assignmentmode = xstrdup("Automatic");
 	pool->spec->alloweduses = xcalloc(2, sizeof(char *));
 	pool->spec->alloweduses[pool->spec->n_alloweduses++] = xstrdup("Workload");

@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t got[4];
 	char *handle = NULL;
 
-	if (mapper_read_text(&v3__ipam_block__descriptor, (const char *)data, size, MAPPER_KEEP, &m, NULL) < 0)
+	if (mapper_read_text(&v3__ipam_block__descriptor, (const char *)data, size, MAPPER_KEEP, &m,
+	                     NULL) < 0)
 		return 0;
 	V3__IpamBlock *b = (V3__IpamBlock *)m;
 

@@ -8,7 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char text[] = "{\"a\":[1,\"x<y\",{\"b\":null,\"c\":{\"d\":true}},[2,3],[]],\"b\":\"v\",\"c\":{\"d\":false,\"a\":[{}]},\"e\":\"\"}";
+	static const char text[] = "{\"a\":[1,\"x<y\",{\"b\":null,\"c\":{\"d\":true}},[2,3],[]],"
+	                           "\"b\":\"v\",\"c\":{\"d\":false,\"a\":[{}]},\"e\":\"\"}";
 	static struct json *tree;
 	struct buf out = { 0 };
 	struct mustache *m;

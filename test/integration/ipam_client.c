@@ -7,17 +7,18 @@
  *     ipam_client RUN release HANDLE                   prints what became free
  *     ipam_client RUN release-ips IP...
  *     ipam_client RUN get HANDLE
- *     ipam_client RUN load CLIENTS ROUNDS RUN2         many runtimes at once on two nodes; prints "handle address" of what they hold
- *     ipam_client RUN put KIND NAME JSON               writes an object, whatever was there
- *     ipam_client RUN show KIND [PREFIX]               prints the objects of a kind, a line each: name, JSON
- *     ipam_client RUN remove KIND NAME
- *     ipam_client RUN verify                           compares such lines, on standard input, with the datastore
+ *     ipam_client RUN load CLIENTS ROUNDS RUN2         many runtimes at once on two nodes; prints
+ * "handle address" of what they hold ipam_client RUN put KIND NAME JSON               writes an
+ * object, whatever was there ipam_client RUN show KIND [PREFIX]               prints the objects of
+ * a kind, a line each: name, JSON ipam_client RUN remove KIND NAME ipam_client RUN verify compares
+ * such lines, on standard input, with the datastore
  *
  * RUN is a run directory. An error of ipamd's is printed as "error CODE: TEXT", exit status 1.
  *
- * load: CLIENTS connections, every other one to RUN2. Each asks for an address under a handle of its own, checks that nobody else in the
- * program has it, asks again now and then (a runtime's retry: the answer must be the same), releases it and goes on with the next handle; what fails is repeated until
- * it succeeds, through restarts of anything. After ROUNDS each holds one address.
+ * load: CLIENTS connections, every other one to RUN2. Each asks for an address under a handle of
+ * its own, checks that nobody else in the program has it, asks again now and then (a runtime's
+ * retry: the answer must be the same), releases it and goes on with the next handle; what fails is
+ * repeated until it succeeds, through restarts of anything. After ROUNDS each holds one address.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -63,7 +64,8 @@ static int one_call(const char *run, Ipam__V1__ToIpamd *msg)
 	struct err err;
 	int rc = 1;
 
-	if (ipc_call_open(&c, run, "ipamd", "api.sock", &ipam__v1__from_ipamd__descriptor, 20000, &err) < 0 ||
+	if (ipc_call_open(&c, run, "ipamd", "api.sock", &ipam__v1__from_ipamd__descriptor, 20000,
+	                  &err) < 0 ||
 	    ipc_call(&c, &msg->base, &reply, &err) < 0) {
 		printf("error: %s\n", err.text);
 	} else {
@@ -97,7 +99,12 @@ static int assign(const char *run, char **a, int n, bool ips)
 
 /* ---- load */
 
-enum step { ASSIGN, ASSIGN_AGAIN, RELEASE, DONE };
+enum step {
+	ASSIGN,
+	ASSIGN_AGAIN,
+	RELEASE,
+	DONE
+};
 
 struct holder {
 	struct hmap_node node;
@@ -153,14 +160,16 @@ static void took(struct client *c, const char *addr)
 
 	if (c->step == ASSIGN_AGAIN) {
 		if (strcmp(addr, c->addr) != 0) {
-			fprintf(stderr, "%s had %s and was then given %s\n", c->handle, c->addr, addr);
+			fprintf(stderr, "%s had %s and was then given %s\n", c->handle, c->addr,
+			        addr);
 			c->load->errors++;
 		}
 		return;
 	}
 	snprintf(c->addr, sizeof(c->addr), "%s", addr);
 	if (h) {
-		fprintf(stderr, "%s is held by client %u and was given to client %u\n", addr, h->client, c->number);
+		fprintf(stderr, "%s is held by client %u and was given to client %u\n", addr,
+		        h->client, c->number);
 		c->load->errors++;
 		return;
 	}
@@ -185,19 +194,21 @@ static void on_reply(void *arg, int status, ProtobufCMessage *reply)
 	const Ipam__V1__FromIpamd *m = (const Ipam__V1__FromIpamd *)reply;
 
 	c->asking = false;
-	if (status == 0 && c->step != RELEASE && m->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_ASSIGNED &&
+	if (status == 0 && c->step != RELEASE &&
+	    m->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_ASSIGNED &&
 	    m->assigned->n_cidrs == 1) {
 		took(c, m->assigned->cidrs[0]);
 		next(c);
 	} else if (status == 0 && c->step == RELEASE &&
-		   (m->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_RELEASED ||
-		    (m->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_ERROR &&
-		     m->error->code == IPAM__V1__ERROR_CODE__ERROR_NOT_FOUND))) {
+	           (m->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_RELEASED ||
+	            (m->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_ERROR &&
+	             m->error->code == IPAM__V1__ERROR_CODE__ERROR_NOT_FOUND))) {
 		gave_back(c);
 	} else {
 		if (status == 0 && m->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_ERROR &&
 		    m->error->code != IPAM__V1__ERROR_CODE__ERROR_UNAVAILABLE)
-			fprintf(stderr, "client %u: error %d: %s\n", c->number, (int)m->error->code, m->error->text);
+			fprintf(stderr, "client %u: error %d: %s\n", c->number, (int)m->error->code,
+			        m->error->text);
 		c->load->retries++;
 		later(c);
 	}
@@ -247,11 +258,13 @@ static void ask(struct client *c)
 
 static int load(const char *run, const char *run2, unsigned n, unsigned rounds)
 {
-	static const struct ipc_client_ops ops = { .server = "ipamd", .reply = &ipam__v1__from_ipamd__descriptor };
+	static const struct ipc_client_ops ops = { .server = "ipamd",
+		                                   .reply = &ipam__v1__from_ipamd__descriptor };
 	struct load l = { .n = n, .rounds = rounds };
 	char paths[2][SOCK_PATH_MAX];
 
-	if (sock_path(run, "ipamd", "api.sock", paths[0]) < 0 || sock_path(run2, "ipamd", "api.sock", paths[1]) < 0)
+	if (sock_path(run, "ipamd", "api.sock", paths[0]) < 0 ||
+	    sock_path(run2, "ipamd", "api.sock", paths[1]) < 0)
 		return 2;
 	(void)uv_loop_init(&l.loop);
 	l.clients = xcalloc(n, sizeof(*l.clients));
@@ -276,12 +289,13 @@ static int load(const char *run, const char *run2, unsigned n, unsigned rounds)
 	(void)uv_run(&l.loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&l.loop);
 	free(l.clients);
-	hmap_for_each(h, &l.holders, struct holder, node) {
+	hmap_for_each (h, &l.holders, struct holder, node) {
 		hmap_remove(&l.holders, &h->node);
 		free(h);
 	}
 	hmap_done(&l.holders);
-	fprintf(stderr, "%u clients, %u rounds, %" PRIu64 " retries, %u errors\n", n, rounds, l.retries, l.errors);
+	fprintf(stderr, "%u clients, %u rounds, %" PRIu64 " retries, %u errors\n", n, rounds,
+	        l.retries, l.errors);
 	return l.errors != 0;
 }
 
@@ -293,7 +307,7 @@ struct verify {
 	struct {
 		char handle[600], addr[IP_PREFIX_STR_MAX];
 		unsigned in_blocks, counted;
-	} *known;
+	} * known;
 	size_t n;
 	unsigned errors, blocks, addresses, handles;
 };
@@ -317,8 +331,8 @@ static void on_handles(void *arg, const struct store_result *r)
 		v->handles++;
 		for (size_t j = 0; j < h->n_block; j++) {
 			if (k == SIZE_MAX) {
-				printf("handle %s counts %" PRId64 " in %s, and nobody has it\n", r->items[i]->name,
-				       h->block[j]->value, h->block[j]->key);
+				printf("handle %s counts %" PRId64 " in %s, and nobody has it\n",
+				       r->items[i]->name, h->block[j]->value, h->block[j]->key);
 				v->errors++;
 			} else {
 				v->known[k].counted += (unsigned)h->block[j]->value;
@@ -328,8 +342,9 @@ static void on_handles(void *arg, const struct store_result *r)
 	for (size_t i = 0; i < v->n; i++) {
 		if (v->known[i].in_blocks == 1 && v->known[i].counted == 1)
 			continue;
-		printf("%s (%s): %u addresses in blocks, %u counted by its handle\n", v->known[i].handle,
-		       v->known[i].addr, v->known[i].in_blocks, v->known[i].counted);
+		printf("%s (%s): %u addresses in blocks, %u counted by its handle\n",
+		       v->known[i].handle, v->known[i].addr, v->known[i].in_blocks,
+		       v->known[i].counted);
 		v->errors++;
 	}
 	if (r->status != STORE_OK) {
@@ -366,7 +381,8 @@ static void on_blocks(void *arg, const struct store_result *r)
 			ip_prefix_str(&addr, text);
 			k = known_find(v, a->handle_id ? a->handle_id : "");
 			if (k == SIZE_MAX || strcmp(v->known[k].addr, text) != 0) {
-				printf("%s is allocated to %s, who does not hold it\n", text, a->handle_id);
+				printf("%s is allocated to %s, who does not hold it\n", text,
+				       a->handle_id);
 				v->errors++;
 			} else {
 				v->known[k].in_blocks++;
@@ -410,8 +426,8 @@ static int verify(const char *run)
 	(void)uv_timer_start(&timer, verify_start, 100, 0); /* connected by then */
 	(void)uv_run(&v.loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&v.loop);
-	printf("%zu held, %u addresses in %u blocks, %u handles, %u errors\n", v.n, v.addresses, v.blocks, v.handles,
-	       v.errors);
+	printf("%zu held, %u addresses in %u blocks, %u handles, %u errors\n", v.n, v.addresses,
+	       v.blocks, v.handles, v.errors);
 	free(v.known);
 	return v.errors != 0;
 }
@@ -456,7 +472,8 @@ static void edit_start(uv_timer_t *t)
 		store_remove(e->store, e->kind->kind, NULL, e->name, 0, on_edited, e);
 }
 
-static int edit(const char *run, const char *verb, const char *kind, const char *name, const char *json)
+static int edit(const char *run, const char *verb, const char *kind, const char *name,
+                const char *json)
 {
 	struct edit e = { .verb = verb, .name = name, .kind = kind_by_name(kind) };
 	char path[SOCK_PATH_MAX];
@@ -469,7 +486,8 @@ static int edit(const char *run, const char *verb, const char *kind, const char 
 		return 2;
 	}
 	if (json) {
-		if (mapper_read_text(e.kind->message, json, strlen(json), MAPPER_REFUSE, &msg, &err) < 0) {
+		if (mapper_read_text(e.kind->message, json, strlen(json), MAPPER_REFUSE, &msg,
+		                     &err) < 0) {
 			printf("%s\n", err.text);
 			return 2;
 		}
@@ -528,7 +546,8 @@ int main(int argc, char **argv)
 		return load(argv[1], argv[5], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
 	if ((argc == 6 && strcmp(verb, "put") == 0) || (argc == 5 && strcmp(verb, "remove") == 0) ||
 	    ((argc == 4 || argc == 5) && strcmp(verb, "show") == 0))
-		return edit(argv[1], verb, argv[3], argc > 4 ? argv[4] : NULL, argc > 5 ? argv[5] : NULL);
+		return edit(argv[1], verb, argv[3], argc > 4 ? argv[4] : NULL,
+		            argc > 5 ? argv[5] : NULL);
 	if (argc == 3 && strcmp(verb, "verify") == 0)
 		return verify(argv[1]);
 	fprintf(stderr, "usage: see the head of test/integration/ipam_client.c\n");

@@ -19,10 +19,11 @@ static struct model_input in;
 static void put(const char *kind, const char *name, const char *json)
 {
 	const struct kind_info *k = kind_by_name(kind);
-	struct objects *o = strcmp(kind, "Node") == 0		    ? &in.nodes :
-			    strcmp(kind, "BGPConfiguration") == 0 ? &in.configs :
-			    strcmp(kind, "BGPPeer") == 0	    ? &in.peers :
-			    strcmp(kind, "IPPool") == 0	    ? &in.pools : &in.affinities;
+	struct objects *o = strcmp(kind, "Node") == 0               ? &in.nodes
+	                    : strcmp(kind, "BGPConfiguration") == 0 ? &in.configs
+	                    : strcmp(kind, "BGPPeer") == 0          ? &in.peers
+	                    : strcmp(kind, "IPPool") == 0           ? &in.pools
+	                                                            : &in.affinities;
 	struct err err = { 0 };
 	ProtobufCMessage *m;
 
@@ -33,8 +34,10 @@ static void put(const char *kind, const char *name, const char *json)
 
 static void node(const char *name, const char *addr, const char *more)
 {
-	CLEANUP(free_p) char *text = xasprintf("{\"metadata\":{\"labels\":{\"name\":\"%s\"}},\"spec\":{\"bgp\":{\"ipv4Address\":\"%s\"%s}}}",
-					       name, addr, more);
+	CLEANUP(free_p)
+	char *text = xasprintf("{\"metadata\":{\"labels\":{\"name\":\"%s\"}},\"spec\":{\"bgp\":{"
+	                       "\"ipv4Address\":\"%s\"%s}}}",
+	                       name, addr, more);
 
 	put("Node", name, text);
 }
@@ -70,10 +73,12 @@ static void peers_str(struct buf *out)
 	list = json_get(m, "peers");
 	for (size_t i = 0; i < list->len; i++) {
 		const struct json *p = list->items[i];
-		static const char *const flags[] = { "passive", "rrClient", "nextHopSelf", "nextHopKeep" };
+		static const char *const flags[] = { "passive", "rrClient", "nextHopSelf",
+			                             "nextHopKeep" };
 		bool on;
 
-		buf_printf(out, "%s%s/%s", i ? "; " : "", json_str(json_get(p, "name")), json_get(p, "remoteAs")->text);
+		buf_printf(out, "%s%s/%s", i ? "; " : "", json_str(json_get(p, "name")),
+		           json_get(p, "remoteAs")->text);
 		if (json_get(p, "port"))
 			buf_printf(out, ":%s", json_get(p, "port")->text);
 		for (size_t f = 0; f < ARRAY_SIZE(flags); f++)
@@ -129,12 +134,16 @@ static void global_peers(void **state)
 	(void)state;
 	put("BGPPeer", "tor", "{\"spec\":{\"peerIP\":\"10.0.0.254\",\"asNumber\":65000}}");
 	expect("Global_10_0_0_254/65000; Mesh_10_0_0_1/64512; Mesh_10_0_0_3/64512 passive");
-	put("BGPPeer", "tor", "{\"spec\":{\"peerIP\":\"10.0.0.254:1179\",\"asNumber\":65000,\"nextHopMode\":\"Keep\","
-			      "\"sourceAddress\":\"None\",\"maxRestartTime\":\"2m30s\"}}");
-	expect("Global_10_0_0_254_port_1179/65000:1179 nextHopKeep anySource restart=150; Mesh_10_0_0_1/64512; Mesh_10_0_0_3/64512 passive");
-	/* One that is this node itself is nobody's peer; one that is a node takes the mesh's place. */
+	put("BGPPeer", "tor",
+	    "{\"spec\":{\"peerIP\":\"10.0.0.254:1179\",\"asNumber\":65000,\"nextHopMode\":\"Keep\","
+	    "\"sourceAddress\":\"None\",\"maxRestartTime\":\"2m30s\"}}");
+	expect("Global_10_0_0_254_port_1179/65000:1179 nextHopKeep anySource restart=150; "
+	       "Mesh_10_0_0_1/64512; Mesh_10_0_0_3/64512 passive");
+	/* One that is this node itself is nobody's peer; one that is a node takes the mesh's place.
+	 */
 	put("BGPPeer", "tor", "{\"spec\":{\"peerIP\":\"10.0.0.2\",\"asNumber\":64512}}");
-	put("BGPPeer", "node3", "{\"spec\":{\"peerIP\":\"10.0.0.3\",\"asNumber\":64512,\"nextHopMode\":\"Self\"}}");
+	put("BGPPeer", "node3",
+	    "{\"spec\":{\"peerIP\":\"10.0.0.3\",\"asNumber\":64512,\"nextHopMode\":\"Self\"}}");
 	expect("Global_10_0_0_3/64512 passive nextHopSelf; Node_10_0_0_1/64512");
 }
 
@@ -142,10 +151,16 @@ static void node_peers_and_precedence(void **state)
 {
 	(void)state;
 	put("BGPConfiguration", "default", "{\"spec\":{\"nodeToNodeMeshEnabled\":false}}");
-	put("BGPPeer", "a-other", "{\"spec\":{\"node\":\"n1\",\"peerIP\":\"10.0.0.250\",\"asNumber\":65000}}");
-	put("BGPPeer", "b-own", "{\"spec\":{\"node\":\"n2\",\"peerIP\":\"10.0.0.251\",\"asNumber\":65000}}");
-	put("BGPPeer", "c-selected", "{\"spec\":{\"nodeSelector\":\"name in {'n2','n9'}\",\"peerIP\":\"10.0.0.252\",\"asNumber\":65000}}");
-	put("BGPPeer", "d-not", "{\"spec\":{\"nodeSelector\":\"name == 'n1'\",\"peerIP\":\"10.0.0.253\",\"asNumber\":65000}}");
+	put("BGPPeer", "a-other",
+	    "{\"spec\":{\"node\":\"n1\",\"peerIP\":\"10.0.0.250\",\"asNumber\":65000}}");
+	put("BGPPeer", "b-own",
+	    "{\"spec\":{\"node\":\"n2\",\"peerIP\":\"10.0.0.251\",\"asNumber\":65000}}");
+	put("BGPPeer", "c-selected",
+	    "{\"spec\":{\"nodeSelector\":\"name in "
+	    "{'n2','n9'}\",\"peerIP\":\"10.0.0.252\",\"asNumber\":65000}}");
+	put("BGPPeer", "d-not",
+	    "{\"spec\":{\"nodeSelector\":\"name == "
+	    "'n1'\",\"peerIP\":\"10.0.0.253\",\"asNumber\":65000}}");
 	expect("Node_10_0_0_251/65000; Node_10_0_0_252/65000");
 	put("BGPPeer", "z-global", "{\"spec\":{\"peerIP\":\"10.0.0.252\",\"asNumber\":65009}}");
 	expect("Global_10_0_0_252/65009; Node_10_0_0_251/65000");
@@ -156,7 +171,8 @@ static void reflectors_from_one_peer(void **state)
 	(void)state;
 	put("BGPConfiguration", "default", "{\"spec\":{\"nodeToNodeMeshEnabled\":false}}");
 	node("n1", "10.0.0.1/24", ",\"routeReflectorClusterID\":\"1.0.0.1\"");
-	put("BGPPeer", "rr", "{\"spec\":{\"nodeSelector\":\"name != 'n1'\",\"peerSelector\":\"name == 'n1'\"}}");
+	put("BGPPeer", "rr",
+	    "{\"spec\":{\"nodeSelector\":\"name != 'n1'\",\"peerSelector\":\"name == 'n1'\"}}");
 	expect("Node_10_0_0_1/64512");
 	in.node = "n1";
 	expect("Node_10_0_0_2/64512 rrClient; Node_10_0_0_3/64512 rrClient");
@@ -186,19 +202,25 @@ static void blocks_and_pools(void **state)
 	put("BlockAffinity", "n2/10.3.0.1/32", "{\"state\":\"confirmed\"}");
 	put("BlockAffinity", "n2/fd00::/122", "{\"state\":\"confirmed\"}");
 	put("IPPool", "a", "{\"spec\":{\"cidr\":\"10.1.0.0/16\"}}");
-	put("IPPool", "b", "{\"spec\":{\"cidr\":\"10.2.0.0/16\",\"disableBGPExport\":true,\"ipipMode\":\"Always\"}}");
-	put("IPPool", "c", "{\"spec\":{\"cidr\":\"10.3.0.0/16\",\"disabled\":true,\"vxlanMode\":\"CrossSubnet\"}}");
+	put("IPPool", "b",
+	    "{\"spec\":{\"cidr\":\"10.2.0.0/"
+	    "16\",\"disableBGPExport\":true,\"ipipMode\":\"Always\"}}");
+	put("IPPool", "c",
+	    "{\"spec\":{\"cidr\":\"10.3.0.0/"
+	    "16\",\"disabled\":true,\"vxlanMode\":\"CrossSubnet\"}}");
 	assert_int_equal(model_build(&in, &m, &err), 0);
 	json_write(json_get(m, "blocks"), 0, &out);
 	json_write(json_get(m, "exportPools"), 0, &out);
 	json_write(json_get(m, "noExportPools"), 0, &out);
 	json_write(json_get(m, "tunnelPools"), 0, &out);
 	assert_string_equal(buf_cstr(&out),
-			    "[{\"cidr\":\"10.1.0.0/26\",\"blackhole\":true},{\"cidr\":\"10.1.0.128/26\",\"blackhole\":true},"
-			    "{\"cidr\":\"10.1.0.192/26\",\"blackhole\":true},{\"cidr\":\"10.3.0.1/32\",\"blackhole\":false}]"
-			    "[{\"cidr\":\"10.1.0.0/16\"},{\"cidr\":\"10.2.0.0/16\"}]"
-			    "[{\"cidr\":\"10.2.0.0/16\"}]"
-			    "[{\"cidr\":\"10.2.0.0/16\"},{\"cidr\":\"10.3.0.0/16\"}]");
+	                    "[{\"cidr\":\"10.1.0.0/26\",\"blackhole\":true},{\"cidr\":\"10.1.0.128/"
+	                    "26\",\"blackhole\":true},"
+	                    "{\"cidr\":\"10.1.0.192/26\",\"blackhole\":true},{\"cidr\":\"10.3.0.1/"
+	                    "32\",\"blackhole\":false}]"
+	                    "[{\"cidr\":\"10.1.0.0/16\"},{\"cidr\":\"10.2.0.0/16\"}]"
+	                    "[{\"cidr\":\"10.2.0.0/16\"}]"
+	                    "[{\"cidr\":\"10.2.0.0/16\"},{\"cidr\":\"10.3.0.0/16\"}]");
 	json_free(m);
 }
 
@@ -234,9 +256,11 @@ static void durations(void **state)
 		const char *text;
 		int ret;
 		unsigned sec;
-	} cases[] = { { "90s", 0, 90 },	   { "1m30s", 0, 90 }, { "1.5h", 0, 5400 }, { "1500ms", 0, 2 }, { "0s", 0, 0 },
-		      { "", -EINVAL, 0 }, { "5", -EINVAL, 0 }, { "s", -EINVAL, 0 },  { "-5s", -EINVAL, 0 },
-		      { "99999999999999h", -EINVAL, 0 } };
+	} cases[] = { { "90s", 0, 90 },      { "1m30s", 0, 90 },
+		      { "1.5h", 0, 5400 },   { "1500ms", 0, 2 },
+		      { "0s", 0, 0 },        { "", -EINVAL, 0 },
+		      { "5", -EINVAL, 0 },   { "s", -EINVAL, 0 },
+		      { "-5s", -EINVAL, 0 }, { "99999999999999h", -EINVAL, 0 } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

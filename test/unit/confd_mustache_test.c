@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The behaviours of the Mustache specification that confd/mustache.c implements, in its order, and what it refuses. */
+/* The behaviours of the Mustache specification that confd/mustache.c implements, in its order, and
+ * what it refuses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,10 +18,11 @@
 static void render(const char *template, const char *data, struct buf *out)
 {
 	struct err err = { 0 };
-	struct mustache *m;
-	struct json *j;
+	struct mustache *m = NULL;
+	struct json *j = NULL;
 
-	if (json_parse(data, strlen(data), &j, &err) < 0 || mustache_parse(template, strlen(template), &m, &err) < 0 ||
+	if (json_parse(data, strlen(data), &j, &err) < 0 ||
+	    mustache_parse(template, strlen(template), &m, &err) < 0 ||
 	    mustache_render(m, j, out, &err) < 0)
 		fail_msg("%s: %s", template, err.text);
 	mustache_free(m);
@@ -46,7 +48,8 @@ static void as_the_specification_says(void **state)
 		/* delimiters */
 		{ "{{=<% %>=}}(<%text%>)", "{\"text\":\"Hey!\"}", "(Hey!)" },
 		{ "({{=[ ]=}}[text])", "{\"text\":\"It worked!\"}", "(It worked!)" },
-		{ "[\n{{#section}}\n  {{data}}\n  |data|\n{{/section}}\n{{= | | =}}\n|#section|\n  {{data}}\n  |data|\n|/section|\n]\n",
+		{ "[\n{{#section}}\n  {{data}}\n  |data|\n{{/section}}\n{{= | | =}}\n|#section|\n  "
+		  "{{data}}\n  |data|\n|/section|\n]\n",
 		  "{\"section\":true,\"data\":\"I got interpolated.\"}",
 		  "[\n  I got interpolated.\n  |data|\n  {{data}}\n  I got interpolated.\n]\n" },
 		{ "| {{=@ @=}} |", "{}", "|  |" },
@@ -64,57 +67,80 @@ static void as_the_specification_says(void **state)
 		{ "{{&x}}", "{\"x\":\"& \\\" < >\"}", "& \" < >" },
 		{ "{{mph}} {{{mph}}} {{&mph}}", "{\"mph\":85}", "85 85 85" },
 		{ "{{power}} jiggawatts!", "{\"power\":1.210}", "1.210 jiggawatts!" },
-		{ "I ({{cannot}}) ({{{cannot}}}) be seen!", "{\"cannot\":null}", "I () () be seen!" },
+		{ "I ({{cannot}}) ({{{cannot}}}) be seen!", "{\"cannot\":null}",
+		  "I () () be seen!" },
 		{ "I ({{cannot}}) be seen!", "{}", "I () be seen!" },
-		{ "\"{{person.name}}\" == \"{{#person}}{{name}}{{/person}}\"", "{\"person\":{\"name\":\"Joe\"}}", "\"Joe\" == \"Joe\"" },
-		{ "{{a.b.c.d.e.name}}", "{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":{\"name\":\"Phil\"}}}}}}", "Phil" },
+		{ "\"{{person.name}}\" == \"{{#person}}{{name}}{{/person}}\"",
+		  "{\"person\":{\"name\":\"Joe\"}}", "\"Joe\" == \"Joe\"" },
+		{ "{{a.b.c.d.e.name}}",
+		  "{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":{\"name\":\"Phil\"}}}}}}", "Phil" },
 		{ "\"{{a.b.c}}\" == \"\"", "{\"a\":{}}", "\"\" == \"\"" },
-		{ "\"{{a.b.c.name}}\" == \"\"", "{\"a\":{\"b\":{}},\"c\":{\"name\":\"Jim\"}}", "\"\" == \"\"" },
+		{ "\"{{a.b.c.name}}\" == \"\"", "{\"a\":{\"b\":{}},\"c\":{\"name\":\"Jim\"}}",
+		  "\"\" == \"\"" },
 		{ "{{#a}}{{b.c}}{{/a}}", "{\"a\":{\"b\":{}},\"b\":{\"c\":\"ERROR\"}}", "" },
 		{ "{{.}}", "\"x\"", "x" },
 		{ "| {{string}} |", "{\"string\":\"---\"}", "| --- |" },
 		{ "  {{string}}\n", "{\"string\":\"---\"}", "  ---\n" },
-		{ "|{{ string }}|{{{ string }}}|{{& string }}|", "{\"string\":\"---\"}", "|---|---|---|" },
+		{ "|{{ string }}|{{{ string }}}|{{& string }}|", "{\"string\":\"---\"}",
+		  "|---|---|---|" },
 		/* inverted */
-		{ "\"{{^boolean}}This should be rendered.{{/boolean}}\"", "{\"boolean\":false}", "\"This should be rendered.\"" },
+		{ "\"{{^boolean}}This should be rendered.{{/boolean}}\"", "{\"boolean\":false}",
+		  "\"This should be rendered.\"" },
 		{ "\"{{^boolean}}no{{/boolean}}\"", "{\"boolean\":true}", "\"\"" },
 		{ "\"{{^null}}yes{{/null}}\"", "{\"null\":null}", "\"yes\"" },
 		{ "\"{{^context}}no{{/context}}\"", "{\"context\":{\"name\":\"Joe\"}}", "\"\"" },
 		{ "\"{{^list}}no{{/list}}\"", "{\"list\":[{\"n\":1}]}", "\"\"" },
 		{ "\"{{^list}}Yay lists!{{/list}}\"", "{\"list\":[]}", "\"Yay lists!\"" },
-		{ "{{^bool}}\n* first\n{{/bool}}\n* {{two}}\n{{^bool}}\n* third\n{{/bool}}\n", "{\"bool\":false,\"two\":\"second\"}",
-		  "* first\n* second\n* third\n" },
-		{ "| A {{^bool}}B {{^bool}}C{{/bool}} D{{/bool}} E |", "{\"bool\":false}", "| A B C D E |" },
-		{ "[{{^missing}}Cannot find key 'missing'!{{/missing}}]", "{}", "[Cannot find key 'missing'!]" },
-		{ "\"{{^a.b.c}}Not Here{{/a.b.c}}\" == \"Not Here\"", "{\"a\":{}}", "\"Not Here\" == \"Not Here\"" },
-		{ "| This Is\n{{^boolean}}\n|\n{{/boolean}}\n| A Line\n", "{\"boolean\":false}", "| This Is\n|\n| A Line\n" },
+		{ "{{^bool}}\n* first\n{{/bool}}\n* {{two}}\n{{^bool}}\n* third\n{{/bool}}\n",
+		  "{\"bool\":false,\"two\":\"second\"}", "* first\n* second\n* third\n" },
+		{ "| A {{^bool}}B {{^bool}}C{{/bool}} D{{/bool}} E |", "{\"bool\":false}",
+		  "| A B C D E |" },
+		{ "[{{^missing}}Cannot find key 'missing'!{{/missing}}]", "{}",
+		  "[Cannot find key 'missing'!]" },
+		{ "\"{{^a.b.c}}Not Here{{/a.b.c}}\" == \"Not Here\"", "{\"a\":{}}",
+		  "\"Not Here\" == \"Not Here\"" },
+		{ "| This Is\n{{^boolean}}\n|\n{{/boolean}}\n| A Line\n", "{\"boolean\":false}",
+		  "| This Is\n|\n| A Line\n" },
 		/* sections */
 		{ "\"{{#boolean}}yes{{/boolean}}\"", "{\"boolean\":true}", "\"yes\"" },
 		{ "\"{{#boolean}}no{{/boolean}}\"", "{\"boolean\":false}", "\"\"" },
 		{ "\"{{#null}}no{{/null}}\"", "{\"null\":null}", "\"\"" },
-		{ "\"{{#context}}Hi {{name}}.{{/context}}\"", "{\"context\":{\"name\":\"Joe\"}}", "\"Hi Joe.\"" },
+		{ "\"{{#context}}Hi {{name}}.{{/context}}\"", "{\"context\":{\"name\":\"Joe\"}}",
+		  "\"Hi Joe.\"" },
 		{ "\"{{#sec}}{{a}}, {{b}}, {{c.d}}{{/sec}}\"",
-		  "{\"a\":\"foo\",\"b\":\"wrong\",\"sec\":{\"b\":\"bar\"},\"c\":{\"d\":\"baz\"}}", "\"foo, bar, baz\"" },
+		  "{\"a\":\"foo\",\"b\":\"wrong\",\"sec\":{\"b\":\"bar\"},\"c\":{\"d\":\"baz\"}}",
+		  "\"foo, bar, baz\"" },
 		{ "{{#foo}}{{.}} is {{foo}}{{/foo}}", "{\"foo\":\"bar\"}", "bar is bar" },
-		{ "{{#tops}}{{#middles}}{{tname.lower}}{{mname}}.{{#bottoms}}{{tname.upper}}{{mname}}{{bname}}.{{/bottoms}}{{/middles}}{{/tops}}",
-		  "{\"tops\":[{\"tname\":{\"upper\":\"A\",\"lower\":\"a\"},\"middles\":[{\"mname\":\"1\",\"bottoms\":"
-		  "[{\"bname\":\"x\"},{\"bname\":\"y\"}]}]}]}", "a1.A1x.A1y." },
-		{ "\"{{#list}}{{item}}{{/list}}\"", "{\"list\":[{\"item\":1},{\"item\":2},{\"item\":3}]}", "\"123\"" },
+		{ "{{#tops}}{{#middles}}{{tname.lower}}{{mname}}.{{#bottoms}}{{tname.upper}}{{"
+		  "mname}}{{bname}}.{{/bottoms}}{{/middles}}{{/tops}}",
+		  "{\"tops\":[{\"tname\":{\"upper\":\"A\",\"lower\":\"a\"},\"middles\":[{\"mname\":"
+		  "\"1\",\"bottoms\":"
+		  "[{\"bname\":\"x\"},{\"bname\":\"y\"}]}]}]}",
+		  "a1.A1x.A1y." },
+		{ "\"{{#list}}{{item}}{{/list}}\"",
+		  "{\"list\":[{\"item\":1},{\"item\":2},{\"item\":3}]}", "\"123\"" },
 		{ "\"{{#list}}Yay lists!{{/list}}\"", "{\"list\":[]}", "\"\"" },
-		{ "\"{{#list}}({{.}}){{/list}}\"", "{\"list\":[\"a\",1,true]}", "\"(a)(1)(true)\"" },
-		{ "\"{{#list}}({{#.}}{{.}}{{/.}}){{/list}}\"", "{\"list\":[[1,2,3],[\"a\",\"b\"]]}", "\"(123)(ab)\"" },
-		{ "{{#bool}}\n* first\n{{/bool}}\n* {{two}}\n{{#bool}}\n* third\n{{/bool}}\n", "{\"bool\":true,\"two\":\"second\"}",
-		  "* first\n* second\n* third\n" },
-		{ "| A {{#bool}}B {{#bool}}C{{/bool}} D{{/bool}} E |", "{\"bool\":true}", "| A B C D E |" },
-		{ "| A {{#bool}}B {{#bool}}C{{/bool}} D{{/bool}} E |", "{\"bool\":false}", "| A  E |" },
+		{ "\"{{#list}}({{.}}){{/list}}\"", "{\"list\":[\"a\",1,true]}",
+		  "\"(a)(1)(true)\"" },
+		{ "\"{{#list}}({{#.}}{{.}}{{/.}}){{/list}}\"", "{\"list\":[[1,2,3],[\"a\",\"b\"]]}",
+		  "\"(123)(ab)\"" },
+		{ "{{#bool}}\n* first\n{{/bool}}\n* {{two}}\n{{#bool}}\n* third\n{{/bool}}\n",
+		  "{\"bool\":true,\"two\":\"second\"}", "* first\n* second\n* third\n" },
+		{ "| A {{#bool}}B {{#bool}}C{{/bool}} D{{/bool}} E |", "{\"bool\":true}",
+		  "| A B C D E |" },
+		{ "| A {{#bool}}B {{#bool}}C{{/bool}} D{{/bool}} E |", "{\"bool\":false}",
+		  "| A  E |" },
 		{ " | {{#boolean}}\t|\t{{/boolean}} | \n", "{\"boolean\":true}", " | \t|\t | \n" },
-		{ " {{#boolean}}YES{{/boolean}}\n {{#boolean}}GOOD{{/boolean}}\n", "{\"boolean\":true}", " YES\n GOOD\n" },
-		{ "| This Is\n  {{#boolean}}\n|\n  {{/boolean}}\n| A Line\n", "{\"boolean\":true}", "| This Is\n|\n| A Line\n" },
+		{ " {{#boolean}}YES{{/boolean}}\n {{#boolean}}GOOD{{/boolean}}\n",
+		  "{\"boolean\":true}", " YES\n GOOD\n" },
+		{ "| This Is\n  {{#boolean}}\n|\n  {{/boolean}}\n| A Line\n", "{\"boolean\":true}",
+		  "| This Is\n|\n| A Line\n" },
 		{ "|\r\n{{#boolean}}\r\n{{/boolean}}\r\n|", "{\"boolean\":true}", "|\r\n|" },
 		{ "  {{#boolean}}\n#{{/boolean}}\n/", "{\"boolean\":true}", "#\n/" },
 		{ "#{{#boolean}}\n/\n  {{/boolean}}", "{\"boolean\":true}", "#\n/\n" },
 		{ "|{{# boolean }}={{/ boolean }}|", "{\"boolean\":true}", "|=|" },
-		/* what this one adds: an empty text is nothing, so that a template can ask for it */
+		/* what this one adds: an empty text is nothing, so that a template can ask for it
+		 */
 		{ "{{#s}}yes{{/s}}{{^s}}no{{/s}}", "{\"s\":\"\"}", "no" },
 	};
 
@@ -124,8 +150,8 @@ static void as_the_specification_says(void **state)
 
 		render(cases[i].template, cases[i].data, &out);
 		if (strcmp(buf_cstr(&out), cases[i].expect) != 0)
-			fail_msg("case %zu\n%s\nexpected:\n%s\nseen:\n%s", i, cases[i].template, cases[i].expect,
-				 buf_cstr(&out));
+			fail_msg("case %zu\n%s\nexpected:\n%s\nseen:\n%s", i, cases[i].template,
+			         cases[i].expect, buf_cstr(&out));
 	}
 }
 
@@ -153,7 +179,9 @@ static void errors_name_the_line(void **state)
 		char plain[512];
 		size_t n = 0;
 
-		assert_int_equal(mustache_parse(cases[i].template, strlen(cases[i].template), &m, &err), -EINVAL);
+		assert_int_equal(
+		        mustache_parse(cases[i].template, strlen(cases[i].template), &m, &err),
+		        -EINVAL);
 		/* str_vis() may quote what it shows. */
 		for (const char *c = err.text; *c; c++)
 			if (*c != '"')

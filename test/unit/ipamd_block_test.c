@@ -56,20 +56,29 @@ static void json_is_upstreams(void **state)
 
 	(void)state;
 	mapper_write_text(&b->base, 0, &out);
-	assert_string_equal(buf_cstr(&out),
-			    "{\"cidr\":\"10.0.0.0/30\",\"affinity\":\"host:node1\",\"affinity_claim_time\":\"2026-08-22T06:33:20Z\","
-			    "\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2,3],\"attributes\":null,"
-			    "\"sequenceNumber\":1787380400000000000,\"sequenceNumberForAllocation\":{},\"deleted\":false}");
+	assert_string_equal(
+	        buf_cstr(&out),
+	        "{\"cidr\":\"10.0.0.0/"
+	        "30\",\"affinity\":\"host:node1\",\"affinity_claim_time\":\"2026-08-22T06:33:20Z\","
+	        "\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2,3],\"attributes\":"
+	        "null,"
+	        "\"sequenceNumber\":1787380400000000000,\"sequenceNumberForAllocation\":{},"
+	        "\"deleted\":false}");
 	assert_int_equal(block_take(b, &o, 1, got), 1);
 	block_bump(b);
 	buf_clear(&out);
 	mapper_write_text(&b->base, 0, &out);
-	assert_string_equal(buf_cstr(&out),
-			    "{\"cidr\":\"10.0.0.0/30\",\"affinity\":\"host:node1\",\"affinity_claim_time\":\"2026-08-22T06:33:20Z\","
-			    "\"allocations\":[0,null,null,null],\"unallocated\":[1,2,3],\"attributes\":[{\"handle_id\":"
-			    "\"k8s-pod-network.4f1c\",\"secondary\":{\"namespace\":\"ns1\",\"node\":\"node1\",\"pod\":\"web-0\","
-			    "\"timestamp\":\"2026-08-22 06:33:25 +0000 UTC\"}}],\"sequenceNumber\":1787380400000000001,"
-			    "\"sequenceNumberForAllocation\":{\"0\":1787380400000000000},\"deleted\":false}");
+	assert_string_equal(
+	        buf_cstr(&out),
+	        "{\"cidr\":\"10.0.0.0/"
+	        "30\",\"affinity\":\"host:node1\",\"affinity_claim_time\":\"2026-08-22T06:33:20Z\","
+	        "\"allocations\":[0,null,null,null],\"unallocated\":[1,2,3],\"attributes\":[{"
+	        "\"handle_id\":"
+	        "\"k8s-pod-network.4f1c\",\"secondary\":{\"namespace\":\"ns1\",\"node\":\"node1\","
+	        "\"pod\":\"web-0\","
+	        "\"timestamp\":\"2026-08-22 06:33:25 +0000 "
+	        "UTC\"}}],\"sequenceNumber\":1787380400000000001,"
+	        "\"sequenceNumberForAllocation\":{\"0\":1787380400000000000},\"deleted\":false}");
 	msg_free(&b->base);
 }
 
@@ -174,17 +183,26 @@ static void windows_addresses_do_not_make_a_block_used(void **state)
 static void broken_blocks_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"{\"cidr\":\"10.0.0.1/30\",\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2,3]}",
+		"{\"cidr\":\"10.0.0.1/"
+		"30\",\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2,3]}",
 		"{\"cidr\":\"10.0.0.0/8\",\"allocations\":[],\"unallocated\":[]}",
 		"{\"cidr\":\"nonsense\",\"allocations\":[],\"unallocated\":[]}",
 		"{\"allocations\":[null],\"unallocated\":[0]}",
-		"{\"cidr\":\"10.0.0.0/30\",\"allocations\":[null,null,null],\"unallocated\":[0,1,2]}",
-		"{\"cidr\":\"10.0.0.0/30\",\"allocations\":[0,null,null,null],\"unallocated\":[1,2,3]}",
-		"{\"cidr\":\"10.0.0.0/30\",\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2,4]}",
-		"{\"cidr\":\"10.0.0.0/30\",\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2,-1]}",
-		"{\"cidr\":\"10.0.0.0/30\",\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2,2]}",
-		"{\"cidr\":\"10.0.0.0/30\",\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2]}",
-		"{\"cidr\":\"10.0.0.0/30\",\"allocations\":[0,null,null,null],\"unallocated\":[0,1,2,3],\"attributes\":[{}]}",
+		"{\"cidr\":\"10.0.0.0/"
+		"30\",\"allocations\":[null,null,null],\"unallocated\":[0,1,2]}",
+		"{\"cidr\":\"10.0.0.0/"
+		"30\",\"allocations\":[0,null,null,null],\"unallocated\":[1,2,3]}",
+		"{\"cidr\":\"10.0.0.0/"
+		"30\",\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2,4]}",
+		"{\"cidr\":\"10.0.0.0/"
+		"30\",\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2,-1]}",
+		"{\"cidr\":\"10.0.0.0/"
+		"30\",\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2,2]}",
+		"{\"cidr\":\"10.0.0.0/"
+		"30\",\"allocations\":[null,null,null,null],\"unallocated\":[0,1,2]}",
+		"{\"cidr\":\"10.0.0.0/"
+		"30\",\"allocations\":[0,null,null,null],\"unallocated\":[0,1,2,3],\"attributes\":["
+		"{}]}",
 	};
 
 	(void)state;
@@ -193,8 +211,9 @@ static void broken_blocks_are_refused(void **state)
 		struct ip_prefix cidr;
 		struct err err = { 0 };
 
-		assert_int_equal(mapper_read_text(&v3__ipam_block__descriptor, bad[i], strlen(bad[i]), MAPPER_KEEP, &m,
-						  &err), 0);
+		assert_int_equal(mapper_read_text(&v3__ipam_block__descriptor, bad[i],
+		                                  strlen(bad[i]), MAPPER_KEEP, &m, &err),
+		                 0);
 		if (block_check((V3__IpamBlock *)m, &cidr, &err))
 			fail_msg("accepted: %s", bad[i]);
 		assert_true(err.text[0]);
@@ -205,17 +224,22 @@ static void broken_blocks_are_refused(void **state)
 /* A stored block, changed by ours, keeps what we do not know and its 64-bit numbers. */
 static void what_others_wrote_survives(void **state)
 {
-	static const char text[] = "{\"cidr\":\"10.0.0.0/31\",\"affinity\":null,\"allocations\":[0,null],\"unallocated\":[1],"
-				   "\"attributes\":[{\"handle_id\":\"x\",\"secondary\":{\"pod\":\"p\"}}],"
-				   "\"sequenceNumber\":1787380400000000123,\"sequenceNumberForAllocation\":{\"0\":1787380400000000007},"
-				   "\"deleted\":false,\"novel\":{\"a\":1}}";
+	static const char text[] =
+	        "{\"cidr\":\"10.0.0.0/"
+	        "31\",\"affinity\":null,\"allocations\":[0,null],\"unallocated\":[1],"
+	        "\"attributes\":[{\"handle_id\":\"x\",\"secondary\":{\"pod\":\"p\"}}],"
+	        "\"sequenceNumber\":1787380400000000123,\"sequenceNumberForAllocation\":{\"0\":"
+	        "1787380400000000007},"
+	        "\"deleted\":false,\"novel\":{\"a\":1}}";
 	CLEANUP(buf_done) struct buf out = { 0 };
 	struct block_owner a = owner("a");
 	ProtobufCMessage *m;
 	uint32_t got[2];
 
 	(void)state;
-	assert_int_equal(mapper_read_text(&v3__ipam_block__descriptor, text, strlen(text), MAPPER_KEEP, &m, NULL), 0);
+	assert_int_equal(mapper_read_text(&v3__ipam_block__descriptor, text, strlen(text),
+	                                  MAPPER_KEEP, &m, NULL),
+	                 0);
 	assert_int_equal(block_take((V3__IpamBlock *)m, &a, 1, got), 1);
 	block_bump((V3__IpamBlock *)m);
 	mapper_write_text(m, 0, &out);
@@ -261,7 +285,8 @@ static void random_use_agrees_with_a_naive_model(void **state)
 		} else if (what == 1) {
 			unsigned at = (rnd >> 20) % 64;
 
-			assert_int_equal(block_take_ordinal(b, &o, at), model[at] < 0 ? 0 : -EEXIST);
+			assert_int_equal(block_take_ordinal(b, &o, at),
+			                 model[at] < 0 ? 0 : -EEXIST);
 			if (model[at] < 0)
 				model[at] = (int)h;
 		} else if (what == 2) {
@@ -275,7 +300,8 @@ static void random_use_agrees_with_a_naive_model(void **state)
 		} else {
 			unsigned at = (rnd >> 20) % 64;
 
-			assert_int_equal(block_release_ordinal(b, at, T0 + round, &handle), model[at] < 0 ? -ENOENT : 0);
+			assert_int_equal(block_release_ordinal(b, at, T0 + round, &handle),
+			                 model[at] < 0 ? -ENOENT : 0);
 			if (model[at] >= 0)
 				assert_string_equal(handle, names[model[at]]);
 			free(handle);

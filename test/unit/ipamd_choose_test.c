@@ -63,10 +63,12 @@ static void a_walk_in_a_huge_pool_stays_inside(void **state)
 	choose_walk_init(&w, &pool, 122, choose_seed("node1"));
 	assert_true(choose_walk_next(&w, &first));
 	assert_true(choose_walk_next(&w, &second));
-	assert_int_equal(ip_prefix_ordinal(&pool, &second.addr) - ip_prefix_ordinal(&pool, &first.addr), 64);
+	assert_int_equal(
+	        ip_prefix_ordinal(&pool, &second.addr) - ip_prefix_ordinal(&pool, &first.addr), 64);
 	for (unsigned i = 0; i < 100; i++) {
 		assert_true(choose_walk_next(&w, &b));
-		assert_true(ip_prefix_covers(&pool, &b) && b.len == 122 && ip_prefix_is_network(&b));
+		assert_true(ip_prefix_covers(&pool, &b) && b.len == 122 &&
+		            ip_prefix_is_network(&b));
 	}
 }
 
@@ -96,13 +98,16 @@ static struct pool_set set;
 
 static void add(const char *name, const char *spec)
 {
-	CLEANUP(free_p) char *text = xasprintf("{\"kind\":\"IPPool\",\"apiVersion\":\"projectcalico.org/v3\","
-					       "\"metadata\":{\"name\":\"%s\"},\"spec\":{%s}}", name, spec);
+	CLEANUP(free_p)
+	char *text = xasprintf("{\"kind\":\"IPPool\",\"apiVersion\":\"projectcalico.org/v3\","
+	                       "\"metadata\":{\"name\":\"%s\"},\"spec\":{%s}}",
+	                       name, spec);
 	ProtobufCMessage *m;
 	struct err err = { 0 };
 	struct pool *p;
 
-	if (mapper_read_text(&v3__ippool__descriptor, text, strlen(text), MAPPER_REFUSE, &m, &err) < 0)
+	if (mapper_read_text(&v3__ippool__descriptor, text, strlen(text), MAPPER_REFUSE, &m, &err) <
+	    0)
 		fail_msg("%s", err.text);
 	p = pool_new((V3__IPPool *)m, &err);
 	if (!p)
@@ -126,7 +131,8 @@ static int setup(void **state)
 	add("d-off", "\"cidr\":\"10.4.0.0/16\",\"disabled\":true");
 	add("e-tunnel", "\"cidr\":\"10.5.0.0/16\",\"allowedUses\":[\"Tunnel\"]");
 	add("f-six", "\"cidr\":\"fd00::/64\"");
-	add("g-ns", "\"cidr\":\"10.6.0.0/16\",\"namespaceSelector\":\"team == 'x'\",\"allowedUses\":[\"Workload\"]");
+	add("g-ns", "\"cidr\":\"10.6.0.0/16\",\"namespaceSelector\":\"team == "
+	            "'x'\",\"allowedUses\":[\"Workload\"]");
 	return 0;
 }
 
@@ -152,21 +158,40 @@ static void pools_are_chosen_as_upstream_does(void **state)
 		{ AF_INET, POOL_WORKLOAD, { "a-other-zone", "b-auto" }, "a-other-zone b-auto" },
 		{ AF_INET, POOL_WORKLOAD, { "10.6.0.0/16" }, "g-ns" },
 		{ AF_INET, POOL_WORKLOAD, { "b-auto", "b-auto" }, "b-auto" },
-		{ AF_INET, POOL_WORKLOAD, { "d-off" }, "the given pool (d-off) does not exist, or is not enabled" },
-		{ AF_INET, POOL_WORKLOAD, { "10.9.0.0/16" }, "the given pool (10.9.0.0/16) does not exist, or is not enabled" },
+		{ AF_INET,
+		  POOL_WORKLOAD,
+		  { "d-off" },
+		  "the given pool (d-off) does not exist, or is not enabled" },
+		{ AF_INET,
+		  POOL_WORKLOAD,
+		  { "10.9.0.0/16" },
+		  "the given pool (10.9.0.0/16) does not exist, or is not enabled" },
 		{ AF_INET, POOL_WORKLOAD, { "f-six" }, "the given pool f-six is not an IPv4 pool" },
-		{ AF_INET, POOL_WORKLOAD, { "e-tunnel" }, "the given pool e-tunnel does not allow the required use (Workload)" },
-		{ AF_INET6, POOL_LOAD_BALANCER, { 0 },
-		  "cannot find a qualified ippool for IPv6 and use LoadBalancer: f-six does not allow this use" },
-		{ AF_INET, POOL_LOAD_BALANCER, { 0 },
-		  "cannot find a qualified ippool for IPv4 and use LoadBalancer: a-other-zone does not select this node, "
-		  "b-auto does not allow this use, c-manual has assignmentMode Manual, d-off is disabled, e-tunnel does not "
+		{ AF_INET,
+		  POOL_WORKLOAD,
+		  { "e-tunnel" },
+		  "the given pool e-tunnel does not allow the required use (Workload)" },
+		{ AF_INET6,
+		  POOL_LOAD_BALANCER,
+		  { 0 },
+		  "cannot find a qualified ippool for IPv6 and use LoadBalancer: f-six does not "
+		  "allow this use" },
+		{ AF_INET,
+		  POOL_LOAD_BALANCER,
+		  { 0 },
+		  "cannot find a qualified ippool for IPv4 and use LoadBalancer: a-other-zone does "
+		  "not select this node, "
+		  "b-auto does not allow this use, c-manual has assignmentMode Manual, d-off is "
+		  "disabled, e-tunnel does not "
 		  "allow this use, g-ns does not select the namespace" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct pool_request r = { cases[i].family, cases[i].use, (char *const *)cases[i].wanted, 0, label, label, NULL };
+		struct pool_request r = {
+			cases[i].family, cases[i].use, (char *const *)cases[i].wanted, 0, label,
+			label,           NULL
+		};
 		CLEANUP(buf_done) struct buf out = { 0 };
 		struct pool **pools = NULL;
 		struct err err = { 0 };
@@ -186,17 +211,25 @@ static void pools_are_chosen_as_upstream_does(void **state)
 
 static void pools_that_cannot_be_used(void **state)
 {
-	static const char *const specs[] = { "\"cidr\":\"10.0.0.0/27\"", "\"cidr\":\"10.0.0.0/16\",\"blockSize\":33",
-					     "\"cidr\":\"10.0.0.0/16\",\"blockSize\":8", "\"cidr\":\"x\"", "",
-					     "\"cidr\":\"10.0.0.0/16\",\"nodeSelector\":\"zone ==\"" };
+	static const char *const specs[] = {
+		"\"cidr\":\"10.0.0.0/27\"",
+		"\"cidr\":\"10.0.0.0/16\",\"blockSize\":33",
+		"\"cidr\":\"10.0.0.0/16\",\"blockSize\":8",
+		"\"cidr\":\"x\"",
+		"",
+		"\"cidr\":\"10.0.0.0/16\",\"nodeSelector\":\"zone ==\""
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
-		CLEANUP(free_p) char *text = xasprintf("{\"metadata\":{\"name\":\"p\"},\"spec\":{%s}}", specs[i]);
+		CLEANUP(free_p)
+		char *text = xasprintf("{\"metadata\":{\"name\":\"p\"},\"spec\":{%s}}", specs[i]);
 		struct err err = { 0 };
 		ProtobufCMessage *m;
 
-		assert_int_equal(mapper_read_text(&v3__ippool__descriptor, text, strlen(text), MAPPER_KEEP, &m, &err), 0);
+		assert_int_equal(mapper_read_text(&v3__ippool__descriptor, text, strlen(text),
+		                                  MAPPER_KEEP, &m, &err),
+		                 0);
 		if (pool_new((V3__IPPool *)m, &err))
 			fail_msg("accepted: %s", specs[i]);
 		assert_true(err.text[0]);

@@ -17,15 +17,17 @@
 #include "noded/record.h"
 
 static struct host_addr host[] = {
-	{ "lo", 1, { { 0 }, 0 } },	 { "eth0", 2, { { 0 }, 0 } },    { "eth0", 2, { { 0 }, 0 } },
-	{ "eth1", 3, { { 0 }, 0 } },	 { "docker0", 4, { { 0 }, 0 } }, { "cali123", 5, { { 0 }, 0 } },
+	{ "lo", 1, { { 0 }, 0 } },           { "eth0", 2, { { 0 }, 0 } },
+	{ "eth0", 2, { { 0 }, 0 } },         { "eth1", 3, { { 0 }, 0 } },
+	{ "docker0", 4, { { 0 }, 0 } },      { "cali123", 5, { { 0 }, 0 } },
 	{ "vxlan.calico", 6, { { 0 }, 0 } }, { "eth0", 2, { { 0 }, 0 } },
 };
 
 static int setup(void **state)
 {
-	static const char *const addrs[] = { "127.0.0.1/8",   "10.0.0.5/24",	 "10.0.0.6/24", "192.168.5.7/16",
-					     "172.17.0.1/16", "169.254.1.1/32", "10.1.1.1/32", "2001:db8::5/64" };
+	static const char *const addrs[] = { "127.0.0.1/8",    "10.0.0.5/24",   "10.0.0.6/24",
+		                             "192.168.5.7/16", "172.17.0.1/16", "169.254.1.1/32",
+		                             "10.1.1.1/32",    "2001:db8::5/64" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(host); i++)
@@ -43,11 +45,13 @@ static void methods(void **state)
 		{ NULL, AF_INET, NULL, NULL, "192.168.5.7/16" }, /* from the highest index down */
 		{ "first-found", AF_INET, NULL, NULL, "192.168.5.7/16" },
 		{ "first-found", AF_INET, NULL, "10.0.0.6", "10.0.0.6/24" },
-		{ "first-found", AF_INET, NULL, "172.17.0.1", "192.168.5.7/16" }, /* kept only if it fits */
+		{ "first-found", AF_INET, NULL, "172.17.0.1",
+		  "192.168.5.7/16" }, /* kept only if it fits */
 		{ "first-found", AF_INET6, NULL, NULL, "2001:db8::5/64" },
 		{ "interface=eth0", AF_INET, NULL, NULL, "10.0.0.5/24" },
 		{ "interface=nope, eth.*", AF_INET, NULL, NULL, "192.168.5.7/16" },
-		{ "interface=docker.*", AF_INET, NULL, NULL, "172.17.0.1/16" }, /* no default exclusions */
+		{ "interface=docker.*", AF_INET, NULL, NULL,
+		  "172.17.0.1/16" },                           /* no default exclusions */
 		{ "interface=lo", AF_INET, NULL, NULL, NULL }, /* not global unicast */
 		{ "skip-interface=eth1", AF_INET, NULL, NULL, "10.0.0.5/24" },
 		{ "skip-interface=eth.*", AF_INET, NULL, NULL, NULL },
@@ -73,8 +77,9 @@ static void methods(void **state)
 			assert_int_equal(ip_addr_parse(cases[i].source, &source), 0);
 		if (cases[i].keep)
 			assert_int_equal(ip_addr_parse(cases[i].keep, &keep), 0);
-		found = detect_run(d, cases[i].family, host, ARRAY_SIZE(host), cases[i].source ? &source : NULL,
-				   cases[i].keep ? &keep : NULL, &got);
+		found = detect_run(d, cases[i].family, host, ARRAY_SIZE(host),
+		                   cases[i].source ? &source : NULL, cases[i].keep ? &keep : NULL,
+		                   &got);
 		if (found)
 			ip_prefix_str(&got, text);
 		if (strcmp(text, cases[i].expect ? cases[i].expect : "none") != 0)
@@ -85,8 +90,10 @@ static void methods(void **state)
 
 static void methods_that_make_no_sense(void **state)
 {
-	static const char *const bad[] = { "first", "interface=", "interface=(", "skip-interface= , ", "cidr=", "cidr=10.0.0.0/33",
-					   "can-reach=example.com", "kubernetes-internal-ip" };
+	static const char *const bad[] = {
+		"first", "interface=",       "interface=(",           "skip-interface= , ",
+		"cidr=", "cidr=10.0.0.0/33", "can-reach=example.com", "kubernetes-internal-ip"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -111,12 +118,17 @@ static V3__Node *node_of(const char *json)
 static void a_record_keeps_what_others_wrote(void **state)
 {
 	static const char before[] =
-		"{\"kind\":\"Node\",\"apiVersion\":\"projectcalico.org/v3\",\"metadata\":{\"name\":\"n\",\"labels\":{\"a\":\"1\"}},"
-		"\"spec\":{\"bgp\":{\"ipv4Address\":\"10.9.9.9/24\",\"routeReflectorClusterID\":\"1.0.0.1\"},"
-		"\"addresses\":[{\"address\":\"10.9.9.9/24\",\"type\":\"CalicoNodeIP\"},{\"address\":\"h\",\"type\":\"ExternalIP\"}],"
-		"\"novel\":{\"x\":[1]}}}";
+	        "{\"kind\":\"Node\",\"apiVersion\":\"projectcalico.org/"
+	        "v3\",\"metadata\":{\"name\":\"n\",\"labels\":{\"a\":\"1\"}},"
+	        "\"spec\":{\"bgp\":{\"ipv4Address\":\"10.9.9.9/"
+	        "24\",\"routeReflectorClusterID\":\"1.0.0.1\"},"
+	        "\"addresses\":[{\"address\":\"10.9.9.9/"
+	        "24\",\"type\":\"CalicoNodeIP\"},{\"address\":\"h\",\"type\":\"ExternalIP\"}],"
+	        "\"novel\":{\"x\":[1]}}}";
 	struct record_label label = { (char *)"b", (char *)"2" };
-	struct record_wish w = { .have_as = true, .as = 65001, .k8s_node = "k", .labels = &label, .n_labels = 1 };
+	struct record_wish w = {
+		.have_as = true, .as = 65001, .k8s_node = "k", .labels = &label, .n_labels = 1
+	};
 	CLEANUP(buf_done) struct buf out = { 0 };
 	V3__Node *n = node_of(before);
 
@@ -126,11 +138,15 @@ static void a_record_keeps_what_others_wrote(void **state)
 	assert_false(record_apply(n, &w)); /* nothing to do twice */
 	mapper_write_text(&n->base, 0, &out);
 	assert_non_null(strstr(buf_cstr(&out), "\"labels\":{\"a\":\"1\",\"b\":\"2\"}"));
-	assert_non_null(strstr(buf_cstr(&out), "\"bgp\":{\"asNumber\":65001,\"ipv4Address\":\"10.0.0.5/24\",\"routeReflectorClusterID\":\"1.0.0.1\"}"));
+	assert_non_null(
+	        strstr(buf_cstr(&out), "\"bgp\":{\"asNumber\":65001,\"ipv4Address\":\"10.0.0.5/"
+	                               "24\",\"routeReflectorClusterID\":\"1.0.0.1\"}"));
 	assert_non_null(strstr(buf_cstr(&out), "\"novel\":{\"x\":[1]}"));
 	assert_non_null(strstr(buf_cstr(&out), "{\"address\":\"h\",\"type\":\"ExternalIP\"}"));
-	assert_non_null(strstr(buf_cstr(&out), "{\"address\":\"10.0.0.5/24\",\"type\":\"CalicoNodeIP\"}"));
-	assert_non_null(strstr(buf_cstr(&out), "\"orchRefs\":[{\"nodeName\":\"k\",\"orchestrator\":\"k8s\"}]"));
+	assert_non_null(
+	        strstr(buf_cstr(&out), "{\"address\":\"10.0.0.5/24\",\"type\":\"CalicoNodeIP\"}"));
+	assert_non_null(strstr(buf_cstr(&out),
+	                       "\"orchRefs\":[{\"nodeName\":\"k\",\"orchestrator\":\"k8s\"}]"));
 	assert_null(strstr(buf_cstr(&out), "10.9.9.9"));
 	msg_free(&n->base);
 }
@@ -175,11 +191,15 @@ static void default_pools(void **state)
 		const char *expect; /* spec, or NULL: refused */
 	} cases[] = {
 		{ { AF_INET, "10.244.1.0/16", NULL, NULL, NULL, NULL, NULL, NULL },
-		  "\"cidr\":\"10.244.0.0/16\",\"vxlanMode\":\"Never\",\"ipipMode\":\"Never\",\"natOutgoing\":true,\"blockSize\":26,"
+		  "\"cidr\":\"10.244.0.0/"
+		  "16\",\"vxlanMode\":\"Never\",\"ipipMode\":\"Never\",\"natOutgoing\":true,"
+		  "\"blockSize\":26,"
 		  "\"nodeSelector\":\"all()\"" },
-		{ { AF_INET, "10.0.0.0/16", "28", "Cross-Subnet", "off", "No", "zone == 'a'", "true" },
+		{ { AF_INET, "10.0.0.0/16", "28", "Cross-Subnet", "off", "No", "zone == 'a'",
+		    "true" },
 		  "\"cidr\":\"10.0.0.0/16\",\"vxlanMode\":\"Never\",\"ipipMode\":\"CrossSubnet\"" },
-		{ { AF_INET6, "fd00::/48", NULL, NULL, "always", NULL, NULL, NULL }, "\"vxlanMode\":\"Always\"" },
+		{ { AF_INET6, "fd00::/48", NULL, NULL, "always", NULL, NULL, NULL },
+		  "\"vxlanMode\":\"Always\"" },
 		{ { AF_INET, "fd00::/48", NULL, NULL, NULL, NULL, NULL, NULL }, NULL },
 		{ { AF_INET, "10.0.0.0/27", NULL, NULL, NULL, NULL, NULL, NULL }, NULL },
 		{ { AF_INET, "10.0.0.0/16", "19", NULL, NULL, NULL, NULL, NULL }, NULL },
