@@ -120,6 +120,13 @@ void fib_route_remove(struct fib *f, const struct rt_route *rt)
 		}
 }
 
+const struct fib_route *fib_routes(const struct fib *f, const struct ip_prefix *p)
+{
+	struct fib_entry *e = entry_of(trie_find(&f->tries[bgp_family_of(p->addr.family)], p));
+
+	return e ? e->routes : NULL;
+}
+
 const struct fib_route *fib_lookup(const struct fib *f, const struct ip_addr *a)
 {
 	struct ip_prefix host = ip_prefix_host(a);

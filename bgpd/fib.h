@@ -43,6 +43,8 @@ void fib_done(struct fib *f); /* no path may use a next hop any more */
  * with the same prefix and metric. */
 void fib_route_add(struct fib *f, const struct rt_route *rt, bool replace);
 void fib_route_remove(struct fib *f, const struct rt_route *rt);
+/* The routes of exactly this prefix, least metric first. NULL: none. */
+const struct fib_route *fib_routes(const struct fib *f, const struct ip_prefix *p);
 const struct fib_route *fib_lookup(const struct fib *f, const struct ip_addr *a);
 
 void fib_addr(struct fib *f, const struct rt_addr *a);

@@ -184,6 +184,15 @@ void kernel_unwant(struct kernel *k, const struct ip_prefix *p)
 
 /* ---- sending the difference ---- */
 
+/* Has somebody else a route with this prefix and metric? IPv4 has room for one of them. */
+static bool stranger_at(const struct kernel *k, const struct rt_route *rt)
+{
+	for (const struct fib_route *r = fib_routes(k->fib, &rt->dst); r; r = r->next)
+		if (r->rt.priority == rt->priority)
+			return true;
+	return false;
+}
+
 static void op_done(void *arg, uint64_t id, int code, const char *text)
 {
 	struct kernel *k = arg;
@@ -209,15 +218,14 @@ static void op_done(void *arg, uint64_t id, int code, const char *text)
 		}
 		return;
 	}
-	if (op->kind == OP_ADD && code == -EEXIST) {
-		/* Ours, and its notification is still to come; or another's, which stays until its
-		 * owner takes it away. */
-		s->taken = true;
+	if (op->kind == OP_ADD && code == -EEXIST && stranger_at(k, &op->rt)) {
+		s->taken = true; /* it stays until its owner takes it away: then we hear of it */
 		k->stats.taken++;
 	} else {
-		k->stats.failed++;
+		/* EEXIST without a stranger: our picture is out of date. */
+		k->stats.failed += code != -EEXIST;
+		k->resync_wanted = true;
 	}
-	k->resync_wanted = true;
 	unsigned held;
 	if (log_limit_pass(&k->limit, &held))
 		log_warn("kernel refused a route",
@@ -488,7 +496,7 @@ static int read_back(struct kernel *k, struct err *err)
 				i++;
 			else
 				have_remove(s, i);
-		s->taken = false;
+		s->taken = s->taken && stranger_at(k, &s->want);
 		slot_dirty(k, s);
 	}
 	k->ops->wake(k->arg);

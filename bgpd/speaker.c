@@ -77,43 +77,44 @@ static void on_best_changed(void *arg, struct rib_entry *e)
 
 /* ---- routes of others in the kernel ---- */
 
-static void learn(struct bgpd *b, const struct rt_route *rt)
+/* The kernel prefers the least metric; so do we. */
+static void learn(struct bgpd *b, const struct ip_prefix *dst)
 {
 	const struct config *c = b->config;
-	const char *interface = fib_link_name(&b->fib, rt->ifindex);
-	struct policy_route route = { .prefix = rt->dst,
-		                      .source = ROUTE_KERNEL,
-		                      .interface = interface };
-	const struct policy_rule *rule = c && c->learn ? policy_match(c->learn, &route) : NULL;
+	const struct fib_route *r = fib_routes(&b->fib, dst);
+	struct policy_route route = { .prefix = *dst, .source = ROUTE_KERNEL };
 	struct attr_set set = { .origin = BGP_ORIGIN_IGP, .has = ATTR_HAS_LOCAL_PREF };
-	struct path_spec spec = { .preference = PREFERENCE_KERNEL, .ifindex = rt->ifindex };
+	struct path_spec spec = { .preference = PREFERENCE_KERNEL };
+	const struct policy_rule *rule = NULL;
 	uint32_t metric;
 
-	if (rt->deleted || !rule || rt->type != RTN_UNICAST || rt->protocol == RTPROT_KERNEL ||
-	    rt->protocol == RTPROT_REDIRECT) {
-		struct path *p = rib_find(&b->rib, &b->learned, &rt->dst);
-
-		if (p && (!rt->deleted || p->ifindex == rt->ifindex))
-			(void)rib_remove(&b->rib, &b->learned, &rt->dst);
+	if (r && c && c->learn && r->rt.type == RTN_UNICAST && r->rt.protocol != RTPROT_KERNEL &&
+	    r->rt.protocol != RTPROT_REDIRECT) {
+		route.interface = fib_link_name(&b->fib, r->rt.ifindex);
+		rule = policy_match(c->learn, &route);
+	}
+	if (!rule) {
+		(void)rib_remove(&b->rib, &b->learned, dst);
 		return;
 	}
-	metric = rt->priority && rt->priority < CONFIG_LOCAL_PREF_MAX ? rt->priority : c->priority;
+	metric = r->rt.priority && r->rt.priority < CONFIG_LOCAL_PREF_MAX ? r->rt.priority
+	                                                                  : c->priority;
 	set.local_pref = rule->set_local_pref ? rule->local_pref : CONFIG_LOCAL_PREF_MAX - metric;
+	spec.ifindex = r->rt.ifindex;
 	spec.attrs = attrs_intern(&b->rib.attrs, &set);
 	if (spec.attrs)
-		(void)rib_set(&b->rib, &b->learned, &rt->dst, &spec);
+		(void)rib_set(&b->rib, &b->learned, dst, &spec);
 }
 
 static void learn_again(struct bgpd *b)
 {
 	for (int f = 0; f < BGP_FAMILIES; f++)
-		trie_for_each(n, &b->fib.tries[f])
-		        learn(b, &container_of(n, struct fib_entry, node)->routes->rt);
+		trie_for_each(n, &b->fib.tries[f]) learn(b, &n->prefix);
 }
 
 static void on_alien(void *arg, const struct rt_route *rt)
 {
-	learn(arg, rt);
+	learn(arg, &rt->dst);
 }
 
 static void on_kernel_wake(void *arg)

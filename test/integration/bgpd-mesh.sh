@@ -73,6 +73,16 @@ see "routes come back with their link" right
 on c ip route add 10.65.7.0/24 via 10.0.3.1 proto static
 expect "a foreign route stays" "10.65.7.0/24 via 10.0.3.1 dev b proto static " "$(on c ip route show 10.65.7.0/24)"
 wait_for 10 established c 2
+# Somebody else's route where ours would be: it stays, and ours takes its place when it goes.
+on a ip route add unreachable 10.65.3.0/24 proto static metric 1024
+on b ip route add 10.65.3.0/24 dev lo proto boot metric 1024
+told_of() { client a routes | grep -q "^10.65.3.0/24 b "; }
+see "a hears of a route that is somebody else's in its kernel" told_of
+expect "... which stays" "unreachable 10.65.3.0/24 proto static metric 1024 " "$(on a ip route show 10.65.3.0/24)"
+on a ip route del unreachable 10.65.3.0/24 proto static
+see "... until it goes" has a 10.65.3.0/24 proto bird
+on b ip route del 10.65.3.0/24
+see "a route learned from the kernel leaves" gone a 10.65.3.0/24
 
 # Restarts. A flood runs through the learned routes; monitors watch the kernels.
 for signal in TERM KILL; do
