@@ -20,7 +20,8 @@ static void on_event(uv_poll_t *h, int status, int events);
 
 static void set_events(struct stream *s)
 {
-	int events = UV_READABLE;
+	/* One that only lingers is not listened to: what it says would pile up unread. */
+	int events = s->lingering ? 0 : UV_READABLE;
 
 	if (s->queued && list_empty(&s->dirty))
 		events |= UV_WRITABLE; /* the last sendmsg() could not take everything */
@@ -166,7 +167,7 @@ static void deliver(struct stream *s)
 
 static void read_some(struct stream *s)
 {
-	for (int i = 0; i < READS_PER_TURN && !s->closing; i++) {
+	for (int i = 0; i < READS_PER_TURN && !s->closing && !s->lingering; i++) {
 		ssize_t n = recv(s->fd, buf_extend(&s->in, READ_CHUNK), READ_CHUNK, MSG_DONTWAIT);
 
 		s->in.len -= READ_CHUNK - (n > 0 ? (size_t)n : 0);
@@ -269,6 +270,7 @@ void stream_close_flushed(struct stream *s)
 		return;
 	}
 	s->lingering = true;
+	set_events(s);
 	(void)uv_timer_start(&s->linger, on_linger, LINGER_MS, 0);
 }
 
