@@ -39,18 +39,22 @@ static int address_of(const char *path, struct sockaddr_un *ret, struct err *err
 	return 0;
 }
 
-/* Removes what a dead process left behind. Somebody who still accepts, or a file that is no socket,
- * stays. */
+/*
+ * Removes what a dead process left behind: connect(2) says ECONNREFUSED to a socket that nobody
+ * listens on, and nothing else means that. EAGAIN is a backlog that is full, so there is a listener.
+ */
 static int clear_leftover(const char *path, struct err *err)
 {
 	CLEANUP(close_p) int fd = -1;
 	struct stat st;
+	int r;
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : err_sys(err, "look at '%s'", path);
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, -EEXIST, "'%s' is in the way: it is not a socket", path);
-	if (unix_connect(path, 1, &fd, NULL) == 0)
+	r = unix_connect(path, 1, &fd, NULL);
+	if (r != -ECONNREFUSED && r != -ENOENT)
 		return err_set(err, -EADDRINUSE, "'%s' is in use: another process answers there",
 		               path);
 	if (unlink(path) < 0 && errno != ENOENT)

@@ -22,6 +22,8 @@
 #include "common/loop/server.h"
 #include "proto/ctl_v1.pb-c.h"
 
+#define LONG_ANSWER 900000 /* bytes: more than a socket takes, less than send_high */
+
 struct world {
 	uv_loop_t loop;
 	char dir[40], path[80];
@@ -30,6 +32,7 @@ struct world {
 	uv_timer_t guard;
 	int opened, closed, messages, replies, ups, downs, last_status;
 	bool silent;
+	bool says_goodbye; /* the answer is a long one, and the last */
 };
 
 static void on_message(struct ipc_peer *p, ProtobufCMessage *msg)
@@ -44,6 +47,18 @@ static void on_message(struct ipc_peer *p, ProtobufCMessage *msg)
 		return;
 	m.has_request_id = 1;
 	m.request_id = request->request_id;
+	if (w->says_goodbye) {
+		CLEANUP(free_p) char *long_text = xcalloc(1, LONG_ANSWER + 1);
+		Ctl__V1__Error error = CTL__V1__ERROR__INIT;
+
+		memset(long_text, 'x', LONG_ANSWER);
+		m.payload_case = CTL__V1__FROM_DAEMON__PAYLOAD_ERROR;
+		m.error = &error;
+		error.text = long_text;
+		(void)ipc_peer_send(p, &m.base);
+		ipc_peer_close(p);
+		return;
+	}
 	m.payload_case = CTL__V1__FROM_DAEMON__PAYLOAD_DONE;
 	m.done = &done;
 	(void)ipc_peer_send(p, &m.base);
@@ -220,14 +235,16 @@ static void flood_init(struct flood *flood)
 	ipc_frame_unref(f);
 }
 
-static void flood_send(struct flood *flood, int fd)
+/* Returns how many bytes the socket took. */
+static size_t flood_send(struct flood *flood, int fd)
 {
-	for (;;) {
+	for (size_t sent = 0;;) {
 		ssize_t n = send(fd, flood->frames.data + flood->at,
 		                 flood->frames.len - flood->at, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0)
-			return;
+			return sent;
+		sent += (size_t)n;
 		flood->at = (flood->at + (size_t)n) % flood->frames.len;
 	}
 }
@@ -240,10 +257,30 @@ static void a_reader_that_never_reads_is_closed(void **state)
 
 	flood_init(&flood);
 	while (!w->closed) {
-		flood_send(&flood, fd);
+		(void)flood_send(&flood, fd);
 		(void)uv_run(&w->loop, UV_RUN_NOWAIT);
 	}
 	assert_int_equal(ipc_server_stats(w->server).slow_closed, 1);
+	buf_done(&flood.frames);
+}
+
+static void a_peer_that_was_told_goodbye_is_not_listened_to(void **state)
+{
+	struct world *w = *state;
+	CLEANUP(close_p) int fd = raw_connect(w);
+	struct flood flood;
+	size_t taken = 0;
+
+	w->says_goodbye = true;
+	flood_init(&flood);
+	(void)flood_send(&flood, fd);
+	RUN_UNTIL(w, w->closed == 1);
+	for (int i = 0; i < 100; i++) {
+		taken += flood_send(&flood, fd);
+		(void)uv_run(&w->loop, UV_RUN_NOWAIT);
+	}
+	assert_true(taken < 1 << 20); /* the sockets' buffers, and no memory of ours */
+	assert_int_equal(w->messages, 1);
 	buf_done(&flood.frames);
 }
 
@@ -359,6 +396,24 @@ static void a_leftover_socket_is_replaced_and_a_live_one_is_not(void **state)
 	(void)unlink(other);
 }
 
+static void a_socket_whose_backlog_is_full_is_alive(void **state)
+{
+	struct world *w = *state;
+	CLEANUP(free_p) char *busy = xasprintf("%s/busy.sock", w->dir);
+	CLEANUP(close_p) int owner = -1;
+	CLEANUP(close_p) int waiting = -1;
+	CLEANUP(close_p) int turned_away = -1;
+	struct err err = { 0 };
+	int fd;
+
+	assert_int_equal(unix_listen(busy, 0600, &owner, &err), 0);
+	assert_int_equal(listen(owner, 0), 0); /* its process does not accept at the moment */
+	assert_int_equal(unix_connect(busy, 1, &waiting, &err), 0);
+	assert_int_equal(unix_connect(busy, 1, &turned_away, &err), -EAGAIN);
+	assert_int_equal(unix_listen(busy, 0600, &fd, &err), -EADDRINUSE);
+	(void)unlink(busy);
+}
+
 static void *blocking_caller(void *arg)
 {
 	struct world *w = arg;
@@ -409,10 +464,12 @@ int main(void)
 		T(garbage_and_oversized_frames_close_only_their_peer),
 		T(more_peers_than_allowed_are_turned_away),
 		T(a_reader_that_never_reads_is_closed),
+		T(a_peer_that_was_told_goodbye_is_not_listened_to),
 		T(a_call_is_answered),
 		T(a_silent_server_costs_a_deadline),
 		T(a_client_comes_back_after_its_server),
 		T(a_leftover_socket_is_replaced_and_a_live_one_is_not),
+		T(a_socket_whose_backlog_is_full_is_alive),
 		T(the_blocking_client_calls_and_gives_up),
 	};
 
