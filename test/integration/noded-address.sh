@@ -11,7 +11,7 @@ says() { [ "$(node_says "$1" "$2")" = "$3" ]; }
 
 node a; node b
 wire a b 10.7.0.0/24
-start a noded --ipv4pool-cidr 10.50.0.0/16 --label zone=east,rack=3 --as 65001
+start a noded --nodename-file $W/lib/calico/nodename --ipv4pool-cidr 10.50.0.0/16 --label zone=east,rack=3 --as 65001
 start b noded --typhad /run/n/a/typhad/api.sock --no-default-pools --ip autodetect --ip-autodetection-method 'cidr=10.8.0.0/16, 10.7.0.0/24'
 start a typhad --datastore-path $W/db
 wait_for 10 says a .spec.bgp.ipv4Address '"10.7.0.1/24"'
@@ -23,7 +23,8 @@ ok "the address inside a CIDR"
 pool() { client show IPPool | cut -d' ' -f2- | jq -cS '[.metadata.name, .spec.cidr, .spec.blockSize, .spec.natOutgoing, .spec.ipipMode, .spec.nodeSelector]'; }
 wait_for 10 test -n "$(pool)"
 expect "the default pool" '["default-ipv4-ippool","10.50.0.0/16",26,true,"Never","all()"]' "$(pool)"
-expect "the nodename file" a "$(cat /run/n/a/nodename)"
+expect "the nodename file, its directory made" a "$(cat $W/lib/calico/nodename)"
+expect "in another run directory it is there" b "$(cat /run/n/b/nodename)"
 
 # Somebody else's fields.
 client put Node a '{"metadata":{"labels":{"zone":"west","mine":"1"}},"spec":{"bgp":{"ipv4Address":"10.7.0.1/24","asNumber":65001,"routeReflectorClusterID":"1.0.0.1"},"addresses":[{"address":"192.0.2.9","type":"ExternalIP"}]}}' >/dev/null

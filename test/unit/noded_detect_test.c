@@ -138,9 +138,9 @@ static void a_record_keeps_what_others_wrote(void **state)
 	assert_false(record_apply(n, &w)); /* nothing to do twice */
 	mapper_write_text(&n->base, 0, &out);
 	assert_non_null(strstr(buf_cstr(&out), "\"labels\":{\"a\":\"1\",\"b\":\"2\"}"));
-	assert_non_null(
-	        strstr(buf_cstr(&out), "\"bgp\":{\"asNumber\":65001,\"ipv4Address\":\"10.0.0.5/"
-	                               "24\",\"routeReflectorClusterID\":\"1.0.0.1\"}"));
+	assert_non_null(strstr(buf_cstr(&out),
+	                       "\"bgp\":{\"asNumber\":65001,\"ipv4Address\":\"10.0.0.5/"
+	                       "24\",\"routeReflectorClusterID\":\"1.0.0.1\"}"));
 	assert_non_null(strstr(buf_cstr(&out), "\"novel\":{\"x\":[1]}"));
 	assert_non_null(strstr(buf_cstr(&out), "{\"address\":\"h\",\"type\":\"ExternalIP\"}"));
 	assert_non_null(
