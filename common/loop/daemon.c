@@ -140,7 +140,7 @@ static int parse_options(struct daemon *d, int argc, char **argv, struct err *er
 		impl->values[find_option(d, "log-level", strlen("log-level"), &o)] = program_level;
 
 	for (int i = 1; i < argc; i++) {
-		const char *name = argv[i] + 2, *equals;
+		const char *name, *equals;
 		int at;
 
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
@@ -153,6 +153,7 @@ static int parse_options(struct daemon *d, int argc, char **argv, struct err *er
 		}
 		if (strncmp(argv[i], "--", 2) != 0)
 			return err_set(err, -EINVAL, "'%s': not an option; see --help", argv[i]);
+		name = argv[i] + 2;
 		equals = strchr(name, '=');
 		at = find_option(d, name, equals ? (size_t)(equals - name) : strlen(name), &o);
 		if (at < 0)

@@ -146,7 +146,12 @@ static void add_peer(struct ipc_server *s, int fd)
 	p->stream.on_written = on_written;
 	p->stream.on_broken = on_broken;
 	p->stream.on_closed = on_stream_closed;
-	if (unix_peer_cred(fd, &p->cred) < 0 || stream_open(&p->stream, s->loop, &s->set, fd) < 0) {
+	if (unix_peer_cred(fd, &p->cred) < 0) {
+		(void)close(fd);
+		free(p);
+		return;
+	}
+	if (stream_open(&p->stream, s->loop, &s->set, fd) < 0) { /* which has closed fd */
 		free(p);
 		return;
 	}
