@@ -168,9 +168,12 @@ for i in range(20):
 P
 in_lab web iptables-legacy -A INPUT -p 4 -j ACCEPT
 in_lab web iptables-legacy -A INPUT -p udp --dport 4789 -j ACCEPT
+wrapped() { in_lab node1 iptables-legacy -t filter -L -v -x -n | awk '/encapped packets/ && $3 == "DROP" {n += $1} END {print n + 0}'; }
+dropped=$(wrapped)
 in_lab client python3 $W/wrap.py "$(address frontend)" "$web"
 arrive $((n + 20)) || fail "the pod still sends"
-expect "encapsulated packets of a pod do not arrive" "0 0" "$(in_lab web iptables-legacy -L INPUT -v -x -n | awk '$4 == 4 || $4 == "ipencap" || /dpt:4789/ {print $1}' | xargs)"
+expect "encapsulated packets of a pod are dropped at the door" 40 $(($(wrapped) - dropped))
+expect "and do not arrive" "0 0" "$(in_lab web iptables-legacy -L INPUT -v -x -n | awk '$4 == 4 || $4 == "ipencap" || /dpt:4789/ {print $1}' | xargs)"
 
 # ---- nothing is left
 jobs -p >$W/jobs
