@@ -146,7 +146,8 @@ enum header_verdict {
 static int header_check(const char *path, enum header_verdict *ret, struct err *err)
 {
 	static const char magic[16] = "SQLite format 3";
-	CLEANUP(close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Non-blocking: a FIFO would wait for a writer. */
+	CLEANUP(close_p) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	uint8_t head[100];
 	uint32_t schema = 0, application = 0;
 	struct cursor c;

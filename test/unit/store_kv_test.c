@@ -243,6 +243,22 @@ static void files_that_are_no_datastore_are_left_alone(void **state)
 	assert_left_alone("of another program");
 }
 
+/* Opening a FIFO for reading waits for a writer, who may never come. */
+static void what_is_no_file_is_refused_at_once(void **state)
+{
+	struct kv *kv = NULL;
+	struct err err = { 0 };
+	char sub[256];
+
+	(void)state;
+	assert_int_equal(dir_make(strcat(strcpy(sub, dir), "/sub"), 0755, NULL), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	(void)alarm(5);
+	assert_int_equal(kv_open(path, &kv, &err), -EINVAL);
+	(void)alarm(0);
+	assert_non_null(strstr(err.text, "not a regular file"));
+}
+
 static void a_newer_schema_is_left_alone(void **state)
 {
 	(void)state;
@@ -328,6 +344,7 @@ int main(void)
 		T(the_log_tells_changes_in_order),
 		T(compaction_moves_the_bound_and_says_so),
 		T(files_that_are_no_datastore_are_left_alone),
+		T(what_is_no_file_is_refused_at_once),
 		T(a_newer_schema_is_left_alone),
 		T(a_damaged_datastore_is_told),
 		T(an_empty_file_becomes_a_datastore),
