@@ -324,7 +324,7 @@ static void on_timer(uv_timer_t *t)
 		(void)uv_timer_start(t, on_timer, FOREIGN_PAUSE_MS, 0);
 		return;
 	}
-	catch_up_push(e, e->job.live ? OP_CATCH_UP : OP_LOAD, 0);
+	catch_up_push(e, OP_CATCH_UP, 0); /* live or not is the worker's to know */
 	if (!e->second_look)
 		(void)uv_timer_start(t, on_timer, SECOND_LOOK_MS, 0);
 	e->second_look = !e->second_look;

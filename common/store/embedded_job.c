@@ -461,6 +461,9 @@ static void run_read(struct job *j, struct op *op)
 	uint64_t revision = 0;
 	int rc = kv_begin(j->kv, false, &err);
 
+	/* Whether or not it can be read now: the next attempt is for the same watch. */
+	if (op->type == OP_LOAD && op->expected)
+		j->kinds = op->expected;
 	if (rc == 0)
 		rc = kv_revision(j->kv, &revision, &err);
 	if (rc == 0) {
@@ -469,12 +472,12 @@ static void run_read(struct job *j, struct op *op)
 			run_get(j, op, &err);
 		else if (op->type == OP_LIST)
 			run_list(j, op, &err);
-		else if (op->type == OP_LOAD && op->expected)
-			j->kinds = op->expected;
-		if (op->type == OP_LOAD)
+		else if (op->type == OP_LOAD)
 			run_load(j, revision, &err);
-		else if (op->type == OP_CATCH_UP)
+		else if (j->live)
 			(void)catch_up(j, revision, &err);
+		else
+			j->reload = true; /* there is nothing to catch up from */
 	}
 	if (err.code)
 		op_unavailable(op, &err);

@@ -31,7 +31,7 @@ enum op_type {
 	OP_APPLY,
 	OP_REMOVE,
 	OP_LOAD,     /* one page of everything; the next one follows until the job is live */
-	OP_CATCH_UP, /* what others have changed */
+	OP_CATCH_UP, /* what others have changed; asks for a reload when the job is not live */
 };
 
 struct op {

@@ -18,6 +18,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/embedded_job.h"
 #include "common/store/store.h"
 #include "proto/v3_policy.pb-c.h"
 
@@ -598,6 +599,45 @@ static void random_writes_against_a_model(void **state)
 	store_free(s);
 }
 
+/* Runs one operation as the driver does; a failed reading must not be mistaken for an empty
+ * datastore. */
+static void run_one(struct job *j, enum op_type type, uint64_t kinds)
+{
+	struct op *op = xcalloc(1, sizeof(*op));
+
+	job_clear(j);
+	op->type = type;
+	op->expected = kinds;
+	list_push_back(&j->ops, &op->node);
+	job_run(j);
+	list_unlink(&op->node);
+	op_free(op);
+}
+
+static void a_watch_whose_first_reading_fails_begins_again(void **state)
+{
+	struct job j = { .path = path };
+	struct store *s = must_open();
+
+	(void)state;
+	list_init(&j.ops);
+	assert_int_equal(put(s, store_create, "a", "1", 0, NULL), STORE_OK);
+	store_free(s);
+	while (uv_run(&loop, UV_RUN_DEFAULT))
+		;
+	assert_int_equal(kv_open(path, &j.kv, NULL), 0);
+	assert_int_equal(kv_begin(j.kv, false, NULL), 0); /* the next transaction cannot begin */
+	run_one(&j, OP_LOAD, ~(uint64_t)0);
+	assert_false(j.load_done);
+	run_one(&j, OP_CATCH_UP, 0); /* what wakes the driver in the meantime */
+	assert_true(j.reload);
+	run_one(&j, OP_LOAD, 0);
+	assert_true(j.load_done);
+	assert_int_equal(j.n_changes, 2); /* it, and the profile that is always there */
+	job_clear(&j);
+	kv_close(j.kv);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -612,6 +652,7 @@ int main(void)
 		T(other_processes_are_noticed),
 		T(a_compacted_log_leads_to_a_relist),
 		T(broken_values_are_skipped_counted_and_can_be_replaced),
+		T(a_watch_whose_first_reading_fails_begins_again),
 		T(writes_that_wait_share_a_commit),
 		T(calls_under_way_are_answered_when_the_store_is_freed),
 		T(random_writes_against_a_model),
