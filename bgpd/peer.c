@@ -9,7 +9,9 @@
 
 #define RETRY_FIRST_MS 250
 #define RETRY_AFTER_ERROR_MS 1000
-#define STEADY_MS 10000 /* a session that lasted this long was a good one */
+#define EAGER_ATTEMPTS 10 /* that many follow each other by ... */
+#define EAGER_MS 1000     /* ... this at most, the rest by connect-retry */
+#define STEADY_MS 10000   /* a session that lasted this long was a good one */
 #define RESTART_BELIEVED_MS 5000
 #define NO_GR_SETTLED_MS 5000 /* a peer without graceful restart need not send End-of-RIB */
 
@@ -132,6 +134,11 @@ static void schedule(struct peer *p, unsigned at_least_ms)
 		return;
 	if (p->retry_ms < at_least_ms)
 		p->retry_ms = at_least_ms;
+	/* A mesh that has just changed is not yet the same everywhere: a refusal is soon out of
+	 * date. */
+	if (p->attempts < EAGER_ATTEMPTS && max > EAGER_MS)
+		max = EAGER_MS;
+	p->attempts++;
 	if (p->retry_ms > max)
 		p->retry_ms = max;
 	(void)uv_timer_start(&p->retry, on_retry, (uint64_t)fsm_jitter(&p->b->random, p->retry_ms),
@@ -324,8 +331,10 @@ void peer_on_closed(struct peer *p, struct session *s, bool up, const char *erro
 	if (p->out == s)
 		p->out = NULL;
 	if (up) {
-		if (mono_since_ms(s->established) > STEADY_MS)
+		if (mono_since_ms(s->established) > STEADY_MS) {
 			p->retry_ms = RETRY_FIRST_MS;
+			p->attempts = 0;
+		}
 		p->live = NULL;
 		log_info("peer down", "peer=%s why=\"%s\"", LOG_VIS(p->name), error ? error : "");
 		export_leave(p);

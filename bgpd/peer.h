@@ -21,7 +21,7 @@ struct peer {
 	struct session *live;     /* the established one of the two */
 	uv_timer_t retry, stale;
 	int open_handles;
-	unsigned retry_ms;
+	unsigned retry_ms, attempts; /* attempts: since the last steady session */
 	enum fsm_state shown;
 	uint64_t since_unix_sec;
 	char last_error[160];
