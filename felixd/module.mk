@@ -1,13 +1,12 @@
 # felixd: policy and route programmer
 felixd_calc_src := $(wildcard felixd/calc/*.c)
 felixd_libs     := -luv -lprotobuf-c -lyajl -lip4tc -lnl-3 -lnl-route-3 -lcap-ng -lm
-
-ifneq ($(wildcard felixd/dataplane/dataplane.c),)
-$(call program,felixd/felixd,felixd/main.c felixd/felixd.c felixd/api.c felixd/ctl.c felixd/config.c $(felixd_calc_src) $(wildcard felixd/dataplane/*.c),$(felixd_libs))
-endif
+felixd_src      := $(patsubst %,felixd/%.c,main felixd api ctl config) $(felixd_calc_src) $(wildcard felixd/dataplane/*.c)
+$(call program,felixd/felixd,$(felixd_src),$(felixd_libs))
 
 $(call program,test/integration/felixd_client,test/integration/felixd_client.c,-lprotobuf-c -lyajl)
 $(call unit_test,felixd_config,felixd/config.c,)
+$(call unit_test,felixd_api,felixd/api.c,-luv -lprotobuf-c)
 $(call unit_test,felixd_calc,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
 $(call unit_test,felixd_calc_rules,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)
 $(call unit_test,felixd_calc_model,$(felixd_calc_src),-lprotobuf-c -lyajl -lm)

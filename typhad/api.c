@@ -424,11 +424,9 @@ static void on_drained(struct ipc_peer *p)
 {
 	struct client *c = ipc_peer_data(p);
 
-	client_hold(c);
 	client_lists_continue(c);
-	if (c->peer && ipc_peer_queued(c->peer) <= FANOUT_SEND_HIGH)
+	if (ipc_peer_queued(p) <= FANOUT_SEND_HIGH)
 		fanout_drained(&c->t->fanout, &c->watcher);
-	client_release(c);
 }
 
 static const struct ipc_server_ops api_ops = {

@@ -133,20 +133,14 @@ static void list_send_part(struct client *c, struct client_list *l)
 void client_lists_continue(struct client *c)
 {
 	/* One part of each in turn; between them the socket may have filled. */
-	while (c->peer && !list_empty(&c->lists) && ipc_peer_queued(c->peer) <= FANOUT_SEND_HIGH) {
+	while (!list_empty(&c->lists) && ipc_peer_queued(c->peer) <= FANOUT_SEND_HIGH) {
 		struct client_list *l = list_entry(c->lists.next, struct client_list, node);
 
 		list_unlink(&l->node);
 		list_push_back(&c->lists, &l->node);
-		client_hold(c); /* a send that fails closes the peer */
 		list_send_part(c, l);
-		if (c->peer && l->at == l->n)
+		if (l->at == l->n)
 			list_free(c, l);
-		if (!c->peer) { /* then its lists are gone, too */
-			client_release(c);
-			return;
-		}
-		client_release(c);
 	}
 }
 

@@ -31,7 +31,7 @@ void fanout_changed(struct fanout *f)
 		cache_prune(f->cache, f->cache->seq, 0);
 }
 
-/* As all that sends here: an error means that the peer is closed and w is gone. */
+/* As all that sends here: after an error the peer is being closed, and w goes with it. */
 static int snapshot_start(struct fanout *f, struct watcher *w)
 {
 	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
@@ -119,7 +119,7 @@ static bool watcher_serve(struct fanout *f, struct watcher *w)
 		bytes += o->frame->len;
 		w->updates++;
 		f->sent++;
-		/* A failure closes the peer, which removes w: then w is gone. */
+		/* After a failure the peer is being closed, which removes w in a moment. */
 		if (ipc_peer_send_frame(w->peer, o->frame) < 0)
 			return true;
 	}

@@ -129,7 +129,7 @@ static void on_stream_closed(struct stream *st)
 	struct ipc_peer *p = st->owner;
 	struct ipc_server *s = p->server;
 
-	peer_gone(p); /* when it lingered */
+	peer_gone(p); /* when a send closed it */
 	free(p);
 	s->live--;
 	maybe_free(s);
@@ -292,7 +292,7 @@ int ipc_peer_send_frame(struct ipc_peer *p, struct ipc_frame *f)
 {
 	struct ipc_server *s = p->server;
 
-	if (!p->open)
+	if (!p->open || p->stream.closing)
 		return -ENOTCONN;
 	stream_send(&p->stream, f);
 	if (p->stream.queued <= s->send_high)
@@ -303,7 +303,7 @@ int ipc_peer_send_frame(struct ipc_peer *p, struct ipc_frame *f)
 	s->stats.slow_closed++;
 	log_warn("peer reads too slowly: closed", "socket=%s pid=%d queued_bytes=%zu",
 	         LOG_VIS(s->path), (int)p->cred.pid, p->stream.queued);
-	drop_peer(p);
+	stream_close(&p->stream); /* on_close() comes with its last callback: see server.h */
 	return -ENOBUFS;
 }
 
@@ -315,7 +315,7 @@ int ipc_peer_send(struct ipc_peer *p, const ProtobufCMessage *msg)
 	if (!f) {
 		log_error("reply larger than a frame may be", "socket=%s message=%s",
 		          LOG_VIS(p->server->path), msg->descriptor->name);
-		drop_peer(p);
+		stream_close(&p->stream);
 		return -EMSGSIZE;
 	}
 	r = ipc_peer_send_frame(p, f);

@@ -56,8 +56,11 @@ int ipc_server_new(uv_loop_t *loop, const char *path, const struct ipc_server_op
 void ipc_server_free(struct ipc_server *s);
 struct ipc_server_stats ipc_server_stats(const struct ipc_server *s);
 
-/* Packs and queues. On an error (queue above send_high and not taken care of, message too large)
- * the peer is being closed; callers may ignore it. */
+/*
+ * Packs and queues. On an error (queue above send_high and not taken care of, message too large)
+ * the peer is being closed; callers may ignore it. Its on_close() is never called from within a
+ * send: who sends in the midst of its own lists finds them as they were.
+ */
 int ipc_peer_send(struct ipc_peer *p, const ProtobufCMessage *msg);
 /* Queues a frame that others share; takes a reference of its own. */
 int ipc_peer_send_frame(struct ipc_peer *p, struct ipc_frame *f);
