@@ -50,7 +50,7 @@ static void on_config(struct bgpd *b, struct ipc_peer *to, uint64_t id, const ch
 	int r;
 
 	if (!path || !*path)
-		path = daemon_opt(b->d, "config");
+		path = bgpd_config_path(b);
 	r = config_load(path, &c, &line, &err);
 	if (r == 0 && load) {
 		r = speaker_load(b, c, &err);

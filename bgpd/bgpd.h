@@ -30,7 +30,8 @@ struct bgpd_stats {
 struct bgpd {
 	struct daemon *d;
 	uv_loop_t *loop;
-	struct config *config; /* NULL until there is one */
+	char default_config[108]; /* <run-dir>/bgpd/bgpd.conf */
+	struct config *config;    /* NULL until there is one */
 	struct rib rib;
 	struct rib_source networks, learned;
 	struct fib fib;
@@ -80,3 +81,6 @@ int api_start(struct bgpd *b, struct err *err);
 void api_stop(struct bgpd *b);
 extern const struct daemon_dump ctl_dumps[];
 void ctl_health(struct daemon *d, void *ctx);
+
+/* The file that bgpd loads: --config, else the one that confd writes. Borrowed. */
+const char *bgpd_config_path(const struct bgpd *b);

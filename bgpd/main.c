@@ -7,15 +7,20 @@
 #include "bgpd/bgpd.h"
 #include "common/base/err.h"
 
-#define CONFIG_PATH "/etc/calico/confd/config/bgpd.conf"
-
 static struct bgpd bgpd;
+
+const char *bgpd_config_path(const struct bgpd *b)
+{
+	const char *path = daemon_opt(b->d, "config");
+
+	return path ? path : b->default_config;
+}
 
 static int load(struct daemon *d, struct err *err)
 {
 	struct config *c;
 	unsigned line;
-	int r = config_load(daemon_opt(d, "config"), &c, &line, err);
+	int r = config_load(bgpd_config_path(d->state), &c, &line, err);
 
 	return r < 0 ? r : speaker_load(d->state, c, err);
 }
@@ -30,6 +35,7 @@ static int start(struct daemon *d, struct err *err)
 	d->state = b;
 	b->d = d;
 	b->loop = d->loop;
+	daemon_sock_path(d, "bgpd", "bgpd.conf", b->default_config);
 	r = daemon_drop_privileges(caps, err);
 	if (r == 0)
 		r = speaker_start(b, err);
@@ -40,7 +46,7 @@ static int start(struct daemon *d, struct err *err)
 	r = load(d, err);
 	if (r == -ENOENT) {
 		/* confd has not written it yet, and will ask us to load it then. */
-		log_info("no configuration yet", "path=%s", LOG_VIS(daemon_opt(d, "config")));
+		log_info("no configuration yet", "path=%s", LOG_VIS(bgpd_config_path(b)));
 		speaker_status(b);
 		return 0;
 	}
@@ -80,7 +86,9 @@ static int check(const char *path)
 int main(int argc, char **argv)
 {
 	static const struct daemon_option options[] = {
-		{ "config", "BGPD_CONFIG", CONFIG_PATH, "the configuration file, bgpd.conf(5)",
+		{ "config", "BGPD_CONFIG", NULL,
+		  "the configuration file, bgpd.conf(5) (default: <run-dir>/bgpd/bgpd.conf, where "
+		  "confd writes it)",
 		  false },
 		{ NULL, NULL, NULL, NULL, false },
 	};
