@@ -18,6 +18,8 @@
 
 #define DEADLINE_DEFAULT_MS 10000u
 #define DEADLINE_MAX_MS 120000u
+#define WAITS_MAX 4096u /* requests under way, of all clients */
+#define NAME_MAX_LEN 1024u
 
 struct wait {
 	struct list node;
@@ -76,6 +78,7 @@ static void on_timer_closed(uv_handle_t *h)
 static void wait_end(struct wait *w)
 {
 	list_unlink(&w->node);
+	w->f->n_waits--;
 	uv_close((uv_handle_t *)&w->timer, on_timer_closed);
 }
 
@@ -127,6 +130,7 @@ static void wait_new(struct felixd *f, struct ipc_peer *p, uint64_t request_id, 
 	w->ns = xstrdup(ns);
 	w->name = xstrdup(name);
 	list_push_back(&f->waits, &w->node);
+	f->n_waits++;
 	(void)uv_timer_init(f->d->loop, &w->timer);
 	w->timer.data = w;
 	(void)uv_timer_start(&w->timer, on_deadline, deadline_ms, 0);
@@ -219,6 +223,24 @@ static const char *or_empty(const char *s)
 	return s ? s : "";
 }
 
+/* Answers a request that cannot be for an endpoint, or that finds no room. */
+static bool acceptable(struct felixd *f, struct ipc_peer *p, uint64_t id, const char *ns,
+                       const char *name)
+{
+	if (!*name)
+		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_INVALID,
+		             "the endpoint has no name");
+	else if (strlen(ns) > NAME_MAX_LEN || strlen(name) > NAME_MAX_LEN)
+		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_INVALID,
+		             "the endpoint's name is longer than any name can be");
+	else if (f->n_waits >= WAITS_MAX)
+		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_NOT_READY,
+		             "too many requests are under way: try again");
+	else
+		return true;
+	return false;
+}
+
 static void on_program(struct felixd *f, struct ipc_peer *p, uint64_t id,
                        const Endpoint__V1__Program *m)
 {
@@ -233,11 +255,8 @@ static void on_program(struct felixd *f, struct ipc_peer *p, uint64_t id,
 		             "try again");
 		return;
 	}
-	if (!*or_empty(m->name)) {
-		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_INVALID,
-		             "the endpoint has no name");
+	if (!acceptable(f, p, id, or_empty(m->namespace_), or_empty(m->name)))
 		return;
-	}
 	wep = msg_unpack(&v3__workload_endpoint__descriptor, m->workload_endpoint.data,
 	                 m->workload_endpoint.len);
 	if (!wep) {
@@ -269,6 +288,8 @@ static void on_remove(struct felixd *f, struct ipc_peer *p, uint64_t id,
 		             "until it has");
 		return;
 	}
+	if (!acceptable(f, p, id, ns, name))
+		return;
 	if (calc_local_endpoint_info(f->calc, ns, name, &info)) {
 		if (*container && *info.container && strcmp(container, info.container) != 0) {
 			answer_done(p, id); /* another container has it by now */

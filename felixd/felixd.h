@@ -30,6 +30,7 @@ struct felixd {
 	struct dataplane *dataplane;
 	struct ipc_server *api;
 	struct list waits; /* struct wait of api.c: requests that are not answered yet */
+	size_t n_waits;
 	uv_prepare_t turn;
 	bool synced;   /* the datastore's state has been seen whole, once at least */
 	bool store_up; /* and is up to date */

@@ -239,26 +239,51 @@ static void a_later_request_overtakes_an_earlier_one(void **state)
 	assert_int_equal(answer(fd, &code), 0);
 }
 
-/* An answer that does not fit into a frame closes the peer, in the midst of its waits being ended. */
+/* An answer that cannot be sent closes the peer, in the midst of its waits being ended. */
 static void an_answer_that_cannot_be_sent_ends_every_wait_of_its_peer_once(void **state)
 {
-	static char name[IPC_FRAME_MAX - 40];
+	static char why[IPC_FRAME_MAX];
 	CLEANUP(close_p) int fd = peer();
 	CLEANUP(close_p) int other = peer();
 	int code = -1;
 
 	(void)state;
-	memset(name, 'x', sizeof(name) - 1);
-	program(other, 9, "a", 0);
+	memset(why, 'x', sizeof(why) - 1);
+	program(other, 9, "b", 0);
 	for (uint64_t id = 1; id <= 3; id++)
-		program(fd, id, name, 500);
+		program(fd, id, "a", 500);
 	for (uint64_t id = 4; id <= 6; id++)
-		program(fd, id, "a", 0);
+		program(fd, id, "b", 0);
+	api_on_endpoint(&f, "ns", "a", 7, -5, why);
 	while (f.deadlines == 0)
 		(void)uv_run(&loop, UV_RUN_ONCE);
-	api_on_endpoint(&f, "ns", "a", 7, 0, NULL);
+	api_on_endpoint(&f, "ns", "b", 7, 0, NULL);
 	assert_int_equal(answer(other, &code), 9);
 	assert_true(list_empty(&f.waits));
+}
+
+static void what_a_stranger_can_send_is_bounded(void **state)
+{
+	static char name[4096];
+	CLEANUP(close_p) int fd = peer();
+	int code = -1;
+
+	(void)state;
+	memset(name, 'x', sizeof(name) - 1);
+	program(fd, 1, name, 0);
+	assert_int_equal(answer(fd, &code), 1);
+	assert_int_equal(code, ENDPOINT__V1__ERROR_CODE__ERROR_INVALID);
+	remove_endpoint(fd, 2, name);
+	assert_int_equal(answer(fd, &code), 2);
+	assert_int_equal(code, ENDPOINT__V1__ERROR_CODE__ERROR_INVALID);
+	for (uint64_t id = 1; id <= 4096; id++)
+		program(fd, id, "a", 0);
+	assert_int_equal(answer(fd, &code), 0);
+	program(fd, 5000, "a", 0);
+	assert_int_equal(answer(fd, &code), 5000);
+	assert_int_equal(code, ENDPOINT__V1__ERROR_CODE__ERROR_NOT_READY);
+	api_on_endpoint(&f, "ns", "a", 7, 0, NULL);
+	assert_int_equal(f.programmed, 4096);
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -270,6 +295,7 @@ int main(void)
 		T(what_the_kernel_refused_is_told_at_the_deadline),
 		T(a_later_request_overtakes_an_earlier_one),
 		T(an_answer_that_cannot_be_sent_ends_every_wait_of_its_peer_once),
+		T(what_a_stranger_can_send_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
