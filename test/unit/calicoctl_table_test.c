@@ -346,8 +346,8 @@ static void yaml_reads_back(void **state)
 		                             "a, b",
 		                             "x\r\ny",
 		                             "\xe2\x80\xa8",
-		                             "very long text with many words that would be folded "
-		                             "by some writers at the eightieth column" };
+		                             ("very long text with many words that would be folded "
+		                              "by some writers at the eightieth column") };
 	struct json *list = json_new(JSON_ARRAY), *again;
 	(void)state;
 
