@@ -41,7 +41,8 @@ static int address_of(const char *path, struct sockaddr_un *ret, struct err *err
 
 /*
  * Removes what a dead process left behind: connect(2) says ECONNREFUSED to a socket that nobody
- * listens on, and nothing else means that. EAGAIN is a backlog that is full, so there is a listener.
+ * listens on, and nothing else means that. EAGAIN is a backlog that is full, so there is a
+ * listener.
  */
 static int clear_leftover(const char *path, struct err *err)
 {

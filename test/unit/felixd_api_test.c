@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* felixd's api.sock over a real socket, with a calc that remembers one endpoint: who is answered when,
- * and peers that vanish while they are. */
+/* felixd's api.sock over a real socket, with a calc that remembers one endpoint: who is answered
+ * when, and peers that vanish while they are. */
 #include "test/unit/test.h"
 
 #include <stdlib.h>
@@ -178,8 +178,9 @@ static uint64_t answer(int fd, int *ret_code)
 	m = (Endpoint__V1__FromFelixd *)ipc_unpack(&endpoint__v1__from_felixd__descriptor, &body);
 	assert_non_null(m);
 	id = m->request_id;
-	*ret_code = m->payload_case == ENDPOINT__V1__FROM_FELIXD__PAYLOAD_ERROR ? (int)m->error->code
-	                                                                        : 0;
+	*ret_code = m->payload_case == ENDPOINT__V1__FROM_FELIXD__PAYLOAD_ERROR
+	                    ? (int)m->error->code
+	                    : 0;
 	endpoint__v1__from_felixd__free_unpacked(m, NULL);
 	assert_int_equal(recv(fd, data, consumed, 0), consumed);
 	return id;

@@ -218,8 +218,8 @@ static void more_peers_than_allowed_are_turned_away(void **state)
 	RUN_UNTIL(w, w->closed == 3);
 }
 
-/* Requests without end: as many as the socket takes at once. Small pieces would fill its buffer with
- * their bookkeeping. */
+/* Requests without end: as many as the socket takes at once. Small pieces would fill its buffer
+ * with their bookkeeping. */
 struct flood {
 	struct buf frames;
 	size_t at;
@@ -239,8 +239,8 @@ static void flood_init(struct flood *flood)
 static size_t flood_send(struct flood *flood, int fd)
 {
 	for (size_t sent = 0;;) {
-		ssize_t n = send(fd, flood->frames.data + flood->at,
-		                 flood->frames.len - flood->at, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = send(fd, flood->frames.data + flood->at, flood->frames.len - flood->at,
+		                 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0)
 			return sent;
