@@ -14,7 +14,6 @@
 #define READS_PER_TURN 4 /* so that one loud peer leaves the loop to the others */
 #define IOV_PER_SEND 64
 #define LINGER_MS 1000
-#define IN_KEEP (256u << 10) /* a larger input buffer is given back when it is empty */
 
 static void on_event(uv_poll_t *h, int status, int events);
 
@@ -134,15 +133,15 @@ void stream_set_close(struct stream_set *set, uv_close_cb cb)
 	uv_close((uv_handle_t *)&set->idle, cb);
 }
 
-/* Hands out the whole frames of s->in and keeps the rest. */
-static void deliver(struct stream *s)
+/* Hands out the whole frames at data. Returns how many bytes they took. */
+static size_t deliver(struct stream *s, const uint8_t *data, size_t len)
 {
 	size_t at = 0;
 
 	while (!s->closing && !s->lingering) {
 		struct cursor body;
 		size_t consumed;
-		int r = ipc_frame_next(s->in.data + at, s->in.len - at, &body, &consumed);
+		int r = ipc_frame_next(data + at, len - at, &body, &consumed);
 
 		if (r == 0)
 			break;
@@ -152,28 +151,52 @@ static void deliver(struct stream *s)
 			(void)snprintf(why, sizeof(why),
 			               "a frame that announces more than %u bytes", IPC_FRAME_MAX);
 			s->on_broken(s, why);
-			return;
+			break;
 		}
 		at += consumed;
 		s->frames_in++;
 		s->on_frame(s, &body);
 	}
-	if (s->closing)
-		return;
-	buf_consume(&s->in, at);
-	if (s->in.len == 0 && s->in.cap > IN_KEEP)
+	return at;
+}
+
+/* Reads a piece; as recv(2). Only the beginning of a frame that is not whole yet is kept in s->in.
+ */
+static ssize_t read_piece(struct stream *s)
+{
+	/* Shared by all streams, which have one thread: a connection at rest holds no memory. */
+	static uint8_t piece[READ_CHUNK];
+	bool begun = s->in.len > 0;
+	uint8_t *to = begun ? buf_extend(&s->in, READ_CHUNK) : piece;
+	ssize_t n = recv(s->fd, to, READ_CHUNK, MSG_DONTWAIT);
+	size_t at;
+
+	if (begun)
+		s->in.len -= READ_CHUNK - (n > 0 ? (size_t)n : 0);
+	if (n <= 0)
+		return n;
+	s->bytes_in += (size_t)n;
+	if (begun)
+		at = deliver(s, s->in.data, s->in.len);
+	else
+		at = deliver(s, piece, (size_t)n);
+	if (s->closing || s->lingering)
+		return n;
+	if (begun)
+		buf_consume(&s->in, at);
+	else
+		buf_add(&s->in, piece + at, (size_t)n - at);
+	if (s->in.len == 0)
 		buf_done(&s->in);
+	return n;
 }
 
 static void read_some(struct stream *s)
 {
 	for (int i = 0; i < READS_PER_TURN && !s->closing && !s->lingering; i++) {
-		ssize_t n = recv(s->fd, buf_extend(&s->in, READ_CHUNK), READ_CHUNK, MSG_DONTWAIT);
+		ssize_t n = read_piece(s);
 
-		s->in.len -= READ_CHUNK - (n > 0 ? (size_t)n : 0);
 		if (n > 0) {
-			s->bytes_in += (size_t)n;
-			deliver(s);
 			if ((size_t)n < READ_CHUNK)
 				return;
 		} else if (n == 0) {

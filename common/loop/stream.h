@@ -26,10 +26,10 @@ struct stream {
 	uv_timer_t linger;
 	int fd;
 	unsigned open_handles;
-	int events;     /* what poll waits for */
-	bool closing;   /* uv_close() is under way; no callback comes any more */
-	bool lingering; /* closes when the queue is empty */
-	struct buf in;
+	int events;               /* what poll waits for */
+	bool closing;             /* uv_close() is under way; no callback comes any more */
+	bool lingering;           /* closes when the queue is empty */
+	struct buf in;            /* the beginning of a frame that is not whole yet */
 	struct ipc_frame **queue; /* a ring of queued frames */
 	size_t q_head, q_len, q_cap;
 	size_t sent;       /* bytes of the first frame that are gone already */
