@@ -43,18 +43,6 @@ bool cursor_be32(struct cursor *c, uint32_t *ret)
 	return true;
 }
 
-bool cursor_be64(struct cursor *c, uint64_t *ret)
-{
-	struct cursor probe = *c;
-	uint32_t high, low;
-
-	if (!cursor_be32(&probe, &high) || !cursor_be32(&probe, &low))
-		return false;
-	*c = probe;
-	*ret = (uint64_t)high << 32 | low;
-	return true;
-}
-
 bool cursor_bytes(struct cursor *c, void *out, size_t len)
 {
 	const uint8_t *p = take(c, len);

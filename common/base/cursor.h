@@ -28,7 +28,6 @@ static inline size_t cursor_left(const struct cursor *c)
 bool cursor_u8(struct cursor *c, uint8_t *ret);
 bool cursor_be16(struct cursor *c, uint16_t *ret);
 bool cursor_be32(struct cursor *c, uint32_t *ret);
-bool cursor_be64(struct cursor *c, uint64_t *ret);
 bool cursor_bytes(struct cursor *c, void *out, size_t len);
 bool cursor_skip(struct cursor *c, size_t len);
 bool cursor_sub(struct cursor *c, size_t len, struct cursor *ret_sub);

@@ -76,13 +76,6 @@ void close_p(int *fd)
 	errno = saved;
 }
 
-void fclose_p(FILE **f)
-{
-	if (*f)
-		(void)fclose(*f);
-	*f = NULL;
-}
-
 int take_fd(int *fd)
 {
 	int taken = *fd;

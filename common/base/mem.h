@@ -25,7 +25,6 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 void free_p(void *p);  /* p: pointer to any pointer; frees it */
 void close_p(int *fd); /* closes if >= 0; errno is kept */
-void fclose_p(FILE **f);
 
 int take_fd(int *fd);      /* returns *fd and leaves -1 behind */
 void *take_ptr_(void **p); /* returns *p and leaves NULL behind */

@@ -286,12 +286,7 @@ void ipc_client_free(struct ipc_client *c)
 	uv_close((uv_handle_t *)&c->expire, on_timer_closed);
 }
 
-bool ipc_client_is_up(const struct ipc_client *c)
-{
-	return c->link != NULL;
-}
-
-int ipc_client_send(struct ipc_client *c, const ProtobufCMessage *msg)
+static int send_request(struct ipc_client *c, const ProtobufCMessage *msg)
 {
 	struct ipc_frame *f;
 
@@ -314,7 +309,7 @@ int ipc_client_call(struct ipc_client *c, ProtobufCMessage *request, unsigned ti
 
 	envelope->has_request_id = 1;
 	envelope->request_id = c->next_id++;
-	r = ipc_client_send(c, request);
+	r = send_request(c, request);
 	if (r < 0)
 		return r;
 	call = xcalloc(1, sizeof(*call));

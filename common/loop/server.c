@@ -334,11 +334,6 @@ size_t ipc_peer_queued(const struct ipc_peer *p)
 	return p->stream.queued;
 }
 
-size_t ipc_peer_drop_unsent(struct ipc_peer *p)
-{
-	return stream_drop_unsent(&p->stream);
-}
-
 struct peer_cred ipc_peer_cred(const struct ipc_peer *p)
 {
 	return p->cred;

@@ -5,8 +5,8 @@
  * The server decodes; the handler sees whole, valid messages. A peer that sends garbage, an
  * oversized frame or a message that does not decode is told nothing (its protocol is unknown),
  * logged once, counted and closed. A peer whose send queue grows above send_high is closed too,
- * unless on_slow() says that it took care (typhad does: it drops the queue's tail and sends a
- * snapshot later).
+ * unless on_slow() says that it took care (typhad does: it queues nothing more
+ * until on_drained()).
  */
 #pragma once
 
@@ -68,8 +68,6 @@ int ipc_peer_send_frame(struct ipc_peer *p, struct ipc_frame *f);
 void ipc_peer_close(
         struct ipc_peer *p); /* after what is queued has been written, one second at most */
 size_t ipc_peer_queued(const struct ipc_peer *p); /* bytes not yet written */
-size_t ipc_peer_drop_unsent(
-        struct ipc_peer *p); /* forgets queued frames not begun; returns how many bytes */
 struct peer_cred ipc_peer_cred(const struct ipc_peer *p);
 void *ipc_peer_arg(const struct ipc_peer *p);
 void ipc_peer_set_data(struct ipc_peer *p, void *data);

@@ -308,17 +308,3 @@ void stream_send(struct stream *s, struct ipc_frame *f)
 		(void)uv_idle_start(&s->set->idle, on_idle);
 	}
 }
-
-size_t stream_drop_unsent(struct stream *s)
-{
-	size_t keep = s->sent ? 1 : 0, dropped = 0;
-
-	while (s->q_len > keep) {
-		struct ipc_frame *f = queue_at(s, --s->q_len);
-
-		dropped += f->len;
-		ipc_frame_unref(f);
-	}
-	s->queued -= dropped;
-	return dropped;
-}

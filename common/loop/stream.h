@@ -54,4 +54,3 @@ int stream_open(struct stream *s, uv_loop_t *loop, struct stream_set *set, int f
 void stream_close(struct stream *s);         /* drops the queue */
 void stream_close_flushed(struct stream *s); /* when the queue is written, one second at most */
 void stream_send(struct stream *s, struct ipc_frame *f); /* takes a reference of its own */
-size_t stream_drop_unsent(struct stream *s); /* all frames but one that is half written */

@@ -17,7 +17,8 @@
 #define NAME_ANNOTATION "projectcalico.org/metadata"
 #define STATIC_PROFILE "projectcalico-default-allow"
 
-void object_ident(model_kind kind, const char *ns, const char *name, struct buf *out)
+/* "IPPool(pool1)", "NetworkPolicy(ns1/web)", as upstream names an object in its messages. */
+static void object_ident(model_kind kind, const char *ns, const char *name, struct buf *out)
 {
 	const struct kind_info *k = kind_info(kind);
 

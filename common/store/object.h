@@ -48,9 +48,6 @@ enum object_write {
 enum store_status object_verdict(enum object_write write, bool exists, uint64_t modified,
                                  uint64_t expected);
 
-/* "IPPool(pool1)", "NetworkPolicy(ns1/web)", as upstream names an object in its messages. */
-void object_ident(model_kind kind, const char *ns, const char *name, struct buf *out);
-
 /* The sentence for a status, as upstream's client says it. */
 void object_status_text(enum store_status status, model_kind kind, const char *ns, const char *name,
                         struct buf *out);

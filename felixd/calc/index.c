@@ -215,13 +215,6 @@ static const char *view_lookup(void *arg, const char *key)
 	return value;
 }
 
-const char *index_item_label(const struct index_item *item, const char *label)
-{
-	struct view v = { item, false };
-
-	return view_lookup(&v, label);
-}
-
 static bool match(const struct index_selector *s, const struct index_item *item, bool old)
 {
 	struct view v = { item, old };

@@ -113,6 +113,3 @@ void index_selector_remove(struct index *x, struct index_selector *s, bool tell)
 
 /* Calls fn(arg, s, item, true, true) for each item that matches. */
 void index_selector_scan(struct index *x, struct index_selector *s, index_fn *fn, void *arg);
-
-/* What a selector sees of an item; NULL when the item does not have the label. */
-const char *index_item_label(const struct index_item *item, const char *label);
