@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/base/hmap.h"
 #include "common/base/mem.h"
 #include "common/model/mapper.h"
 #include "common/model/mapper_rule.h"
@@ -229,10 +230,31 @@ static int compare_offsets(const void *a, const void *b)
 	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
+/* The unknown members that an object has already: there may be as many as a value has room for. */
+struct name {
+	struct hmap_node node;
+	char text[];
+};
+
+static bool name_is_new(struct hmap *names, const char *text)
+{
+	size_t len = strlen(text) + 1;
+	struct name *added;
+
+	hmap_find(name, names, hash_str(text), struct name, node, strcmp(name->text, text) == 0);
+	if (name)
+		return false;
+	added = xcalloc(1, sizeof(*added) + len);
+	memcpy(added->text, text, len);
+	hmap_insert(names, &added->node, hash_str(text));
+	return true;
+}
+
 /* Brings back what the reader kept. It may have come over a socket: what is not JSON, or would
  * stand beside a member of the same name, is dropped. */
 static void write_unknown(const ProtobufCMessageUnknownField *u,
-                          const ProtobufCMessageDescriptor *d, struct json *object)
+                          const ProtobufCMessageDescriptor *d, struct hmap *names,
+                          struct json *object)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct json *members;
@@ -251,9 +273,20 @@ static void write_unknown(const ProtobufCMessageUnknownField *u,
 		return;
 	for (size_t i = 0; i < members->len; i++)
 		if (!protobuf_c_message_descriptor_get_field_by_name(d, members->keys[i]) &&
-		    !json_get(object, members->keys[i]))
-			json_set(object, members->keys[i], json_copy(members->items[i]));
+		    name_is_new(names, members->keys[i]))
+			json_add(object, members->keys[i], json_copy(members->items[i]));
 	json_free(members);
+}
+
+static void write_all_unknown(const ProtobufCMessage *m, struct json *object)
+{
+	struct hmap names = HMAP_INIT;
+
+	for (unsigned i = 0; i < m->n_unknown_fields; i++)
+		write_unknown(&m->unknown_fields[i], m->descriptor, &names, object);
+	hmap_for_each (name, &names, struct name, node)
+		free(name);
+	hmap_done(&names);
 }
 
 struct json *mapper_write(const ProtobufCMessage *m)
@@ -272,8 +305,7 @@ struct json *mapper_write(const ProtobufCMessage *m)
 		if (value)
 			json_add(object, order[i]->name, value);
 	}
-	for (unsigned i = 0; i < m->n_unknown_fields; i++)
-		write_unknown(&m->unknown_fields[i], d, object);
+	write_all_unknown(m, object);
 	return object;
 }
 

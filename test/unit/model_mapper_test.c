@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/model/mapper.h"
@@ -516,6 +517,27 @@ static void text_may_be_pretty(void **state)
 	msg_free(m);
 }
 
+/* A megabyte of members that nobody knows costs about as much to write as to read. */
+static void many_unknown_members_take_no_longer_than_few(void **state)
+{
+	CLEANUP(buf_done) struct buf text = { 0 }, out = { 0 };
+	struct mono_ms start = mono_now();
+	ProtobufCMessage *m;
+	int64_t read_ms;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++)
+		buf_printf(&text, "%s\"k%d\":1", i ? "," : "{", i);
+	buf_str(&text, "}");
+	m = read_as(&v3__tier_spec__descriptor, buf_cstr(&text), MAPPER_KEEP);
+	read_ms = mono_since_ms(start);
+	start = mono_now();
+	mapper_write_text(m, 0, &out);
+	assert_true(mono_since_ms(start) <= 20 * (read_ms + 5));
+	assert_string_equal(buf_cstr(&out), buf_cstr(&text));
+	msg_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -525,6 +547,7 @@ int main(void)
 		cmocka_unit_test(errors_name_the_place),
 		cmocka_unit_test(doubles_are_shortest_and_exact),
 		cmocka_unit_test(unknown_members_from_strangers_do_no_harm),
+		cmocka_unit_test(many_unknown_members_take_no_longer_than_few),
 		cmocka_unit_test(a_read_modify_write_keeps_what_it_does_not_know),
 		cmocka_unit_test(text_may_be_pretty),
 	};
