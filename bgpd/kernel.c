@@ -9,7 +9,6 @@
  */
 #include "bgpd/kernel.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -17,13 +16,13 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/nl/watch.h"
 
 #define PROTO_BIRD 12      /* RTPROT_BIRD */
 #define RESYNC_DELAY_MS 50 /* links and addresses change in bursts */
+#define RESYNC_LOST_MS 1
 #define RESYNC_RETRY_MS 1000
-#define DRAIN_MAX 10000u    /* rounds; against somebody who changes routes for ever */
-#define OPS_PER_BATCH 512u  /* bounds the memory of a batch; a message of libnl has a page */
-#define EVENTS_PER_TURN 64u /* datagrams */
+#define OPS_PER_BATCH 512u /* bounds the memory of a batch; a message of libnl has a page */
 
 struct slot {
 	struct hmap_node node;
@@ -56,8 +55,7 @@ struct kernel {
 	const struct kernel_ops *ops;
 	void *arg;
 	struct nl_conn *conn;
-	struct nl_monitor *monitor;
-	uv_poll_t poll;
+	struct nl_watch *watch;
 	uv_timer_t resync_timer;
 	int open_handles;
 	struct hmap slots;
@@ -450,25 +448,12 @@ static void fib_gone(void *arg, const struct rt_route *rt)
 	k->ops->alien(k->arg, &gone);
 }
 
-/*
- * What is still queued tells of the time before the reading that follows, and after an overrun it
- * is not complete: a route may seem to be there whose deletion was lost. So it is read first.
- */
-static void drain_monitor(struct kernel *k)
-{
-	for (unsigned i = 0; i < DRAIN_MAX; i++) {
-		int r = nl_monitor_read(k->monitor, EVENTS_PER_TURN, on_message, k);
-
-		if (r == 0 || (r < 0 && r != -ENOBUFS))
-			return;
-	}
-}
-
 static int read_back(struct kernel *k, struct err *err)
 {
 	int r;
 
-	drain_monitor(k);
+	/* What is still queued tells of the time before the reading that follows. */
+	(void)nl_watch_drain(k->watch);
 	k->resync_wanted = false;
 	k->stats.resyncs++;
 	fib_mark(k->fib);
@@ -522,42 +507,34 @@ static void schedule_resync(struct kernel *k, unsigned ms)
 		(void)uv_timer_start(&k->resync_timer, on_resync, ms, 0);
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void on_turn(void *arg, bool lost)
 {
-	struct kernel *k = poll->data;
-	int r;
+	struct kernel *k = arg;
 
-	(void)events;
-	/*
-	 * An overrun is an error of the socket, and libuv stops polling what has one
-	 * (uv__poll_io(): EBADF for POLLERR). Reading takes the error away.
-	 */
-	if (status < 0)
-		(void)uv_poll_start(&k->poll, UV_READABLE, on_readable);
-	r = nl_monitor_read(k->monitor, EVENTS_PER_TURN, on_message, k);
-	if (r < 0) {
-		if (r != -ENOBUFS)
-			log_error("netlink monitor", "error=\"%s\"", strerror(-r));
-		schedule_resync(k, r == -ENOBUFS ? 1 : RESYNC_RETRY_MS);
-	} else if (k->resync_wanted) {
+	if (lost)
+		schedule_resync(k, RESYNC_LOST_MS);
+	else if (k->resync_wanted)
 		schedule_resync(k, RESYNC_DELAY_MS);
-	}
 }
 
 /* ---- life ---- */
 
-static void on_closed(uv_handle_t *h)
+static void on_closed(void *arg)
 {
-	struct kernel *k = h->data;
+	struct kernel *k = arg;
 
 	if (--k->open_handles)
 		return;
 	hmap_for_each (s, &k->slots, struct slot, node)
 		slot_free(k, s);
 	hmap_done(&k->slots);
-	nl_monitor_close(k->monitor);
 	nl_conn_close(k->conn);
 	free(k);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+	on_closed(h->data);
 }
 
 int kernel_open(uv_loop_t *loop, struct fib *fib, const struct kernel_ops *ops, void *arg,
@@ -565,6 +542,7 @@ int kernel_open(uv_loop_t *loop, struct fib *fib, const struct kernel_ops *ops, 
 {
 	static const int groups[] = { RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
 		                      RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  0 };
+	static const struct nl_watch_ops watch_ops = { on_message, on_turn, on_closed };
 	struct kernel *k = xcalloc(1, sizeof(*k));
 	int r;
 
@@ -574,26 +552,18 @@ int kernel_open(uv_loop_t *loop, struct fib *fib, const struct kernel_ops *ops, 
 	k->arg = arg;
 	k->limit = (struct log_limit)LOG_LIMIT_INIT(5, 10000);
 	list_init(&k->dirty);
+	(void)uv_timer_init(loop, &k->resync_timer);
+	k->resync_timer.data = k;
+	k->open_handles = 1;
 	r = nl_conn_open(NETLINK_ROUTE, -1, &k->conn, err);
 	if (r == 0)
-		r = nl_monitor_open(NETLINK_ROUTE, groups, &k->monitor, err);
+		r = nl_watch_open(loop, NETLINK_ROUTE, groups, &watch_ops, k, &k->watch, err);
 	if (r == 0) {
-		(void)uv_timer_init(loop, &k->resync_timer);
-		r = uv_poll_init(loop, &k->poll, nl_monitor_fd(k->monitor));
-		assert(r == 0);
-		k->resync_timer.data = k->poll.data = k;
-		k->open_handles = 2;
-		(void)uv_poll_start(&k->poll, UV_READABLE, on_readable);
+		k->open_handles++;
 		r = read_back(k, err);
 	}
 	if (r < 0) {
-		if (k->open_handles) {
-			kernel_close(k);
-		} else {
-			nl_monitor_close(k->monitor);
-			nl_conn_close(k->conn);
-			free(k);
-		}
+		kernel_close(k);
 		return r;
 	}
 	hmap_for_each (s, &k->slots, struct slot, node)
@@ -606,9 +576,8 @@ void kernel_close(struct kernel *k)
 {
 	if (!k)
 		return;
-	(void)uv_poll_stop(&k->poll);
-	uv_close((uv_handle_t *)&k->poll, on_closed);
-	uv_close((uv_handle_t *)&k->resync_timer, on_closed);
+	nl_watch_close(k->watch);
+	uv_close((uv_handle_t *)&k->resync_timer, on_timer_closed);
 }
 
 uint32_t kernel_found(const struct kernel *k)

@@ -19,6 +19,7 @@ $(call fuzz_test,key,,-lprotobuf-c)
 # ---- nl
 $(call unit_test,nl_rt,,-lnl-3)
 $(call unit_test,nl_conn,,-lnl-3)
+$(call unit_test,nl_watch,,-luv -lnl-3)
 $(call fuzz_test,netlink,,-lnl-3)
 
 # ---- base, net, ipc, loop

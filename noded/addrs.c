@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* addrs: what addresses the host has, and when that changes. */
-#include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/nl/rt.h"
+#include "common/nl/watch.h"
 #include "noded/noded.h"
 
 struct reading {
@@ -67,34 +67,22 @@ static int on_event(const struct nlmsghdr *h, void *arg)
 	return 0;
 }
 
-static void on_readable(uv_poll_t *p, int status, int events)
+static void on_turn(void *arg, bool lost)
 {
-	struct noded *n = p->data;
-	int r;
+	struct noded *n = arg;
 
-	(void)status;
-	(void)events;
-	/* What the events say does not matter: the addresses are read back as a whole. */
-	r = nl_monitor_read(n->monitor, 256, on_event, n);
-	if (r == -ENOBUFS)
-		n->count_overruns++;
+	/* What the events say does not matter: the addresses are read back as a whole. So it is no
+	 * harm when some are lost. */
+	n->count_overruns += lost;
 	keep_soon(n);
 }
 
 int addrs_listen(struct noded *n, struct err *err)
 {
 	static const int groups[] = { RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, 0 };
-	int r = nl_monitor_open(NETLINK_ROUTE, groups, &n->monitor, err);
+	static const struct nl_watch_ops ops = { on_event, on_turn, noded_on_closed };
 
-	if (r < 0)
-		return r;
-	r = uv_poll_init(n->d->loop, &n->monitor_poll, nl_monitor_fd(n->monitor));
-	if (r < 0)
-		return err_set(err, r, "uv_poll_init: %s", uv_strerror(r));
-	n->monitor_poll.data = n;
-	n->monitor_polled = true;
-	(void)uv_poll_start(&n->monitor_poll, UV_READABLE, on_readable);
-	return 0;
+	return nl_watch_open(n->d->loop, NETLINK_ROUTE, groups, &ops, n, &n->watch, err);
 }
 
 bool addrs_source(const struct ip_addr *target, struct ip_addr *ret)

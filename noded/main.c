@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/ipc/sock.h"
 #include "common/model/scalar.h"
+#include "common/nl/watch.h"
 #include "noded/noded.h"
 
 #define NODENAME_FILE "/var/lib/calico/nodename"
@@ -212,14 +213,17 @@ static int noded_start(struct daemon *d, struct err *err)
 	return daemon_drop_privileges((const int[]){ -1 }, err);
 }
 
+void noded_on_closed(void *noded)
+{
+	struct noded *n = noded;
+
+	if (--n->open_handles == 0)
+		noded_free(n);
+}
+
 static void on_closed(uv_handle_t *h)
 {
-	struct noded *n = h->data;
-
-	if (--n->open_handles == 0) {
-		nl_monitor_close(n->monitor);
-		noded_free(n);
-	}
+	noded_on_closed(h->data);
 }
 
 static void noded_stop(struct daemon *d)
@@ -232,9 +236,8 @@ static void noded_stop(struct daemon *d)
 	store_free(n->store);
 	resource_free(n->pending);
 	d->state = NULL;
-	n->open_handles = 2 + n->monitor_polled;
-	if (n->monitor_polled)
-		uv_close((uv_handle_t *)&n->monitor_poll, on_closed);
+	n->open_handles = 2 + (n->watch != NULL);
+	nl_watch_close(n->watch);
 	uv_close((uv_handle_t *)&n->retry, on_closed);
 	uv_close((uv_handle_t *)&n->turn, on_closed);
 }

@@ -10,6 +10,8 @@
 #include "noded/detect.h"
 #include "noded/record.h"
 
+struct nl_watch;
+
 enum addr_mode {
 	ADDR_KEEP, /* IP is empty: what the Node says, detection only if it says nothing, or if its
 	              address leaves the host before our eyes */
@@ -30,12 +32,10 @@ struct noded {
 	struct daemon *d;
 	struct store *store;
 	struct nl_conn *nl;
-	struct nl_monitor *monitor;
-	uv_poll_t monitor_poll;
+	struct nl_watch *watch;
 	uv_timer_t retry;
 	uv_idle_t turn; /* gathers what one turn of the loop brings */
 	unsigned open_handles, retry_ms;
-	bool monitor_polled;
 
 	struct addr_plan plan[2]; /* IPv4, IPv6 */
 	struct record_wish wish;
@@ -52,6 +52,9 @@ struct noded {
 	struct resource *pending;
 	uint64_t count_writes, count_conflicts, count_addr_changes, count_events, count_overruns;
 };
+
+/* main.c: the last handle's closing frees n. For nl_watch's on_closed(). */
+void noded_on_closed(void *noded);
 
 /* addrs.c: the host's addresses. */
 int addrs_read(struct noded *n, struct err *err);

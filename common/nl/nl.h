@@ -5,8 +5,8 @@
  *
  * A connection belongs to the network namespace it was opened in, for ever. Requests are gathered
  * in a batch and leave in as few sendmsg() calls as fit; each carries an id of the caller's, and
- * each gets its own verdict. Blocking: netlink answers from the kernel at once. For daemons,
- * nl_monitor gives a file descriptor for the loop.
+ * each gets its own verdict. Blocking: netlink answers from the kernel at once. Daemons hear of
+ * changes through an nl_monitor that watch.h puts on their loop.
  */
 #pragma once
 
@@ -61,11 +61,9 @@ int nl_batch_commit(struct nl_batch *b, nl_verdict_fn *verdict, void *arg, struc
 /* ---- listening ---- */
 
 struct nl_monitor;
-/* Joins the groups (RTNLGRP_..., ended by 0). Non-blocking; watch nl_monitor_fd() for reading. */
+/* Joins the groups (RTNLGRP_..., ended by 0). Non-blocking; on a loop, use watch.h. */
 int nl_monitor_open(int protocol, const int *groups, struct nl_monitor **ret, struct err *err);
 void nl_monitor_close(struct nl_monitor *m);
-/* After an overrun the socket reports an error once, and libuv then stops a uv_poll_t on it (its
- * callback gets a negative status): start it again before reading. */
 int nl_monitor_fd(const struct nl_monitor *m);
 /* Reads what is there, budget datagrams at most. -ENOBUFS: events were lost, read the state back.
  * 0: drained. 1: more is waiting. */

@@ -20,6 +20,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/nl/watch.h"
 #include "felixd/dataplane/conntrack.h"
 #include "felixd/dataplane/dataplane_i.h"
 #include "felixd/dataplane/names.h"
@@ -505,14 +506,17 @@ int dataplane_new(uv_loop_t *loop, const struct dataplane_config *config, datapl
 	return 0;
 }
 
+void dataplane_on_closed(void *dataplane)
+{
+	struct dataplane *dp = dataplane;
+
+	if (--dp->open_handles == 0)
+		free(dp);
+}
+
 static void on_closed(uv_handle_t *h)
 {
-	struct dataplane *dp = h->data;
-
-	if (--dp->open_handles > 0)
-		return;
-	nl_monitor_close(dp->monitor); /* not before its poll handle is closed */
-	free(dp);
+	dataplane_on_closed(h->data);
 }
 
 void dataplane_free(struct dataplane *dp)
@@ -547,7 +551,6 @@ void dataplane_free(struct dataplane *dp)
 	nl_conn_close(dp->rt);
 	nl_conn_close(dp->nf);
 	render_config_done(&dp->render);
-	if (dp->poll.data)
-		uv_close((uv_handle_t *)&dp->poll, on_closed);
+	nl_watch_close(dp->watch);
 	uv_close((uv_handle_t *)&dp->timer, on_closed);
 }

@@ -17,6 +17,8 @@
 #include "felixd/dataplane/render.h"
 #include "felixd/dataplane/route.h"
 
+struct nl_watch;
+
 struct pool {
 	struct hmap_node node;
 	struct ip_prefix cidr;
@@ -43,7 +45,7 @@ struct dataplane {
 	void *fn_arg;
 
 	struct nl_conn *rt, *nf; /* rtnetlink; netfilter, for conntrack */
-	struct nl_monitor *monitor;
+	struct nl_watch *watch;
 	struct links *links;
 	struct ipsets *sets;
 	struct iptables *tables;
@@ -73,7 +75,6 @@ struct dataplane {
 	uint64_t failures;
 
 	uv_timer_t timer;
-	uv_poll_t poll;
 	unsigned open_handles;
 };
 
@@ -90,4 +91,5 @@ int events_read_host_addrs(struct dataplane *dp, struct err *err);
 void events_link_changed(void *arg, const struct link_change *c);
 
 /* dataplane.c */
+void dataplane_on_closed(void *dataplane); /* a handle is closed; the last one frees it */
 void dataplane_soon(struct dataplane *dp); /* apply in the next turn of the loop */

@@ -8,9 +8,8 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/nl/watch.h"
 #include "felixd/dataplane/dataplane_i.h"
-
-#define EVENT_BUDGET 64 /* datagrams per turn of the loop */
 
 static bool is_workload(const struct dataplane *dp, const char *name)
 {
@@ -64,19 +63,14 @@ static int on_event(const struct nlmsghdr *h, void *arg)
 	return 0;
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void on_turn(void *arg, bool lost)
 {
-	struct dataplane *dp = poll->data;
-	int rc;
+	struct dataplane *dp = arg;
 
-	(void)events;
-	/* An overrun is an error of the socket, for which libuv stops watching it. */
-	if (status < 0)
-		(void)uv_poll_start(poll, UV_READABLE, on_readable);
-	rc = nl_monitor_read(dp->monitor, EVENT_BUDGET, on_event, dp);
-	if (rc < 0) {
-		log_info("netlink events were lost: reading back", "code=%d", rc);
+	if (lost) {
+		log_info("netlink events were lost: reading back", "%s", "");
 		dp->read_again = true;
+		dp->host_addrs_dirty = true;
 	}
 	dataplane_soon(dp);
 }
@@ -84,19 +78,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 int events_open(struct dataplane *dp, uv_loop_t *loop, struct err *err)
 {
 	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_IFADDR, 0 };
-	int rc = nl_monitor_open(NETLINK_ROUTE, groups, &dp->monitor, err);
+	static const struct nl_watch_ops ops = { on_event, on_turn, dataplane_on_closed };
+	int rc = nl_watch_open(loop, NETLINK_ROUTE, groups, &ops, dp, &dp->watch, err);
 
-	if (rc < 0)
-		return rc;
-	rc = uv_poll_init(loop, &dp->poll, nl_monitor_fd(dp->monitor));
-	if (rc < 0)
-		return err_set(err, rc, "watching netlink: %s", uv_strerror(rc));
-	dp->poll.data = dp;
-	dp->open_handles++;
-	rc = uv_poll_start(&dp->poll, UV_READABLE, on_readable);
-	if (rc < 0)
-		return err_set(err, rc, "watching netlink: %s", uv_strerror(rc));
-	return 0;
+	if (rc == 0)
+		dp->open_handles++;
+	return rc;
 }
 
 struct host_addrs {
