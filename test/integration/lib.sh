@@ -126,6 +126,7 @@ listening() { [ -S "$1" ] && socat -u OPEN:/dev/null "UNIX-CONNECT:$1"; }
 
 finish() {
 	_rc=$?
+	[ -z "${LAB_DIR:-}" ] || cp "$LAB_DIR"/*/log/*.log "$W/" 2>/dev/null # of a lab that is still up
 	for _l in "$W"/*.log; do
 		[ -e "$_l" ] || continue
 		if grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error:|Assertion .* failed' "$_l"; then
