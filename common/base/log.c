@@ -236,6 +236,9 @@ const char *str_vis(const char *s, size_t len)
 		if (n == 0 || c < 0x20 || c == 0x7f) {
 			to += sprintf(to, "\\x%02x", c);
 			n = 1;
+		} else if (n == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0) {
+			/* U+0080 to U+009F: controls, too */
+			to += sprintf(to, "\\x%02x", (unsigned char)s[1]);
 		} else {
 			if (c == '"' || c == '\\')
 				*to++ = '\\';

@@ -120,6 +120,11 @@ static void text_from_outside_cannot_break_a_line(void **state)
 	assert_string_equal(LOG_VIS("a\nb\x1b[1m"), "a\\x0ab\\x1b[1m");
 	assert_string_equal(LOG_VIS("say \"no\""), "\"say \\\"no\\\"\"");
 	assert_string_equal(str_vis("abc", 2), "ab");
+	/* U+009B is what a terminal takes for ESC [ */
+	assert_string_equal(str_vis("a\xc2\x9b"
+	                            "2J\xc2\xa0",
+	                            SIZE_MAX),
+	                    "a\\x9b2J\xc2\xa0");
 }
 
 static void visible_text_has_an_end(void **state)
