@@ -226,8 +226,10 @@ void daemon_ready(struct daemon *d, bool ready, const char *status)
 {
 	struct daemon_impl *impl = d->impl;
 
-	if (impl->ready != ready || strcmp(daemon_status(d), status) != 0)
+	if (impl->ready != ready || !impl->status)
 		log_info(ready ? "ready" : "not ready", "status=%s", LOG_VIS(status));
+	else if (strcmp(impl->status, status) != 0)
+		log_info("status", "ready=%s status=%s", ready ? "true" : "false", LOG_VIS(status));
 	free(impl->status);
 	impl->status = xstrdup(status);
 	impl->ready = ready;
