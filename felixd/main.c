@@ -51,8 +51,9 @@ static void report(void *arg, const char *name, const char *value, const char *w
 		log_warn("a parameter is ignored", "parameter=%s why=\"%s\"", LOG_VIS(name), why);
 }
 
-/* Upstream's names for what all daemons of the suite have in common; our own options and variables
- * go first. */
+/* Upstream's names for what all daemons of the suite have in common. Options go first, and so do
+ * CALICO_LOG_LEVEL and FELIXD_LOG_LEVEL; FELIX_FELIXHOSTNAME is felixd's alone and beats NODENAME.
+ */
 static void common_settings(const struct felix_config *c)
 {
 	static const char *const levels[][2] = {
