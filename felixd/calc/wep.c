@@ -18,15 +18,20 @@ void label_list_done(struct label_list *l)
 
 void label_list_add(struct label_list *l, const char *key, const char *value)
 {
-	for (size_t i = 0; i < l->n; i++) {
+	/* Labels of an object come sorted: each is behind the last one, and need not be looked for.
+	 */
+	bool behind = l->n == 0 || (!l->unsorted && strcmp(l->v[l->n - 1].key, key) < 0);
+
+	for (size_t i = 0; !behind && i < l->n; i++) {
 		if (strcmp(l->v[i].key, key) == 0) {
 			l->v[i].value = value;
 			return;
 		}
 	}
-	if (l->n % 8 == 0)
-		l->v = xrealloc(l->v, (l->n + 8) * sizeof(*l->v));
+	if (l->n == 0 || (l->n >= 8 && (l->n & (l->n - 1)) == 0))
+		l->v = xrealloc(l->v, (l->n ? l->n * 2 : 8) * sizeof(*l->v));
 	l->v[l->n++] = (struct index_kv){ key, value };
+	l->unsorted |= !behind;
 }
 
 static const char *or_empty(const char *s)
@@ -101,19 +106,35 @@ static void read_ports(const V3__WorkloadEndpointSpec *spec, struct wep *ret)
 	}
 }
 
+/* By name; of one name, the first that stands in the list. */
+static int by_name(const void *a, const void *b)
+{
+	char *const *x = *(char *const *const *)a, *const *y = *(char *const *const *)b;
+	int c = strcmp(*x, *y);
+
+	return c ? c : (x > y) - (x < y);
+}
+
+/* Each once, in the order in which they are named first. */
 static void read_profiles(const V3__WorkloadEndpointSpec *spec, struct wep *ret)
 {
-	if (spec->n_profiles == 0)
-		return;
-	ret->profiles = xcalloc(spec->n_profiles, sizeof(*ret->profiles));
-	for (size_t i = 0; i < spec->n_profiles; i++) {
-		bool again = false;
+	size_t n = spec->n_profiles;
+	CLEANUP(free_p) char ***sorted = NULL;
+	CLEANUP(free_p) bool *again = NULL;
 
-		for (size_t k = 0; k < ret->n_profiles; k++)
-			again |= strcmp(ret->profiles[k], spec->profiles[i]) == 0;
-		if (!again)
+	if (n == 0)
+		return;
+	sorted = xcalloc(n, sizeof(*sorted));
+	again = xcalloc(n, sizeof(*again));
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &spec->profiles[i];
+	qsort(sorted, n, sizeof(*sorted), by_name);
+	for (size_t i = 1; i < n; i++)
+		again[sorted[i] - spec->profiles] = strcmp(*sorted[i - 1], *sorted[i]) == 0;
+	ret->profiles = xcalloc(n, sizeof(*ret->profiles));
+	for (size_t i = 0; i < n; i++)
+		if (!again[i])
 			ret->profiles[ret->n_profiles++] = spec->profiles[i];
-	}
 }
 
 /* The name becomes part of paths below /proc/sys and of rules: what the kernel would not take is

@@ -16,6 +16,7 @@ struct err;
 struct label_list {
 	struct index_kv *v;
 	size_t n;
+	bool unsorted; /* v is not in the order of its keys */
 };
 void label_list_done(struct label_list *l);
 /* A later value of the same key replaces an earlier one. */

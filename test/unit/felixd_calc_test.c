@@ -2,6 +2,9 @@
 /* What calc tells a dataplane, step by step. */
 #include "test/unit/felixd_calc_toy.h"
 
+#include "common/base/clock.h"
+#include "felixd/calc/wep.h"
+
 #define WEP V3__KIND__KIND_WORKLOAD_ENDPOINT
 #define NP V3__KIND__KIND_NETWORK_POLICY
 #define GNP V3__KIND__KIND_GLOBAL_NETWORK_POLICY
@@ -517,6 +520,62 @@ static void an_endpoint_that_a_snapshot_should_name_and_does_not_is_gone(void **
 	expect(b, "");
 }
 
+static void profiles_count_once_and_labels_last(void **state)
+{
+	struct resource *r = toy_resource(
+	        WEP, "ns1", "w", 1,
+	        "{\"metadata\":{\"labels\":{\"z\":\"1\",\"projectcalico.org/namespace\":\"no\","
+	        "\"a\":\"2\"}},\"spec\":{\"node\":\"node2\",\"ipNetworks\":[\"10.0.0.1/32\"],"
+	        "\"profiles\":[\"b\",\"c\",\"a\",\"b\",\"a\"]}}");
+	struct wep w;
+
+	(void)state;
+	assert_int_equal(wep_read(r, "node1", &w, NULL), 0);
+	assert_int_equal(w.n_profiles, 3);
+	assert_string_equal(w.profiles[0], "b");
+	assert_string_equal(w.profiles[1], "c");
+	assert_string_equal(w.profiles[2], "a");
+	assert_int_equal(w.labels.n, 3);
+	for (size_t i = 0; i < w.labels.n; i++)
+		if (strcmp(w.labels.v[i].key, "projectcalico.org/namespace") == 0)
+			assert_string_equal(w.labels.v[i].value, "ns1");
+	wep_done(&w);
+	resource_free(r);
+}
+
+/* Milliseconds that an endpoint with so many labels and profiles takes. */
+static int64_t time_of(struct bench *b, unsigned n)
+{
+	CLEANUP(buf_done) struct buf labels = { 0 }, profiles = { 0 };
+	struct resource *r;
+	struct mono_ms start;
+	int64_t ms;
+	char *json;
+
+	for (unsigned i = 0; i < n; i++) {
+		buf_printf(&labels, "%s\"k%u\":\"v\"", i ? "," : "", i);
+		buf_printf(&profiles, "%s\"p%u\"", i ? "," : ",\"profiles\":[", i);
+	}
+	buf_str(&profiles, "]");
+	json = wep_json("node2", buf_cstr(&labels), "10.0.0.1", buf_cstr(&profiles));
+	r = toy_resource(WEP, "ns1", "w", ++b->revision, json);
+	free(json);
+	start = mono_now();
+	assert_int_equal(calc_update(b->c, r, NULL), 0);
+	ms = mono_since_ms(start);
+	resource_free(r);
+	return ms;
+}
+
+/* Whoever may write an endpoint must not be able to hold every node's felixd. */
+static void an_endpoint_costs_what_it_is_long(void **state)
+{
+	struct bench *b = *state;
+	int64_t small = time_of(b, 4000), large = time_of(b, 40000);
+
+	assert_true(large <= 25 * (small + 5));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -537,6 +596,8 @@ int main(void)
 		TEST(the_newer_of_plugin_and_datastore_is_in_force),
 		TEST(what_the_plugin_took_away_stays_away),
 		TEST(an_endpoint_that_a_snapshot_should_name_and_does_not_is_gone),
+		TEST(profiles_count_once_and_labels_last),
+		TEST(an_endpoint_costs_what_it_is_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
