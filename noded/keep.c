@@ -112,28 +112,38 @@ static void plan_family(struct noded *n, unsigned f)
 		         "address=%s variable=%s", ip_prefix_str(&have, text), variable);
 }
 
-/* ---- the objects that a new cluster begins with: created if nobody has, never changed */
+/* ---- the objects that a new cluster begins with */
 
 static void on_created(void *arg, const struct store_result *r)
 {
-	struct noded *n = arg;
+	struct keep_default *def = arg;
 
-	if (n->stopping)
+	def->asked = false;
+	if (def->n->stopping)
 		return;
+	def->done = r->status == STORE_OK || r->status == STORE_ALREADY_EXISTS;
 	if (r->status == STORE_OK)
 		log_info("created", "kind=%s name=%s", kind_info(r->items[0]->kind)->name,
 		         r->items[0]->name);
-	else if (r->status != STORE_ALREADY_EXISTS)
-		retry_later(n, r->text);
+	else if (!def->done)
+		retry_later(def->n, r->text);
 }
 
-static void create(struct noded *n, model_kind kind, const char *name,
+static void create(struct noded *n, unsigned which, model_kind kind, const char *name,
                    ProtobufCMessage *msg /* taken */)
 {
+	struct keep_default *def = &n->defaults[which];
 	struct resource *r = resource_new(kind, NULL, name, 0, msg);
 
-	store_create(n->store, r, on_created, n);
+	def->n = n;
+	def->asked = true;
+	store_create(n->store, r, on_created, def);
 	resource_free(r);
+}
+
+static bool wanted(const struct noded *n, unsigned which)
+{
+	return !n->defaults[which].done && !n->defaults[which].asked;
 }
 
 static void create_defaults(struct noded *n)
@@ -142,21 +152,51 @@ static void create_defaults(struct noded *n)
 	V3__BGPConfiguration *bgp;
 
 	for (unsigned f = 0; f < 2; f++)
-		if (n->new_pool[f] && n->pools[f] == 0)
-			create(n, V3__KIND__KIND_IP_POOL, n->new_pool[f]->metadata->name,
-			       msg_copy(&n->new_pool[f]->base));
-	if (n->defaults_done)
+		if (n->new_pool[f] && wanted(n, DEFAULT_POOL4 + f))
+			create(n, DEFAULT_POOL4 + f, V3__KIND__KIND_IP_POOL,
+			       n->new_pool[f]->metadata->name, msg_copy(&n->new_pool[f]->base));
+	if (wanted(n, DEFAULT_IPAM)) {
+		ipam = (V3__IpamConfig *)msg_new(&v3__ipam_config__descriptor);
+		ipam->has_auto_allocate_blocks = ipam->auto_allocate_blocks = true;
+		create(n, DEFAULT_IPAM, V3__KIND__KIND_IPAM_CONFIG, "default", &ipam->base);
+	}
+	if (!wanted(n, DEFAULT_BGP))
 		return;
-	n->defaults_done = true;
-	ipam = (V3__IpamConfig *)msg_new(&v3__ipam_config__descriptor);
-	ipam->has_auto_allocate_blocks = ipam->auto_allocate_blocks = true;
-	create(n, V3__KIND__KIND_IPAM_CONFIG, "default", &ipam->base);
 	bgp = (V3__BGPConfiguration *)msg_new(&v3__bgpconfiguration__descriptor);
 	bgp->kind = xstrdup("BGPConfiguration");
 	bgp->apiversion = xstrdup(MODEL_API_VERSION);
 	model_meta(&bgp->base, true)->name = xstrdup("default");
 	bgp->spec = (V3__BgpConfigurationSpec *)msg_new(&v3__bgp_configuration_spec__descriptor);
-	create(n, V3__KIND__KIND_BGP_CONFIGURATION, "default", &bgp->base);
+	create(n, DEFAULT_BGP, V3__KIND__KIND_BGP_CONFIGURATION, "default", &bgp->base);
+}
+
+static void on_pools(void *arg, const struct store_result *r)
+{
+	struct noded *n = arg;
+
+	n->listing = false;
+	if (n->stopping)
+		return;
+	if (r->status != STORE_OK) {
+		retry_later(n, r->text); /* keep_run() asks again */
+		return;
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		const V3__IPPool *p = (const V3__IPPool *)r->items[i]->msg;
+		struct ip_prefix cidr;
+
+		/* A family that has a pool needs none of ours, now or later. */
+		if (p->spec && p->spec->cidr && ip_prefix_parse(p->spec->cidr, &cidr) == 0)
+			n->defaults[DEFAULT_POOL4 + (cidr.addr.family == AF_INET6)].done = true;
+	}
+	n->in_sync = n->live;
+	keep_soon(n);
+}
+
+static void list_pools(struct noded *n)
+{
+	n->listing = true;
+	store_list(n->store, V3__KIND__KIND_IP_POOL, NULL, NULL, on_pools, n);
 }
 
 /* ---- writing */
@@ -166,6 +206,7 @@ static void settled(struct noded *n)
 	struct err err;
 
 	n->retry_ms = 0;
+	n->conflict = false;
 	(void)uv_timer_stop(&n->retry);
 	create_defaults(n);
 	/* The CNI plugin waits for this file: from now on pods can come. */
@@ -279,6 +320,8 @@ static bool same_addrs(const V3__Node *a, const V3__Node *b)
 	return true;
 }
 
+/* ---- what should be, against what is */
+
 void keep_run(struct noded *n)
 {
 	struct ip_prefix v4, v6;
@@ -291,6 +334,8 @@ void keep_run(struct noded *n)
 		retry_later(n, err.text);
 		return;
 	}
+	if (n->live && !n->in_sync && !n->listing)
+		list_pools(n);
 	if (!n->in_sync || n->writing)
 		return;
 	plan_family(n, 0);
@@ -339,8 +384,13 @@ static void on_update(void *arg, const struct resource *r)
 {
 	struct noded *n = arg;
 
-	if (r->kind != V3__KIND__KIND_NODE || strcmp(r->name, n->d->node) != 0)
+	if (r->kind != V3__KIND__KIND_NODE)
 		return;
+	if (strcmp(r->name, n->d->node) != 0) {
+		if (n->conflict)
+			keep_soon(n); /* perhaps it gives up the address that we want */
+		return;
+	}
 	if (n->node && r->revision < n->node->revision)
 		return;
 	resource_free(n->node);
@@ -366,40 +416,19 @@ static void on_remove(void *arg, model_kind kind, const char *ns, const char *na
 	}
 }
 
-static void on_pools(void *arg, const struct store_result *r)
-{
-	struct noded *n = arg;
-
-	if (n->stopping)
-		return;
-	if (r->status != STORE_OK) {
-		retry_later(n, r->text);
-		return;
-	}
-	n->pools[0] = n->pools[1] = 0;
-	for (size_t i = 0; i < r->n; i++) {
-		const V3__IPPool *p = (const V3__IPPool *)r->items[i]->msg;
-		struct ip_prefix cidr;
-
-		if (p->spec && p->spec->cidr && ip_prefix_parse(p->spec->cidr, &cidr) == 0)
-			n->pools[cidr.addr.family == AF_INET6]++;
-	}
-	n->in_sync = true;
-	keep_soon(n);
-}
-
 static void on_in_sync(void *arg)
 {
 	struct noded *n = arg;
 
-	store_list(n->store, V3__KIND__KIND_IP_POOL, NULL, NULL, on_pools, n);
+	n->live = true;
+	keep_soon(n);
 }
 
 static void on_down(void *arg, const char *why)
 {
 	struct noded *n = arg;
 
-	n->in_sync = false;
+	n->live = n->in_sync = false;
 	daemon_ready(n->d, false, why);
 }
 

@@ -28,6 +28,19 @@ struct addr_plan {
 	bool seen_local; /* the Node's address has been on an interface while we looked */
 };
 
+/* An object that a new cluster begins with: made if nobody has, once, never changed. */
+struct keep_default {
+	struct noded *n;
+	bool asked, done;
+};
+enum {
+	DEFAULT_POOL4,
+	DEFAULT_POOL6,
+	DEFAULT_IPAM,
+	DEFAULT_BGP,
+	N_DEFAULTS
+};
+
 struct noded {
 	struct daemon *d;
 	struct store *store;
@@ -44,8 +57,10 @@ struct noded {
 	size_t n_addrs;
 
 	struct resource *node; /* as the datastore has it; NULL: not there */
-	unsigned pools[2];     /* how many there are, by family */
-	bool in_sync, writing, again, conflict, written, file_written, defaults_done, stopping;
+	struct keep_default defaults[N_DEFAULTS];
+	bool live;    /* the watch is in sync */
+	bool in_sync; /* ... and the pools have been looked for */
+	bool listing, writing, conflict, file_written, stopping;
 	char *file_path; /* of the nodename file; NULL: none */
 	V3__IPPool
 	        *new_pool[2]; /* to create if there is none of that family; NULL: not asked for */
