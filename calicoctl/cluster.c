@@ -4,34 +4,20 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "common/base/uuid.h"
 #include "proto/v3_node.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
 
-static void random_hex(char out[33])
-{
-	uint8_t bytes[16];
-
-	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		abort();                     /* 16 bytes always come whole */
-	bytes[6] = (bytes[6] & 0x0f) | 0x40; /* RFC 4122 section 4.4 */
-	bytes[8] = (bytes[8] & 0x3f) | 0x80;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
 void cluster_stamp(V3__ObjectMeta *meta)
 {
-	char hex[33], uuid[37], now[RFC3339_MAX];
+	char uuid[UUID_STR_SIZE], now[RFC3339_MAX];
 
 	if (!meta->uid || !*meta->uid) {
-		random_hex(hex);
-		snprintf(uuid, sizeof(uuid), "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-		         hex + 16, hex + 20);
+		uuid_str(uuid);
 		msg_set_str(&meta->uid, uuid);
 	}
 	if (!meta->creationtimestamp || !*meta->creationtimestamp) {
@@ -72,13 +58,13 @@ static int ensure_cluster(struct db *db, struct err *err)
 	CLEANUP(result_p) struct store_result *updated = NULL;
 	V3__ClusterInformation *info;
 	struct resource *created;
-	char guid[33];
+	char guid[UUID_HEX_SIZE];
 
 	if (r->status != STORE_OK && r->status != STORE_NOT_FOUND) {
 		db_error(r, kind, NULL, "default", err);
 		return err->code;
 	}
-	random_hex(guid);
+	uuid_hex(guid);
 	created = r->status == STORE_OK ? resource_copy(r->items[0]) : new_named(kind, "default");
 	info = (V3__ClusterInformation *)created->msg;
 	if (!info->spec)

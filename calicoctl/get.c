@@ -21,6 +21,7 @@
 #include "common/base/mem.h"
 #include "common/model/mapper.h"
 #include "common/model/validate.h"
+#include "common/store/object.h"
 #include "proto/v3_bgp.pb-c.h"
 
 #define DEFAULT_ASN "64512"
@@ -102,17 +103,9 @@ static void add_object(struct answer *a, const struct resource *r)
 static void get_one(struct db *db, const struct kind_info *kind, const char *ns, const char *name,
                     struct answers *a)
 {
-	CLEANUP(result_p) struct store_result *r = NULL;
+	CLEANUP(result_p) struct store_result *r = db_get(db, kind->kind, ns, name);
 	struct err err;
 
-	if (kind->kind == V3__KIND__KIND_PROFILE && strcmp(name, STATIC_PROFILE) == 0) {
-		struct resource *profile = kinds_static_profile();
-
-		add_object(add_answer(a, kind), profile);
-		resource_free(profile);
-		return;
-	}
-	r = db_get(db, kind->kind, ns, name);
 	if (r->status == STORE_OK) {
 		add_object(add_answer(a, kind), r->items[0]);
 		return;
@@ -124,6 +117,7 @@ static void get_one(struct db *db, const struct kind_info *kind, const char *ns,
 static void get_list(struct db *db, const struct kind_info *kind, const char *ns, struct answers *a)
 {
 	CLEANUP(result_p) struct store_result *r = db_list(db, kind->kind, ns, NULL);
+	const struct resource *always_there = NULL;
 	struct answer *list;
 	struct err err;
 
@@ -135,17 +129,14 @@ static void get_list(struct db *db, const struct kind_info *kind, const char *ns
 	list = add_answer(a, kind);
 	list->is_list = true;
 	list->revision = r->header_revision;
-	for (size_t i = 0; i < r->n;
-	     i++) /* a copy of the static profile, if anybody stored one, does not count */
-		if (kind->kind != V3__KIND__KIND_PROFILE ||
-		    strcmp(r->items[i]->name, STATIC_PROFILE) != 0)
+	for (size_t i = 0; i < r->n; i++) {
+		if (object_is_static(kind->kind, r->items[i]->name))
+			always_there = r->items[i];
+		else
 			add_object(list, r->items[i]);
-	if (kind->kind == V3__KIND__KIND_PROFILE) {
-		struct resource *profile = kinds_static_profile();
-
-		add_object(list, profile);
-		resource_free(profile);
 	}
+	if (always_there) /* upstream has it last */
+		add_object(list, always_there);
 }
 
 /* The AS number of nodes that have none of their own. The caller's; NULL: unknown. */

@@ -9,6 +9,7 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/net/addr.h"
+#include "common/store/object.h"
 #include "proto/v3_bgp.pb-c.h"
 #include "proto/v3_endpoint.pb-c.h"
 #include "proto/v3_ippool.pb-c.h"
@@ -28,23 +29,6 @@
 char *kinds_identifier(model_kind kind, const char *ns, const char *name)
 {
 	return xasprintf("%s(%s%s%s)", kind_info(kind)->name, ns ? ns : "", ns ? "/" : "", name);
-}
-
-struct resource *kinds_static_profile(void)
-{
-	V3__Profile *p = (V3__Profile *)msg_new(&v3__profile__descriptor);
-	V3__Rule *allow[2];
-
-	p->spec = (V3__ProfileSpec *)msg_new(&v3__profile_spec__descriptor);
-	for (size_t i = 0; i < 2; i++) {
-		allow[i] = (V3__Rule *)msg_new(&v3__rule__descriptor);
-		msg_set_str(&allow[i]->action, "Allow");
-	}
-	p->spec->n_ingress = p->spec->n_egress = 1;
-	p->spec->ingress = xmemdup(&allow[0], sizeof(V3__Rule *));
-	p->spec->egress = xmemdup(&allow[1], sizeof(V3__Rule *));
-	msg_set_str(&model_meta(&p->base, true)->name, STATIC_PROFILE);
-	return resource_new(V3__KIND__KIND_PROFILE, NULL, STATIC_PROFILE, 1, &p->base);
 }
 
 static bool is_built_in_tier(const char *name)
@@ -67,7 +51,7 @@ int kinds_allowed(model_kind kind, const char *ns, const char *name, const char 
 {
 	if (kind == V3__KIND__KIND_CLUSTER_INFORMATION)
 		return not_supported(kind, ns, name, verb, NULL, err);
-	if (kind == V3__KIND__KIND_PROFILE && strcmp(name, STATIC_PROFILE) == 0) {
+	if (object_is_static(kind, name)) {
 		struct store_result exists = { .status = STORE_ALREADY_EXISTS };
 
 		if (strcmp(verb, "Create") != 0)

@@ -10,7 +10,6 @@
 struct err;
 
 #define DEFAULT_NAMESPACE "default"
-#define STATIC_PROFILE "projectcalico-default-allow"
 
 /* "IPPool(pool1)", "NetworkPolicy(ns1/web)". The caller's. */
 char *kinds_identifier(model_kind kind, const char *ns, const char *name);
@@ -29,6 +28,3 @@ int kinds_check(struct db *db, const struct resource *r, const struct resource *
 /* Deletes an object and what belongs to it. revision 0: whatever is there. */
 int kinds_remove(struct db *db, model_kind kind, const char *ns, const char *name,
                  uint64_t revision, struct err *err);
-
-/* The profile that every cluster has and no datastore holds. */
-struct resource *kinds_static_profile(void);

@@ -8,11 +8,11 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/uuid.h"
 #include "common/base/version.h"
 #include "proto/v3_node.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
@@ -69,18 +69,6 @@ static void on_written(void *arg, const struct store_result *r)
 
 /* ---- ClusterInformation */
 
-static void guid_new(char out[33])
-{
-	uint8_t b[16];
-
-	if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
-		abort();                        /* 16 bytes are never cut short */
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* a UUID of version 4, without its dashes */
-	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	for (size_t i = 0; i < sizeof(b); i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", b[i]);
-}
-
 static bool has_item(const char *list, const char *item)
 {
 	size_t len = strlen(item);
@@ -101,14 +89,14 @@ static bool cluster_info_complete(V3__ClusterInformation *ci)
 {
 	bool changed = false;
 	V3__ClusterInformationSpec *spec;
-	char guid[33];
+	char guid[UUID_HEX_SIZE];
 
 	if (!ci->spec)
 		ci->spec = (V3__ClusterInformationSpec *)msg_new(
 		        &v3__cluster_information_spec__descriptor);
 	spec = ci->spec;
 	if (!spec->clusterguid || !*spec->clusterguid) {
-		guid_new(guid);
+		uuid_hex(guid);
 		msg_set_str(&spec->clusterguid, guid);
 		changed = true;
 	}

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/uuid.h"
 #include "common/json/json.h"
 #include "common/model/key.h"
 #include "common/model/mapper.h"
@@ -98,20 +98,6 @@ enum store_status object_verdict(enum object_write write, bool exists, uint64_t 
 
 /* ---- what a write adds and removes */
 
-/* RFC 4122 section 4.4: random but for version and variant. */
-static void uuid_v4(char out[37])
-{
-	uint8_t b[16];
-
-	if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
-		abort(); /* cannot happen: 16 bytes are never cut short */
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-	         b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-	         b[13], b[14], b[15]);
-}
-
 /* A string field of a message, by its name; NULL when the message has no such field. */
 static char **string_field(ProtobufCMessage *m, const char *name)
 {
@@ -143,9 +129,9 @@ void object_stamp(struct resource *r, const ProtobufCMessage *old, uint64_t now_
 	if (was && was->uid)
 		msg_set_str(&meta->uid, was->uid);
 	if (!meta->uid || !*meta->uid) {
-		char uid[37];
+		char uid[UUID_STR_SIZE];
 
-		uuid_v4(uid);
+		uuid_str(uid);
 		msg_set_str(&meta->uid, uid);
 	}
 	if (was && was->creationtimestamp)

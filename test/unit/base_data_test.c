@@ -16,6 +16,7 @@
 #include "common/base/list.h"
 #include "common/base/mem.h"
 #include "common/base/sha.h"
+#include "common/base/uuid.h"
 
 static void a_cursor_never_reads_past_its_end(void **state)
 {
@@ -187,9 +188,29 @@ static void files_are_replaced_whole(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void identities_are_random_but_for_version_and_variant(void **state)
+{
+	char a[UUID_STR_SIZE], b[UUID_STR_SIZE], hex[UUID_HEX_SIZE];
+
+	(void)state;
+	uuid_str(a);
+	uuid_str(b);
+	uuid_hex(hex);
+	assert_string_not_equal(a, b);
+	assert_int_equal(strlen(a), 36);
+	assert_int_equal(strlen(hex), 32);
+	for (size_t i = 0; i < 36; i++)
+		assert_non_null(strchr(
+		        i == 8 || i == 13 || i == 18 || i == 23 ? "-" : "0123456789abcdef", a[i]));
+	assert_int_equal(a[14], '4');
+	assert_non_null(strchr("89ab", a[19]));
+	assert_int_equal(hex[12], '4');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(identities_are_random_but_for_version_and_variant),
 		cmocka_unit_test(a_cursor_never_reads_past_its_end),
 		cmocka_unit_test(a_hash_table_agrees_with_an_array),
 		cmocka_unit_test(lists_keep_their_order),
