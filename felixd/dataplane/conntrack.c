@@ -21,8 +21,9 @@
 #define CTA_FILTER_ORIG_FLAGS_ 1
 #define CTA_FILTER_REPLY_FLAGS_ 2
 
-#define FILTERED_MAX                                                                               \
-	8 /* more addresses than this: one reading of everything is cheaper than two each */
+/* Walking through a table of common size, of which nothing is told, takes as long as telling of
+ * this many connections. */
+#define WALK_ENTRIES 20000u
 
 static uint16_t type_of(uint8_t cmd)
 {
@@ -65,6 +66,37 @@ int conntrack_parse(int family, struct cursor payload, struct conntrack_entry *r
 		}
 	}
 	return ret->orig_src.family && ret->reply_src.family ? 0 : -EINVAL;
+}
+
+int conntrack_parse_count(struct cursor payload, uint32_t *ret)
+{
+	struct nf_attr a;
+
+	if (!cursor_skip(&payload, sizeof(struct nfgenmsg)))
+		return -EINVAL;
+	while (nf_attr_next(&payload, &a))
+		if (a.type == CTA_STATS_GLOBAL_ENTRIES)
+			return nf_attr_get_be32(&a, ret) ? 0 : -EINVAL;
+	return -EINVAL;
+}
+
+bool conntrack_read_all(uint32_t count, size_t n)
+{
+	return count / WALK_ENTRIES < 2 * n - 1; /* a walk and the telling, or 2 n walks */
+}
+
+static int on_count(const struct nlmsghdr *h, void *arg)
+{
+	return conntrack_parse_count(cursor_of(NLMSG_DATA(h), NLMSG_PAYLOAD(h, 0)), arg);
+}
+
+static int read_count(struct nl_conn *conn, int family, uint32_t *ret, struct err *err)
+{
+	CLEANUP(buf_done) struct buf b = { 0 };
+
+	nf_attr_begin(&b, (uint8_t)family);
+	return nl_get(conn, nl_raw(type_of(IPCTNL_MSG_CT_GET_STATS), 0, b.data, b.len), on_count,
+	              ret, err);
 }
 
 struct flush {
@@ -157,13 +189,19 @@ static int dump(struct flush *f, const struct ip_addr *only, bool reply, struct 
 int conntrack_flush(struct nl_conn *conn, const struct ip_addr *addrs, size_t n, struct err *err)
 {
 	struct flush f = { .addrs = addrs, .n = n, .conn = conn };
-	int rc = 0;
+	uint32_t count;
+	int rc;
 
 	if (n == 0)
 		return 0;
 	f.family = addrs[0].family;
+	rc = read_count(conn, f.family, &count, err);
+	if (rc < 0)
+		return err_wrap(err, rc, "counting connections");
+	if (count == 0)
+		return 0;
 	f.batch = nl_batch_new(conn);
-	if (n > FILTERED_MAX) {
+	if (conntrack_read_all(count, n)) {
 		rc = dump(&f, NULL, false, err);
 	} else {
 		/* A dump that begins afresh throws away what is gathered: each goes with a batch of
@@ -182,4 +220,36 @@ int conntrack_flush(struct nl_conn *conn, const struct ip_addr *addrs, size_t n,
 	if (f.rc < 0)
 		return err_set(err, f.rc, "deleting a connection: %s", strerror(-f.rc));
 	return f.deleted;
+}
+
+struct telling {
+	void (*fn)(void *arg, const struct ip_addr *addr);
+	void *arg;
+	int family;
+};
+
+static int on_each(const struct nlmsghdr *h, void *arg)
+{
+	const struct telling *t = arg;
+	struct conntrack_entry e;
+
+	if (!h || conntrack_parse(t->family, cursor_of(NLMSG_DATA(h), NLMSG_PAYLOAD(h, 0)), &e) < 0)
+		return 0;
+	t->fn(t->arg, &e.orig_src);
+	t->fn(t->arg, &e.reply_src);
+	return 0;
+}
+
+int conntrack_each_addr(struct nl_conn *conn, int family,
+                        void (*fn)(void *arg, const struct ip_addr *addr), void *arg,
+                        struct err *err)
+{
+	CLEANUP(buf_done) struct buf b = { 0 };
+	struct telling t = { fn, arg, family };
+	int rc;
+
+	nf_attr_begin(&b, (uint8_t)family);
+	rc = nl_dump_all(conn, nl_raw(type_of(IPCTNL_MSG_CT_GET), 0, b.data, b.len), on_each, &t,
+	                 err);
+	return rc < 0 ? err_wrap(err, rc, "listing connections") : 0;
 }

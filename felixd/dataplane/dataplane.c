@@ -2,13 +2,13 @@
 /*
  * Life, and the order in which things reach the kernel:
  *
- *     sets grow -> routes of those who left go, their connections are forgotten -> chains, and the
- * dispatch to them, table by table -> per endpoint: sysctls, neighbours, routes -> sets nobody uses
- * go
+ *     routes of those who left go -> connections of addresses that come back are forgotten -> sets
+ * grow -> chains, and the dispatch to them, table by table -> per endpoint: sysctls, neighbours,
+ * routes -> sets nobody uses go -> a moment later, connections of those who left are forgotten
  *
- * so that a packet never passes because something was not there yet. A step that fails stops those
- * behind it which depend on it; routes that are already wanted are kept repaired whatever else
- * fails. Nothing is written before calc has told everything.
+ * so that a packet never passes because something was not there yet, or still was. A step that
+ * fails stops those behind it which depend on it; routes that are already wanted are kept repaired
+ * whatever else fails. Nothing is written before calc has told everything.
  */
 #include "felixd/dataplane/dataplane.h"
 
@@ -21,7 +21,6 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/nl/watch.h"
-#include "felixd/dataplane/conntrack.h"
 #include "felixd/dataplane/dataplane_i.h"
 #include "felixd/dataplane/names.h"
 #include "felixd/dataplane/sysctl.h"
@@ -79,13 +78,15 @@ void dataplane_soon(struct dataplane *dp)
 
 static void sleep_until_next(struct dataplane *dp, int64_t sweep_ms)
 {
-	int64_t ms = sweep_ms;
+	int64_t ms = sweep_ms, forget_ms = forget_due_ms(dp->forget);
 
 	deadline_earlier(&ms, &dp->retry);
 	deadline_earlier(&ms, &dp->next_iptables);
 	deadline_earlier(&ms, &dp->next_ipsets);
 	deadline_earlier(&ms, &dp->next_routes);
 	deadline_earlier(&ms, &dp->post_check);
+	if (forget_ms >= 0 && (ms < 0 || forget_ms < ms))
+		ms = forget_ms;
 	if (ms >= 0)
 		(void)uv_timer_start(&dp->timer, on_timer, (uint64_t)ms, 0);
 	else
@@ -171,10 +172,7 @@ static void note_gone(void *arg, const struct ip_addr *addr)
 {
 	struct dataplane *dp = arg;
 
-	if ((dp->n_gone & (dp->n_gone - 1)) == 0)
-		dp->gone =
-		        xrealloc(dp->gone, (dp->n_gone ? 2 * dp->n_gone : 1) * sizeof(*dp->gone));
-	dp->gone[dp->n_gone++] = *addr;
+	forget_add(dp->forget, addr);
 }
 
 static int read_kernel(struct dataplane *dp, struct err *err)
@@ -200,6 +198,66 @@ static void tell(struct dataplane *dp, struct endpoint *ep, int code, const char
 		dp->fn(dp->fn_arg, ep->ns, ep->name, ep->revision, code, text);
 }
 
+/* ---- connections of those who were there before */
+
+static bool in_a_pool(void *arg, const struct ip_addr *addr)
+{
+	struct dataplane *dp = arg;
+
+	hmap_for_each (p, &dp->pools, struct pool, node)
+		if (ip_prefix_contains(&p->cidr, addr))
+			return true;
+	return false;
+}
+
+/* What another left behind while nobody looked: not what goes on where an earlier run had it. */
+static void forget_suspects(struct dataplane *dp, const struct endpoint *ep)
+{
+	for (size_t i = 0; i < ep->e->n_addrs; i++) {
+		const struct ip_prefix *a = &ep->e->addrs[i];
+
+		if (a->addr.family == dp->render.family && forget_clear(dp->forget, &a->addr) &&
+		    !route_is_left_over(dp->routes, a, ep->interface))
+			forget_add(dp->forget, &a->addr);
+	}
+}
+
+static bool holds_an_address_of(const struct dataplane *dp, const struct endpoint *ep)
+{
+	for (size_t i = 0; i < ep->e->n_addrs; i++)
+		if (forget_holds(dp->forget, &ep->e->addrs[i].addr))
+			return true;
+	return false;
+}
+
+/* Somebody has an address again whose connections are not yet forgotten? */
+static bool forgetting_is_waited_for(struct dataplane *dp)
+{
+	if (forget_due_ms(dp->forget) < 0)
+		return false;
+	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id)
+		if (ep->stage != STAGE_SHADOWED && holds_an_address_of(dp, ep))
+			return true;
+	return false;
+}
+
+static void forget_connections(struct dataplane *dp, struct outcome *o)
+{
+	struct err why;
+
+	if (!dp->looked &&
+	    !failed(dp, o, forget_suspect(dp->forget, dp->render.family, in_a_pool, dp, &why),
+	            &why))
+		dp->looked = true;
+	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id)
+		if (ep->stage == STAGE_CHAINS)
+			forget_suspects(dp, ep);
+	if (forget_due_ms(dp->forget) == 0 || forgetting_is_waited_for(dp))
+		(void)failed(dp, o, forget_now(dp->forget, &why), &why);
+}
+
+/* ---- endpoints */
+
 /* Chains are committed: what they guard may be reached. */
 static void endpoint_guarded(struct dataplane *dp, struct endpoint *ep)
 {
@@ -207,6 +265,11 @@ static void endpoint_guarded(struct dataplane *dp, struct endpoint *ep)
 	char name[CHAIN_NAME_MAX];
 	struct err why;
 
+	if (holds_an_address_of(dp, ep)) {
+		tell(dp, ep, -EAGAIN,
+		     "connections of the address's last owner cannot be forgotten");
+		return;
+	}
 	for (unsigned to = 0; to < 2; to++) {
 		name_endpoint_chain(name, to, ep->interface);
 		if (iptables_chain_failed(dp->tables, TABLE_FILTER, name, &why)) {
@@ -289,23 +352,6 @@ static void settle(struct dataplane *dp, struct outcome *o, bool chains_ok)
 	}
 }
 
-static void forget_connections(struct dataplane *dp, struct outcome *o)
-{
-	struct err why;
-	int rc;
-
-	if (dp->n_gone == 0)
-		return;
-	rc = conntrack_flush(dp->nf, dp->gone, dp->n_gone, &why);
-	if (failed(dp, o, rc, &why))
-		return; /* they are kept for the next attempt */
-	if (rc > 0)
-		log_debug("connections forgotten", "addresses=%zu connections=%d", dp->n_gone, rc);
-	free(dp->gone);
-	dp->gone = NULL;
-	dp->n_gone = 0;
-}
-
 /* Sets and chains. true: the kernel has all of them. */
 static bool apply_policy(struct dataplane *dp, struct outcome *o)
 {
@@ -360,7 +406,8 @@ static void apply_endpoints(struct dataplane *dp, struct outcome *o, bool chains
 	}
 	/* An address that moves leaves its old place first. */
 	(void)failed(dp, o, routes_remove(dp->routes, note_gone, dp, &why), &why);
-	forget_connections(dp, o);
+	if (forgetting_is_waited_for(dp))
+		(void)failed(dp, o, forget_now(dp->forget, &why), &why);
 	if (chains_ok && !dp->neighs_read) {
 		/* What an earlier run left is as good as new. */
 		(void)failed(dp, o, neighs_doubt(dp->neighs, &why), &why);
@@ -458,6 +505,8 @@ static int open_managers(struct dataplane *dp, struct err *err)
 	if (r == 0)
 		r = nl_conn_open(NETLINK_NETFILTER, -1, &dp->nf, err);
 	if (r == 0)
+		dp->forget = forget_new(dp->nf);
+	if (r == 0)
 		r = ipsets_new(AF_INET, &dp->sets, err);
 	if (r < 0)
 		return r;
@@ -542,7 +591,7 @@ void dataplane_free(struct dataplane *dp)
 	hmap_done(&dp->endpoints);
 	hmap_done(&dp->interfaces);
 	hmap_done(&dp->pools);
-	free(dp->gone);
+	forget_free(dp->forget);
 	routes_free(dp->routes);
 	neighs_free(dp->neighs);
 	iptables_free(dp->tables);

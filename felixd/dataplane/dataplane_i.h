@@ -10,6 +10,7 @@
 #include "common/nl/nl.h"
 #include "felixd/dataplane/dataplane.h"
 #include "felixd/dataplane/endpoint.h"
+#include "felixd/dataplane/forget.h"
 #include "felixd/dataplane/ipset.h"
 #include "felixd/dataplane/iptables.h"
 #include "felixd/dataplane/link.h"
@@ -57,12 +58,12 @@ struct dataplane {
 	struct hmap interfaces; /* endpoints, by interface; several where names clash */
 	struct hmap pools;
 	struct removed *removed;
-	struct ip_addr *gone; /* addresses whose connections must be forgotten */
-	size_t n_gone;
+	struct forget *forget; /* addresses whose connections must be forgotten */
 
 	bool in_sync;     /* calc has told everything */
 	bool read;        /* the kernel's routes have been read */
 	bool neighs_read; /* ... and its neighbours, once there was something to look for */
+	bool looked;      /* at the connections that were there before us */
 	bool dispatch_dirty, pools_dirty, host_addrs_dirty, set_removed;
 	bool read_again; /* events were lost */
 	bool failing;    /* the last apply failed somewhere */

@@ -4,6 +4,6 @@ felixd_iptables_src := $(call felixd_dp,iptables iptables_sync iptables_encode x
 felixd_ipset_src    := $(call felixd_dp,ipset ipset_msg memberset nf_attr)
 
 $(call unit_test,felixd_dataplane_render,$(felixd_render_src),)
-$(call unit_test,felixd_dataplane_sets,$(felixd_ipset_src) $(call felixd_dp,conntrack names sha3),-lnl-3)
+$(call unit_test,felixd_dataplane_sets,$(felixd_ipset_src) $(call felixd_dp,conntrack forget names sha3),-lnl-3)
 $(call unit_test,felixd_iptables,$(felixd_render_src) $(felixd_iptables_src) $(felixd_ipset_src),-lip4tc -lnl-3)
 $(call fuzz_test,netfilter,$(call felixd_dp,conntrack iptables_encode iptables_text chain ipset_msg nf_attr),-lnl-3)

@@ -334,9 +334,9 @@ int routes_read(struct routes *t, bool everything, struct err *err)
 
 /* ---- what we tell the kernel */
 
-static struct rt_route make_route(const struct routes *t, const struct wish *w, int ifindex)
+static struct rt_route make_route(const struct routes *t, const struct ip_prefix *dst, int ifindex)
 {
-	return (struct rt_route){ .dst = w->dst,
+	return (struct rt_route){ .dst = *dst,
 		                  .ifindex = ifindex,
 		                  .type = RTN_UNICAST,
 		                  .scope = t->config.family == AF_INET6 ? RT_SCOPE_UNIVERSE
@@ -382,7 +382,7 @@ int routes_remove(struct routes *t, route_gone_fn *gone_fn, void *arg, struct er
 		struct err one;
 
 		if (w->actual && w->actual != want && !(w->owners && want == 0)) {
-			struct rt_route r = make_route(t, w, w->actual);
+			struct rt_route r = make_route(t, &w->dst, w->actual);
 
 			rc = tell_kernel(t, &r, false, &one);
 			if (rc == -ESRCH || rc == -ENODEV)
@@ -409,13 +409,20 @@ int routes_remove(struct routes *t, route_gone_fn *gone_fn, void *arg, struct er
 	return first;
 }
 
+static struct stray *left_over(const struct routes *t, const struct ip_prefix *dst, int ifindex)
+{
+	struct rt_route r = make_route(t, dst, ifindex);
+	struct stray *s = stray_find(t, &r);
+
+	return s && is_as_we_make_it(t, &s->route) ? s : NULL;
+}
+
 /* After a restart, or when another was faster: the route that we would add is there. */
 static bool adopt(struct routes *t, struct wish *w, int ifindex)
 {
-	struct rt_route r = make_route(t, w, ifindex);
-	struct stray *s = stray_find(t, &r);
+	struct stray *s = left_over(t, &w->dst, ifindex);
 
-	if (!s || !is_as_we_make_it(t, &s->route))
+	if (!s)
 		return false;
 	w->actual = w->last = ifindex;
 	stray_drop(t, s);
@@ -436,7 +443,7 @@ int routes_add(struct routes *t, struct err *err)
 		list = w->next_dirty;
 		w->queued = false;
 		if (want && w->actual != want && !adopt(t, w, want)) {
-			struct rt_route r = make_route(t, w, want);
+			struct rt_route r = make_route(t, &w->dst, want);
 
 			rc = tell_kernel(t, &r, true, &one);
 			if (rc == 0) {
@@ -495,6 +502,13 @@ bool route_in_kernel(const struct routes *t, const struct ip_prefix *dst, const 
 	const struct wish *w = wish_find(t, dst);
 
 	return w && w->actual && w->actual == link_index(t->links, interface, NULL);
+}
+
+bool route_is_left_over(const struct routes *t, const struct ip_prefix *dst, const char *interface)
+{
+	int ifindex = link_index(t->links, interface, NULL);
+
+	return ifindex && left_over(t, dst, ifindex);
 }
 
 bool route_has_other_owner(const struct routes *t, const struct ip_prefix *dst,

@@ -52,6 +52,8 @@ int routes_add(struct routes *t, struct err *err);
 int64_t routes_sweep(struct routes *t, route_gone_fn *gone, void *arg, struct err *err);
 
 bool route_in_kernel(const struct routes *t, const struct ip_prefix *dst, const char *interface);
+/* Is the route there already, though nobody has wanted it yet: made by an earlier run? */
+bool route_is_left_over(const struct routes *t, const struct ip_prefix *dst, const char *interface);
 bool route_has_other_owner(const struct routes *t, const struct ip_prefix *dst,
                            const char *interface);
 

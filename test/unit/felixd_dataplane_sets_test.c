@@ -295,6 +295,33 @@ static void a_connection_is_known_by_its_two_sources(void **state)
 	buf_done(&b);
 }
 
+static void connections_are_counted_by_the_kernel(void **state)
+{
+	struct buf b = { 0 };
+	uint32_t n = 0;
+
+	(void)state;
+	nf_attr_begin(&b, AF_INET);
+	assert_int_equal(conntrack_parse_count(cursor_of(b.data, 3), &n), -EINVAL);
+	assert_int_equal(conntrack_parse_count(cursor_of(b.data, b.len), &n), -EINVAL);
+	nf_attr_be32(&b, CTA_STATS_GLOBAL_MAX_ENTRIES, 262144);
+	nf_attr_be32(&b, CTA_STATS_GLOBAL_ENTRIES, 70000);
+	assert_int_equal(conntrack_parse_count(cursor_of(b.data, b.len - 1), &n), -EINVAL);
+	assert_int_equal(conntrack_parse_count(cursor_of(b.data, b.len), &n), 0);
+	assert_int_equal(n, 70000);
+	buf_done(&b);
+}
+
+static void few_connections_or_many_addresses_are_read_at_once(void **state)
+{
+	(void)state;
+	assert_true(conntrack_read_all(1, 1));
+	assert_true(conntrack_read_all(1000, 1));
+	assert_false(conntrack_read_all(262144, 1));
+	assert_true(conntrack_read_all(262144, 100));
+	assert_false(conntrack_read_all(UINT32_MAX, 100));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +334,8 @@ int main(void)
 		cmocka_unit_test(every_truncation_of_a_listing_is_survived),
 		cmocka_unit_test(names_too_long_or_without_end_are_refused),
 		cmocka_unit_test(a_connection_is_known_by_its_two_sources),
+		cmocka_unit_test(connections_are_counted_by_the_kernel),
+		cmocka_unit_test(few_connections_or_many_addresses_are_read_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
