@@ -69,12 +69,20 @@ static char *dir_of(const char *path)
 	return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
 
+int dir_sync_of(const char *path, struct err *err)
+{
+	CLEANUP(free_p) char *dir = dir_of(path);
+	CLEANUP(close_p) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return err_sys(err, "sync directory '%s'", dir);
+	return 0;
+}
+
 int file_replace(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
 {
 	CLEANUP(free_p) char *tmp = xasprintf("%s.XXXXXX", path);
-	CLEANUP(free_p) char *dir = dir_of(path);
 	CLEANUP(close_p) int fd = mkostemp(tmp, O_CLOEXEC);
-	CLEANUP(close_p) int dir_fd = -1;
 	int r;
 
 	if (fd < 0)
@@ -88,10 +96,7 @@ int file_replace(const char *path, const void *data, size_t len, mode_t mode, st
 		(void)unlink(tmp);
 		return r;
 	}
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0 || fsync(dir_fd) < 0)
-		return err_sys(err, "sync directory '%s'", dir);
-	return 0;
+	return dir_sync_of(path, err);
 }
 
 int dir_make(const char *path, mode_t mode, struct err *err)

@@ -14,6 +14,9 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct 
 /* Replaces path atomically: a temporary file beside it, fsync, rename, fsync of the directory. */
 int file_replace(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 
+/* Syncs the directory that holds path: then a name that was made or changed there stays. */
+int dir_sync_of(const char *path, struct err *err);
+
 /* mkdir -p; what exists stays as it is. */
 int dir_make(const char *path, mode_t mode, struct err *err);
 

@@ -196,30 +196,6 @@ static int header_check(const char *path, enum header_verdict *ret, struct err *
 	return 0;
 }
 
-static int dir_sync(const char *path, struct err *err)
-{
-	CLEANUP(free_p) char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
-	const char *name = ".";
-	int fd;
-
-	if (slash && slash != dir) {
-		*slash = '\0';
-		name = dir;
-	} else if (slash) {
-		name = "/";
-	}
-	fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0) {
-		int code = err_sys(err, "sync directory '%s'", name);
-
-		close_p(&fd);
-		return code;
-	}
-	close(fd);
-	return 0;
-}
-
 static int db_open(const char *path, sqlite3 **ret, struct err *err)
 {
 	/* NOMUTEX: one call at a time is our caller's promise. */
@@ -271,7 +247,7 @@ static int db_create(const char *path, bool replace_empty, struct err *err)
 	else if (rc == 0 && !replace_empty && link(tmp, path) < 0 && errno != EEXIST)
 		rc = err_sys(err, "create datastore '%s'", path);
 	(void)unlink(tmp);
-	return rc < 0 ? rc : dir_sync(path, err);
+	return rc < 0 ? rc : dir_sync_of(path, err);
 }
 
 static int kv_prepare(struct kv *kv, struct err *err)
