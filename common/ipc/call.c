@@ -57,6 +57,7 @@ int ipc_call_open(struct ipc_call *c, const char *run, const char *daemon, const
 	if (r < 0)
 		return err_wrap(err, r, "%s is not reachable", daemon);
 	c->in = xcalloc(1, sizeof(*c->in));
+	c->out = xcalloc(1, sizeof(*c->out));
 	return 0;
 }
 
@@ -64,33 +65,48 @@ void ipc_call_close(struct ipc_call *c)
 {
 	if (c->in) {
 		buf_done(c->in);
+		buf_done(c->out);
 		free(c->in);
+		free(c->out);
 		close_p(&c->fd);
 	}
 	*c = (struct ipc_call){ .fd = -1 };
 }
 
-int ipc_call_send(struct ipc_call *c, const ProtobufCMessage *request, struct err *err)
+int ipc_call_queue(struct ipc_call *c, const ProtobufCMessage *request, struct err *err)
 {
 	struct ipc_frame *f = ipc_frame_pack(request);
-	size_t at = 0;
-	int r = 0;
 
 	if (!f)
 		return err_set(err, -EMSGSIZE, "request to %s is larger than a frame may be",
 		               c->server);
-	while (at < f->len && r == 0) {
-		ssize_t n = send(c->fd, f->data + at, f->len - at, MSG_NOSIGNAL);
+	buf_add(c->out, f->data, f->len);
+	ipc_frame_unref(f);
+	return 0;
+}
+
+int ipc_call_flush(struct ipc_call *c, struct err *err)
+{
+	int r = 0;
+
+	while (c->out->len > 0 && r == 0) {
+		ssize_t n = send(c->fd, c->out->data, c->out->len, MSG_NOSIGNAL);
 
 		if (n >= 0)
-			at += (size_t)n;
+			buf_consume(c->out, (size_t)n);
 		else if (errno == EAGAIN)
 			r = wait_for(c, POLLOUT, "take the request", err);
 		else if (errno != EINTR)
 			r = err_sys(err, "send to %s", c->server);
 	}
-	ipc_frame_unref(f);
 	return r;
+}
+
+int ipc_call_send(struct ipc_call *c, const ProtobufCMessage *request, struct err *err)
+{
+	int r = ipc_call_queue(c, request, err);
+
+	return r < 0 ? r : ipc_call_flush(c, err);
 }
 
 int ipc_call_recv(struct ipc_call *c, ProtobufCMessage **ret_msg, struct err *err)
@@ -114,7 +130,9 @@ int ipc_call_recv(struct ipc_call *c, ProtobufCMessage **ret_msg, struct err *er
 			*ret_msg = msg;
 			return 0;
 		}
-		r = wait_for(c, POLLIN, "answer", err);
+		r = ipc_call_flush(c, err);
+		if (r == 0)
+			r = wait_for(c, POLLIN, "answer", err);
 		if (r < 0)
 			return r;
 		n = recv(c->fd, buf_extend(c->in, READ_CHUNK), READ_CHUNK, 0);

@@ -18,7 +18,7 @@ struct ipc_call {
 	const ProtobufCMessageDescriptor *reply;
 	uint64_t next_id;
 	struct mono_ms deadline; /* for all that follows */
-	struct buf *in;
+	struct buf *in, *out;    /* out: queued */
 };
 
 /* Connects to "<run>/<daemon>/<file>". -ENOENT/-ECONNREFUSED (in words) when the daemon is not
@@ -31,6 +31,11 @@ void ipc_call_close(struct ipc_call *c); /* also of one whose open failed or tha
  * skipped. The caller frees it. */
 int ipc_call(struct ipc_call *c, ProtobufCMessage *request, ProtobufCMessage **ret_reply,
              struct err *err);
+
+/* Keeps the request until the next ipc_call_send() or ipc_call_recv(): what leaves together wakes
+ * the other side once. */
+int ipc_call_queue(struct ipc_call *c, const ProtobufCMessage *request, struct err *err);
+int ipc_call_flush(struct ipc_call *c, struct err *err);
 
 /* The two halves, for streams of replies. ipc_call_recv: -ETIMEDOUT, -ECONNRESET. */
 int ipc_call_send(struct ipc_call *c, const ProtobufCMessage *request, struct err *err);
