@@ -2,12 +2,14 @@
 /*
  * ADD, in the order that lets nothing pass unseen and can be undone step by step:
  *
- *     look      namespace, datastore ready, which endpoint            nothing is changed yet
- *     address   asked of ipamd; while it becomes durable ...
- *     pair      ... the veth pair is made, both ends down
- *     host end  sysctls, up: felixd's routes need that. The pod's end is down, so there is no
- * carrier endpoint  written through typhad policy    felixd says that routes and policy are in the
- * kernel pod end   up, routes, address: from here on packets flow
+ *     look       namespace, datastore ready, which endpoint; nothing is changed yet
+ *     address    asked of ipamd; while it becomes durable ...
+ *     pair       ... the veth pair is made, both ends down
+ *     host end   ... sysctls, up: felixd's routes need that. The pod's end is down, so there is
+ *                no carrier
+ *     endpoint   written through typhad; meanwhile the pod's own sysctls
+ *     policy     felixd says that routes and policy are in the kernel
+ *     pod end    up, routes, address: from here on packets flow
  */
 #include <stdlib.h>
 
@@ -53,10 +55,14 @@ static int steps(struct attach *a, struct ipam_pending *ipam, struct cni_error *
 {
 	CLEANUP(buf_done) struct buf body = { 0 };
 
-	if (pod_open(a, e) < 0 || pod_mtu(a, e) < 0 || endpoint_prepare(a, e) < 0 ||
-	    daemon_connect(a, &a->felixd, e) < 0 || ipam_begin(a, ipam, e) < 0 ||
-	    pod_create(a, e) < 0 || ipam_finish(a, ipam, e) < 0 || pod_host_up(a, e) < 0 ||
-	    endpoint_write(a, &body, e) < 0 || endpoint_program(a, &body, e) < 0)
+	if (pod_open(a, e) < 0 || endpoint_ask(a, e) < 0 || pod_mtu(a, e) < 0 ||
+	    daemon_connect(a, &a->felixd, e) < 0 || endpoint_prepare(a, e) < 0)
+		return -1;
+	if (ipam_begin(a, ipam, e) < 0 || pod_create(a, e) < 0 || pod_host_up(a, e) < 0 ||
+	    ipam_finish(a, ipam, e) < 0)
+		return -1;
+	if (endpoint_write_begin(a, &body, e) < 0 || pod_forwarding(a, e) < 0 ||
+	    endpoint_write_end(a, e) < 0 || endpoint_program(a, &body, e) < 0)
 		return -1;
 	return pod_configure(a, e);
 }

@@ -161,8 +161,8 @@ int daemon_connect(struct attach *a, struct daemon *d, struct cni_error *e)
 	return 0;
 }
 
-int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id,
-                struct cni_error *e)
+int daemon_queue(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id,
+                 struct cni_error *e)
 {
 	struct ipc_envelope *envelope = (struct ipc_envelope *)request;
 	struct err err = { 0 };
@@ -172,7 +172,20 @@ int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, u
 	d->call.deadline = a->deadline;
 	envelope->has_request_id = 1;
 	envelope->request_id = *ret_id = d->call.next_id++;
-	return ipc_call_send(&d->call, request, &err) < 0 ? lost(a, d, &err, e) : 0;
+	return ipc_call_queue(&d->call, request, &err) < 0 ? lost(a, d, &err, e) : 0;
+}
+
+int daemon_flush(struct attach *a, struct daemon *d, struct cni_error *e)
+{
+	struct err err = { 0 };
+
+	return ipc_call_flush(&d->call, &err) < 0 ? lost(a, d, &err, e) : 0;
+}
+
+int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id,
+                struct cni_error *e)
+{
+	return daemon_queue(a, d, request, ret_id, e) < 0 ? -1 : daemon_flush(a, d, e);
 }
 
 static bool answers(const ProtobufCMessage *m, uint64_t id)

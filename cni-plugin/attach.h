@@ -45,9 +45,9 @@ struct attach {
 
 	struct daemon typhad, felixd, ipamd;
 	bool typhad_greeted;
-	bool felixd_told;              /* a Program request has left */
-	uint64_t remove_id, delete_id; /* requests to felixd and typhad whose answers are still to
-	                                  be heard; 0: none */
+	bool felixd_told; /* a Program request has left */
+	uint64_t remove_id, write_id,
+	        delete_id; /* requests to felixd and typhad whose answers are still to be heard */
 
 	/* the pod, as pod.c knows it */
 	int netns_fd; /* -1: not open */
@@ -56,10 +56,15 @@ struct attach {
 	struct mac_addr pod_mac;
 	uint32_t mtu; /* 0: the kernel's */
 
-	/* its addresses: as the IPAM gave them, with the block's length */
+	/* its addresses: as the IPAM gave them, with the block's length; until then, of which
+	 * families they will be */
 	struct cni_result ipam;
+	bool ask4, ask6;
 
-	/* its endpoint */
+	/* its endpoint, and the questions about it that are under way */
+	struct {
+		uint64_t ready, existing, profile; /* 0: not asked */
+	} asked;
 	char *wep_name, *wep_ifname;
 	uint64_t wep_revision; /* of what we have written; 0: nothing */
 	char *wep_container;   /* of what was there before; NULL: nothing was */
@@ -88,7 +93,11 @@ int daemon_ask(struct attach *a, struct daemon *d, ProtobufCMessage *request,
 /* Connects, if that is still to be done. */
 int daemon_connect(struct attach *a, struct daemon *d, struct cni_error *e);
 
-/* The two halves, so that something else can be done between them. */
+/* The two halves, so that something else can be done between them. What is queued leaves with what
+ * is sent next, or when its answer is waited for. */
+int daemon_queue(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id,
+                 struct cni_error *e);
+int daemon_flush(struct attach *a, struct daemon *d, struct cni_error *e);
 int daemon_send(struct attach *a, struct daemon *d, ProtobufCMessage *request, uint64_t *ret_id,
                 struct cni_error *e);
 int daemon_wait(struct attach *a, struct daemon *d, uint64_t id, ProtobufCMessage **ret,

@@ -37,7 +37,7 @@ static int refused(const Sync__V1__Error *error, struct cni_error *e)
 	                error->text ? error->text : "refused without a reason");
 }
 
-/* Sends a request; typhad is greeted first, without waiting for its answer: it reads in order, and
+/* Queues a request; typhad is greeted first, without waiting for its answer: it reads in order, and
  * refuses whom it does not like. */
 static int tell(struct attach *a, Sync__V1__ToTyphad *m, uint64_t *ret_id, struct cni_error *e)
 {
@@ -53,11 +53,11 @@ static int tell(struct attach *a, Sync__V1__ToTyphad *m, uint64_t *ret_id, struc
 		hello.software = borrow(percale_version);
 		first.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_HELLO;
 		first.hello = &hello;
-		if (daemon_send(a, &a->typhad, &first.base, &ignored, e) < 0)
+		if (daemon_queue(a, &a->typhad, &first.base, &ignored, e) < 0)
 			return -1;
 		a->typhad_greeted = true;
 	}
-	return daemon_send(a, &a->typhad, &m->base, ret_id, e);
+	return daemon_queue(a, &a->typhad, &m->base, ret_id, e);
 }
 
 static int hear(struct attach *a, uint64_t id, Sync__V1__FromTyphad **ret, struct cni_error *e)
@@ -314,22 +314,27 @@ static int existing_end(struct attach *a, uint64_t id, struct cni_error *e)
 	return 0;
 }
 
-int endpoint_prepare(struct attach *a, struct cni_error *e)
+int endpoint_ask(struct attach *a, struct cni_error *e)
 {
 	CLEANUP(free_p) char *profile = profile_name(a);
-	uint64_t ready, existing, its_profile = 0;
 
 	free(a->wep_ifname);
 	a->wep_ifname = xstrdup(a->env->ifname);
-	/* All the questions at once, then all the answers. */
-	if (ready_begin(a, &ready, e) < 0 || existing_begin(a, &existing, e) < 0)
+	if (ready_begin(a, &a->asked.ready, e) < 0 || existing_begin(a, &a->asked.existing, e) < 0)
 		return -1;
 	if (keeps_profiles(a) &&
-	    get_begin(a, V3__KIND__KIND_PROFILE, NULL, profile, &its_profile, e) < 0)
+	    get_begin(a, V3__KIND__KIND_PROFILE, NULL, profile, &a->asked.profile, e) < 0)
 		return -1;
-	if (ready_end(a, ready, e) < 0 || existing_end(a, existing, e) < 0)
+	return daemon_flush(a, &a->typhad, e);
+}
+
+int endpoint_prepare(struct attach *a, struct cni_error *e)
+{
+	CLEANUP(free_p) char *profile = profile_name(a);
+
+	if (ready_end(a, a->asked.ready, e) < 0 || existing_end(a, a->asked.existing, e) < 0)
 		return -1;
-	if (its_profile && profile_end(a, its_profile, profile, e) < 0)
+	if (a->asked.profile && profile_end(a, a->asked.profile, profile, e) < 0)
 		return -1;
 	return name_for(a, a->wep_ifname, &a->wep_name, e);
 }
@@ -413,14 +418,11 @@ static void pack_endpoint(const struct attach *a, struct buf *out)
 	(void)v3__workload_endpoint__pack(&wep, buf_extend(out, len));
 }
 
-int endpoint_write(struct attach *a, struct buf *ret_body, struct cni_error *e)
+int endpoint_write_begin(struct attach *a, struct buf *ret_body, struct cni_error *e)
 {
 	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
 	Sync__V1__Apply apply = SYNC__V1__APPLY__INIT;
 	Sync__V1__Resource r = SYNC__V1__RESOURCE__INIT;
-	Sync__V1__FromTyphad *answer = NULL;
-	uint64_t id;
-	int code = 0;
 
 	pack_endpoint(a, ret_body);
 	r.has_kind = r.has_body = 1;
@@ -431,7 +433,15 @@ int endpoint_write(struct attach *a, struct buf *ret_body, struct cni_error *e)
 	apply.resource = &r;
 	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_APPLY;
 	m.apply = &apply;
-	if (tell(a, &m, &id, e) < 0 || hear(a, id, &answer, e) < 0)
+	return tell(a, &m, &a->write_id, e) < 0 ? -1 : daemon_flush(a, &a->typhad, e);
+}
+
+int endpoint_write_end(struct attach *a, struct cni_error *e)
+{
+	Sync__V1__FromTyphad *answer = NULL;
+	int code = 0;
+
+	if (hear(a, a->write_id, &answer, e) < 0)
 		return -1;
 	if (answer->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT &&
 	    answer->result->resource)
@@ -454,7 +464,7 @@ int endpoint_delete_begin(struct attach *a, uint64_t revision, struct cni_error 
 	del.revision = revision;
 	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_DELETE;
 	m.delete_ = &del;
-	return tell(a, &m, &a->delete_id, e);
+	return tell(a, &m, &a->delete_id, e) < 0 ? -1 : daemon_flush(a, &a->typhad, e);
 }
 
 int endpoint_delete_end(struct attach *a, bool *ret_conflict, struct cni_error *e)

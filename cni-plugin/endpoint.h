@@ -7,14 +7,17 @@
 #include "common/base/buf.h"
 
 /*
- * Before ADD: the datastore may be used, the profile exists, and which endpoint it is. Fills
- * wep_name, wep_ifname, and wep_container where the pod has an endpoint already.
+ * Before ADD: the datastore may be used, the profile exists, and which endpoint it is. Asked first,
+ * all at once; endpoint_prepare() hears the answers, and fills wep_name, wep_ifname, and
+ * wep_container where the pod has an endpoint already.
  */
+int endpoint_ask(struct attach *a, struct cni_error *e);
 int endpoint_prepare(struct attach *a, struct cni_error *e);
 
 /* Writes the endpoint with the addresses of a->ipam; its packed message is appended to ret_body.
- * Sets wep_revision. */
-int endpoint_write(struct attach *a, struct buf *ret_body, struct cni_error *e);
+ * The end sets wep_revision. */
+int endpoint_write_begin(struct attach *a, struct buf *ret_body, struct cni_error *e);
+int endpoint_write_end(struct attach *a, struct cni_error *e);
 
 /* Has felixd put it into force, and waits until it is. */
 int endpoint_program(struct attach *a, const struct buf *body, struct cni_error *e);

@@ -77,6 +77,8 @@ static int send_assign(struct attach *a, struct ipam_pending *p, struct cni_erro
 		assign.pools6 = c->pools6.items;
 		assign.n_pools6 = c->pools6.n;
 	}
+	a->ask4 = *ip ? !strchr(ip, ':') : c->ipv4 > 0;
+	a->ask6 = *ip ? strchr(ip, ':') != NULL : c->ipv6 > 0;
 	m.payload_case = IPAM__V1__TO_IPAMD__PAYLOAD_ASSIGN;
 	m.assign = &assign;
 	p->may_hold = a->ipamd.open;
@@ -139,6 +141,16 @@ int ipam_finish(struct attach *a, struct ipam_pending *p, struct cni_error *e)
 		r = refused(m->error, e);
 	else
 		r = unexpected(e);
+	for (size_t i = 0; r == 0 && i < a->ipam.n_ips; i++) {
+		bool v4 = a->ipam.ips[i].address.addr.family == AF_INET;
+
+		/* The host's end has been set up for what was asked for. */
+		if (!(v4 ? a->ask4 : a->ask6))
+			r = cni_fail(
+			        e, CNI_FAILED,
+			        "ipamd answered with an address of IPv%c, which was not asked for",
+			        v4 ? '4' : '6');
+	}
 	if (m->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_ERROR)
 		p->may_hold = false; /* all or nothing */
 	protobuf_c_message_free_unpacked(answer, NULL);
@@ -147,17 +159,23 @@ int ipam_finish(struct attach *a, struct ipam_pending *p, struct cni_error *e)
 
 /* ---- releasing */
 
-static int release_handle(struct attach *a, char *handle, struct cni_error *e)
+static int release_begin(struct attach *a, char *handle, uint64_t *ret_id, struct cni_error *e)
 {
 	Ipam__V1__ToIpamd m = IPAM__V1__TO_IPAMD__INIT;
 	Ipam__V1__ReleaseByHandle release = IPAM__V1__RELEASE_BY_HANDLE__INIT;
-	ProtobufCMessage *answer;
-	int r = 0;
 
 	release.handle_id = handle;
 	m.payload_case = IPAM__V1__TO_IPAMD__PAYLOAD_RELEASE_BY_HANDLE;
 	m.release_by_handle = &release;
-	if (daemon_ask(a, &a->ipamd, &m.base, &answer, e) < 0)
+	return daemon_queue(a, &a->ipamd, &m.base, ret_id, e);
+}
+
+static int release_end(struct attach *a, const char *handle, uint64_t id, struct cni_error *e)
+{
+	ProtobufCMessage *answer;
+	int r = 0;
+
+	if (daemon_wait(a, &a->ipamd, id, &answer, e) < 0)
 		return -1;
 	const Ipam__V1__FromIpamd *f = (const Ipam__V1__FromIpamd *)answer;
 
@@ -174,15 +192,17 @@ static int release_handle(struct attach *a, char *handle, struct cni_error *e)
 int ipam_release(struct attach *a, struct cni_error *e)
 {
 	CLEANUP(free_p) char *legacy = NULL;
+	uint64_t own_id, legacy_id;
 
 	if (!own(a))
 		return delegate_del(a, e);
-	if (release_handle(a, a->handle, e) < 0)
-		return -1;
 	/* What versions before 3 of upstream have assigned carries another handle. */
 	legacy = a->k8s ? xasprintf("%s.%s", a->env->pod_namespace, a->env->pod_name)
 	                : xstrdup(a->env->container);
-	return release_handle(a, legacy, e);
+	if (release_begin(a, a->handle, &own_id, e) < 0 ||
+	    release_begin(a, legacy, &legacy_id, e) < 0 || release_end(a, a->handle, own_id, e) < 0)
+		return -1;
+	return release_end(a, legacy, legacy_id, e);
 }
 
 /* ---- checking */

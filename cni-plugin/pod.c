@@ -28,6 +28,8 @@ static int kernel_failed(const struct err *err, struct cni_error *e)
 
 static bool has_family(const struct attach *a, int family)
 {
+	if (a->ipam.n_ips == 0)
+		return family == AF_INET ? a->ask4 : a->ask6;
 	for (size_t i = 0; i < a->ipam.n_ips; i++)
 		if (a->ipam.ips[i].address.addr.family == family)
 			return true;
@@ -145,6 +147,13 @@ static int host_mac_set(struct attach *a, struct cni_error *e)
 	        a->host_if);
 }
 
+static int new_pair(struct attach *a, const struct rt_veth *veth, struct err *err)
+{
+	return nl_request(a->host_nl, rt_veth_new(veth), err,
+	                  "create the veth pair %s (in the pod) and %s", veth->name,
+	                  veth->peer_name);
+}
+
 int pod_create(struct attach *a, struct cni_error *e)
 {
 	const struct rt_veth veth = {
@@ -158,18 +167,19 @@ int pod_create(struct attach *a, struct cni_error *e)
 	};
 	struct rt_link l;
 	struct err err;
-	int r;
+	int r = new_pair(a, &veth, &err);
 
 	/* The pair of an earlier sandbox of this pod, or of a first ADD of this one. */
-	r = nl_request(a->host_nl, rt_link_delete(0, a->host_if), &err, "delete the old %s",
-	               a->host_if);
-	if (r < 0 && r != -ENODEV)
-		return kernel_failed(&err, e);
-	if (r == 0)
-		log_info("earlier interface removed", "interface=%s", a->host_if);
-	if (nl_request(a->host_nl, rt_veth_new(&veth), &err,
-	               "create the veth pair %s (in the pod) and %s", veth.name,
-	               veth.peer_name) < 0)
+	if (r == -EEXIST) {
+		r = nl_request(a->host_nl, rt_link_delete(0, a->host_if), &err, "delete the old %s",
+		               a->host_if);
+		if (r < 0 && r != -ENODEV)
+			return kernel_failed(&err, e);
+		if (r == 0)
+			log_info("earlier interface removed", "interface=%s", a->host_if);
+		r = new_pair(a, &veth, &err);
+	}
+	if (r < 0)
 		return kernel_failed(&err, e);
 	a->pod_index = -1; /* it is there: pod_undo() has something to do */
 	if (rt_link_get(a->pod_nl, 0, a->env->ifname, &l, &err) < 0)
@@ -226,7 +236,7 @@ static const struct sysctl pod_closed[] = {
 	{ AF_INET, "ipv4/ip_forward", "0", true },
 	{ AF_INET6, "ipv6/conf/all/forwarding", "0", true },
 };
-static const struct sysctl pod_forwarding[] = {
+static const struct sysctl pod_open_to_others[] = {
 	{ AF_INET, "ipv4/ip_forward", "1", true },
 	{ AF_INET6, "ipv6/conf/all/forwarding", "1", true },
 };
@@ -364,23 +374,39 @@ static void add_routes(struct attach *a, struct nl_batch *b)
 	}
 }
 
+int pod_forwarding(struct attach *a, struct cni_error *e)
+{
+	if (a->config->allow_ip_forwarding)
+		return pod_sysctls(a, pod_open_to_others, ARRAY_SIZE(pod_open_to_others), e);
+	return pod_sysctls(a, pod_closed, ARRAY_SIZE(pod_closed), e);
+}
+
 int pod_configure(struct attach *a, struct cni_error *e)
 {
-	static const char *const steps[] = { "route to 169.254.1.1", "route", "address" };
+	static const char *const steps[] = { "route to 169.254.1.1", "route", "address",
+		                             "setting it up" };
 	struct rt_link_change up = { .up = 1 };
 	struct verdicts v = { 0 };
 	struct nl_batch *b;
 	struct err err;
 	int r;
 
-	if (pod_sysctls(a, pod_before, ARRAY_SIZE(pod_before), e) < 0)
-		return -1;
-	if (nl_request(a->pod_nl, rt_link_set(a->pod_index, &up), &err, "set %s up in the pod",
-	               a->env->ifname) < 0)
-		return kernel_failed(&err, e);
-	if (pod_sysctls(a, pod_after_up, ARRAY_SIZE(pod_after_up), e) < 0)
-		return -1;
+	/* The kernel takes what is gathered one by one, in order: after the first that fails the
+	 * others fail as well, and the first is told of. */
 	b = nl_batch_new(a->pod_nl);
+	nl_batch_add(b, rt_link_set(a->pod_index, &up), 3);
+	if (has_family(a, AF_INET6)) {
+		/* Some sysctls come before, others after. */
+		r = pod_sysctls(a, pod_before, ARRAY_SIZE(pod_before), e);
+		if (r == 0 && nl_batch_commit(b, on_verdict, &v, &err) < 0)
+			r = kernel_failed(&err, e);
+		if (r == 0)
+			r = pod_sysctls(a, pod_after_up, ARRAY_SIZE(pod_after_up), e);
+		if (r < 0) {
+			nl_batch_free(b);
+			return -1;
+		}
+	}
 	add_routes(a, b);
 	for (size_t i = 0; i < a->ipam.n_ips; i++) {
 		struct rt_addr address = { .ifindex = a->pod_index,
@@ -395,9 +421,7 @@ int pod_configure(struct attach *a, struct cni_error *e)
 	if (v.code)
 		return cni_fail(e, CNI_FAILED, "%s on %s in the pod: %s", steps[v.id],
 		                a->env->ifname, v.text);
-	if (a->config->allow_ip_forwarding)
-		return pod_sysctls(a, pod_forwarding, ARRAY_SIZE(pod_forwarding), e);
-	return pod_sysctls(a, pod_closed, ARRAY_SIZE(pod_closed), e);
+	return 0;
 }
 
 /* ---- removing */

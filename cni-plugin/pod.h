@@ -39,10 +39,14 @@ int pod_mtu(struct attach *a, struct cni_error *e);
  * pod_index, host_index, pod_mac. */
 int pod_create(struct attach *a, struct cni_error *e);
 
-/* The host's end: sysctls for the families of a->ipam, then up. */
+/* The host's end: sysctls for the families of a->ipam (until that is known: of a->ask4, ask6), then
+ * up. */
 int pod_host_up(struct attach *a, struct cni_error *e);
 
-/* The pod's end: up, routes, addresses, sysctls. */
+/* Whether the pod forwards: its sysctls, with or without interfaces. */
+int pod_forwarding(struct attach *a, struct cni_error *e);
+
+/* The pod's end: sysctls, up, routes, addresses. */
 int pod_configure(struct attach *a, struct cni_error *e);
 
 /* Undoes pod_create(). */
