@@ -49,10 +49,10 @@ cd "$TOP" || exit 1
 SECONDS_DEFAULT=15
 passed=0 failed=0 skipped=0
 
-ok() { passed=$((passed + 1)); echo "ok - $TEST: $1"; }
+ok() { passed=$((passed + 1)); printf '%s\n' "ok - $TEST: $1"; } # echo would interpret backslashes
 fail() {
 	failed=$((failed + 1))
-	echo "not ok - $TEST: $1"
+	printf '%s\n' "not ok - $TEST: $1"
 	[ $# -lt 2 ] || printf '%s\n' "$2" | sed 's/^/#   /'
 }
 skip() { skipped=$((skipped + 1)); echo "ok - $TEST: $1 # SKIP $2"; }
