@@ -277,7 +277,11 @@ static void keep_unknown(const char *name, const struct json *value, ProtobufCMe
 	buf_byte(&field, (uint8_t)len);
 	buf_add(&field, text.data, text.len);
 
-	m->unknown_fields = xrealloc(m->unknown_fields, (m->n_unknown_fields + 1) * sizeof(*u));
+	/* The room is the next power of two: there may be very many. */
+	if ((m->n_unknown_fields & (m->n_unknown_fields - 1)) == 0)
+		m->unknown_fields = xrealloc(
+		        m->unknown_fields,
+		        (m->n_unknown_fields ? 2 * (size_t)m->n_unknown_fields : 1) * sizeof(*u));
 	u = &m->unknown_fields[m->n_unknown_fields++];
 	*u = (ProtobufCMessageUnknownField){ .tag = MODEL_UNKNOWN_TAG,
 		                             .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
