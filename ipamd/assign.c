@@ -35,8 +35,11 @@ static int family_of(const struct request *q)
 
 static void fail(struct request *q, Ipam__V1__ErrorCode code, const char *text)
 {
+	char *copy = xstrdup(text ? text : "unknown"); /* text may be what fail_text was */
+
+	free(q->fail_text);
+	q->fail_text = copy;
 	q->fail_code = (int)code;
-	q->fail_text = xstrdup(text ? text : "unknown");
 	rollback(q);
 }
 

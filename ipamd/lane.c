@@ -244,7 +244,8 @@ static void on_read(void *arg, const struct store_result *r)
 
 	if (b->ip->stopping)
 		return;
-	b->busy = false;
+	/* Busy to the end: callbacks let go of the block, and with the last one it would be freed.
+	 */
 	if (r->status == STORE_OK && r->n && r->items[0]->msg) {
 		msg = (V3__IpamBlock *)msg_copy(r->items[0]->msg);
 		blk_set(b, (V3__IpamBlock *)msg_copy(r->items[0]->msg), r->items[0]->revision);
@@ -262,8 +263,7 @@ static void on_read(void *arg, const struct store_result *r)
 		b->msg = msg;
 	else
 		msg_free(msg ? &msg->base : NULL);
-	lane_kick(b);
-	blk_tidy(b);
+	unbusy(b);
 }
 
 static void lane_kick(struct blk *b)

@@ -8,6 +8,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 
 /* What a stranger may ask for. */
 #define HANDLE_MAX 512u
@@ -18,8 +19,10 @@
 
 struct queue {
 	struct hmap_node node;
+	struct ipamd *ip;
 	char *handle;
 	struct list requests; /* the first is being served */
+	bool running;         /* queue_run() is at work */
 };
 
 void got_add(struct got *g, const struct ip_addr *a, unsigned block_len, bool is_new)
@@ -53,6 +56,32 @@ static void start(struct request *q)
 		release_start(q);
 }
 
+/*
+ * Serves the requests of a handle, one after the other. Many of them may be answered on the spot;
+ * each then leaves the queue from within its start(), and this loop, not that one, goes on with the
+ * next: a client must not choose the depth of our stack.
+ */
+static void queue_run(struct queue *queue)
+{
+	if (queue->running)
+		return;
+	queue->running = true;
+	while (!list_empty(&queue->requests)) {
+		struct request *q = list_entry(queue->requests.next, struct request, in_queue);
+
+		if (q->started)
+			break;
+		q->started = true;
+		start(q);
+	}
+	queue->running = false;
+	if (!list_empty(&queue->requests))
+		return;
+	hmap_remove(&queue->ip->queues, &queue->node);
+	free(queue->handle);
+	free(queue);
+}
+
 /* Lets go of the handle; the next request for it starts. */
 static void leave_queue(struct request *q)
 {
@@ -62,13 +91,7 @@ static void leave_queue(struct request *q)
 	if (!queue)
 		return;
 	list_unlink(&q->in_queue);
-	if (!list_empty(&queue->requests)) {
-		start(list_entry(queue->requests.next, struct request, in_queue));
-		return;
-	}
-	hmap_remove(&q->ip->queues, &queue->node);
-	free(queue->handle);
-	free(queue);
+	queue_run(queue);
 }
 
 static void join_queue(struct request *q)
@@ -79,16 +102,15 @@ static void join_queue(struct request *q)
 	          strcmp(queue->handle, q->owner.handle) == 0);
 	if (!queue) {
 		queue = xcalloc(1, sizeof(*queue));
+		queue->ip = q->ip;
 		queue->handle = xstrdup(q->owner.handle);
 		list_init(&queue->requests);
 		hmap_insert(&q->ip->queues, &queue->node, hash);
 	}
 	q->queue = queue;
+	q->stage = "waits for its handle";
 	list_push_back(&queue->requests, &q->in_queue);
-	if (queue->requests.next == &q->in_queue)
-		start(q);
-	else
-		q->stage = "waits for its handle";
+	queue_run(queue);
 }
 
 static void request_free(struct request *q)
@@ -116,7 +138,6 @@ static void request_free(struct request *q)
 	free(q->got.items);
 	free(q->got.is_new);
 	free(q->pools);
-	free(q->reclaim_node);
 	free(q->fail_text);
 	free(q->freed);
 	free(q->trouble);
@@ -127,7 +148,6 @@ static void request_free(struct request *q)
 static void finish(struct request *q, Ipam__V1__FromIpamd *msg)
 {
 	struct ipamd *ip = q->ip;
-	struct request *dead = q;
 
 	if (q->peer && !ip->stopping) {
 		msg->has_request_id = true;
@@ -135,7 +155,7 @@ static void finish(struct request *q, Ipam__V1__FromIpamd *msg)
 		(void)ipc_peer_send(q->peer, &msg->base);
 	}
 	leave_queue(q);
-	request_free(dead);
+	request_free(q);
 }
 
 void request_answer_error(struct request *q, Ipam__V1__ErrorCode code, const char *text)
@@ -200,6 +220,17 @@ void request_answer_released(struct request *q)
 
 /* ---- arrival */
 
+/* It becomes JSON, which is UTF-8. */
+static bool is_text(const char *s)
+{
+	size_t left = strlen(s), n;
+
+	for (; left; s += n, left -= n)
+		if ((n = utf8_len(s, left)) == 0)
+			return false;
+	return true;
+}
+
 static int check_handle(const char *id, struct err *err)
 {
 	if (!id || !*id)
@@ -211,6 +242,8 @@ static int check_handle(const char *id, struct err *err)
 			return err_set(err, -EINVAL,
 			               "handle_id '%s' holds a slash or a control character",
 			               LOG_VIS(id));
+	if (!is_text(id))
+		return err_set(err, -EINVAL, "handle_id '%s' is not UTF-8", LOG_VIS(id));
 	return 0;
 }
 
@@ -301,6 +334,8 @@ static int parse_assign(struct request *q, const Ipam__V1__Assign *m, struct err
 			return err_set(err, -EINVAL,
 			               "an attribute has no name, or is longer than %u bytes",
 			               ATTR_MAX);
+		if (!is_text(k) || !is_text(v))
+			return err_set(err, -EINVAL, "attribute '%s' is not UTF-8", LOG_VIS(k));
 		add_attr(q, k, v);
 	}
 	/* The garbage collectors need these; the CNI plugin sends them. */

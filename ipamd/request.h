@@ -37,6 +37,7 @@ struct request {
 	struct list in_queue;  /* in queue.requests */
 	struct list wait;      /* in ipamd.held or ipamd.waiting */
 	struct queue *queue;   /* NULL: of ReleaseIps, which has no handle of its own */
+	bool started;          /* is not waiting in queue any more */
 	struct ipc_peer *peer; /* NULL: has gone away meanwhile */
 	uint64_t id;
 	struct mono_ms arrived;
@@ -56,11 +57,9 @@ struct request {
 	struct pool **pools;
 	size_t n_pools;
 	unsigned tries;
-	bool no_claim;       /* there is no block to claim: borrow */
-	bool handle_counted; /* the change at hand has been written to the handle */
+	bool no_claim; /* there is no block to claim: borrow */
 	struct lane_change change;
 	struct ip_prefix claim_cidr;
-	char *reclaim_node;
 	bool claimer;  /* the claim under way is this request's */
 	int fail_code; /* of a rollback that is under way */
 	char *fail_text;

@@ -2,16 +2,19 @@
 /*
  * ipam_client: what integration tests ask ipamd with.
  *
- *     ipam_client RUN assign HANDLE [N4 [N6 [POOL]]]   prints the addresses, one a line
- *     ipam_client RUN ips HANDLE IP...                 assigns exactly these
- *     ipam_client RUN release HANDLE                   prints what became free
- *     ipam_client RUN release-ips IP...
- *     ipam_client RUN get HANDLE
- *     ipam_client RUN load CLIENTS ROUNDS RUN2         many runtimes at once on two nodes; prints
- * "handle address" of what they hold ipam_client RUN put KIND NAME JSON               writes an
- * object, whatever was there ipam_client RUN show KIND [PREFIX]               prints the objects of
- * a kind, a line each: name, JSON ipam_client RUN remove KIND NAME ipam_client RUN verify compares
- * such lines, on standard input, with the datastore
+ *     ipam_client RUN VERB ...
+ *
+ *     assign HANDLE [N4 [N6 [POOL]]]   prints the addresses, one a line
+ *     ips HANDLE IP...                 assigns exactly these
+ *     release HANDLE                   prints what became free
+ *     release-ips IP...
+ *     get HANDLE
+ *     burst HANDLE N                   asks N times without waiting; prints the different answers
+ *     load CLIENTS ROUNDS RUN2         many runtimes on two nodes; prints "handle address" lines
+ *     put KIND NAME JSON               writes an object, whatever was there
+ *     show KIND [PREFIX]               prints the objects of a kind, a line each: name, JSON
+ *     remove KIND NAME
+ *     verify                           compares such lines on standard input with the datastore
  *
  * RUN is a run directory. An error of ipamd's is printed as "error CODE: TEXT", exit status 1.
  *
@@ -95,6 +98,49 @@ static int assign(const char *run, char **a, int n, bool ips)
 	e.payload_case = IPAM__V1__TO_IPAMD__PAYLOAD_ASSIGN;
 	e.assign = &m;
 	return one_call(run, &e);
+}
+
+static int burst(const char *run, char *handle, unsigned n)
+{
+	Ipam__V1__Assign m = IPAM__V1__ASSIGN__INIT;
+	Ipam__V1__ToIpamd e = IPAM__V1__TO_IPAMD__INIT;
+	char seen[IP_PREFIX_STR_MAX] = "";
+	struct ipc_call c = { 0 };
+	ProtobufCMessage *reply;
+	struct err err;
+	int rc = 0;
+
+	m.handle_id = handle;
+	m.has_num4 = true;
+	m.num4 = 1;
+	e.payload_case = IPAM__V1__TO_IPAMD__PAYLOAD_ASSIGN;
+	e.assign = &m;
+	rc = ipc_call_open(&c, run, "ipamd", "api.sock", &ipam__v1__from_ipamd__descriptor, 20000,
+	                   &err);
+	for (unsigned i = 0; rc == 0 && i < n; i++) {
+		e.has_request_id = true;
+		e.request_id = i + 1;
+		rc = ipc_call_send(&c, &e.base, &err);
+	}
+	for (unsigned i = 0; rc == 0 && i < n; i++) {
+		const Ipam__V1__FromIpamd *f;
+
+		rc = ipc_call_recv(&c, &reply, &err);
+		if (rc < 0)
+			break;
+		f = (const Ipam__V1__FromIpamd *)reply;
+		if (f->payload_case != IPAM__V1__FROM_IPAMD__PAYLOAD_ASSIGNED ||
+		    strcmp(seen, f->assigned->cidrs[0]) != 0) {
+			(void)answer_print(f);
+			if (f->payload_case == IPAM__V1__FROM_IPAMD__PAYLOAD_ASSIGNED)
+				(void)snprintf(seen, sizeof(seen), "%s", f->assigned->cidrs[0]);
+		}
+		protobuf_c_message_free_unpacked(reply, NULL);
+	}
+	if (rc < 0)
+		printf("error: %s\n", err.text);
+	ipc_call_close(&c);
+	return rc < 0;
 }
 
 /* ---- load */
@@ -542,6 +588,8 @@ int main(int argc, char **argv)
 		e.get_by_handle = &m;
 		return one_call(argv[1], &e);
 	}
+	if (argc == 5 && strcmp(verb, "burst") == 0)
+		return burst(argv[1], argv[3], (unsigned)atoi(argv[4]));
 	if (argc == 6 && strcmp(verb, "load") == 0)
 		return load(argv[1], argv[5], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
 	if ((argc == 6 && strcmp(verb, "put") == 0) || (argc == 5 && strcmp(verb, "remove") == 0) ||

@@ -120,6 +120,18 @@ wait_for 5 grep -q 'block is malformed' $W/n1.ipamd.log && ok "a malformed block
 case $(a ips net.q 10.4.0.7) in "error 1: the block is malformed") ok "and not touched" ;; *) fail "and not touched" "$(a ips net.q 10.4.0.7)" ;; esac
 expect "life goes on" 10.2.0 "$(a assign net.r 1 0 named | cut -d. -f1-3)"
 
+# A client that repeats itself without waiting: answered in order, in no more stack than one needs.
+stop n1 ipamd
+(ulimit -s 256; exec env CALICO_RUN_DIR=/run/n/n1 NODENAME=n1 "$BUILD/ipamd/ipamd" --typhad /run/n/n1/typhad/api.sock --check-grace 1 >>$W/n1.ipamd.log 2>&1) &
+echo $! >$W/n1.ipamd.pid
+wait_for 10 ready /run/n/n1
+a burst net.burst 4000 >$W/burst
+expect "four thousand requests of one handle, one address" 1 "$(grep -c "^10\..*/" $W/burst)"
+expect "and nothing else" 1 "$(wc -l <$W/burst)"
+check "ipamd lives" alive n1 ipamd
+bad=$(printf 'net.\377\376')
+case $(a assign "$bad") in "error 1: "*) ok "refused: a handle that is no text" ;; *) fail "refused: a handle that is no text" "$(a assign "$bad" | cat -v)" ;; esac
+
 # The datastore away.
 stop n1 typhad KILL
 t0=$(date +%s%N)
