@@ -87,7 +87,6 @@ static int setup(void **state)
 	assert_int_equal(uv_loop_init(&s->loop), 0);
 	assert_int_equal(uv_timer_init(&s->loop, &s->deadline), 0);
 	assert_int_equal(uv_timer_start(&s->deadline, on_deadline, DEADLINE_MS, 0), 0);
-	uv_unref((uv_handle_t *)&s->deadline);
 	assert_int_equal(nl_watch_open(&s->loop, NETLINK_ROUTE, groups, &ops, s, &s->watch, NULL),
 	                 0);
 	uv_walk(&s->loop, find_poll, &fd);
