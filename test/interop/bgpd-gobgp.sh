@@ -111,8 +111,12 @@ kill -KILL "$(cat $W/b.gobgpd.pid)"
 down() { ! established; }
 see "a notices that gobgpd is gone" down
 client a routes | grep -q '10.66.0.0/26 b .* stale' && ok "a keeps its routes" || fail "a keeps its routes" "$(client a routes)"
+# gobgpd forgets its routes and says End-of-RIB as soon as a session is up: it has no session before it has its routes again.
+doors() { on b iptables "$1" INPUT -p tcp --dport 179 -j REJECT --reject-with tcp-reset; on b iptables "$1" OUTPUT -p tcp --dport 179 -j DROP; }
+doors -A
 gobgp_up b -r
 announce_b
+doors -D
 see "gobgpd restarts" established
 see "... and nothing is stale" settled
 kill $m
