@@ -20,7 +20,7 @@ for c in "node1 web1 tier=a" "node1 web2 tier=b" "node2 web3 tier=a"; do
 	check "container $2 on $1" lab pod add "$1" "$2" --label app=web --label "$3" --container httpd -f -p 8080 -h /www
 done
 WEBS='web1 web2 web3'
-page() { in_lab "$1" busybox wget -q -T 1 -O - "http://$(address "$2"):8080/"; }
+page() { printf 'GET / HTTP/1.0\r\n\r\n' | in_lab "$1" nc -N -w 1 "$(address "$2")" 8080; }
 in_page() { page "$1" "$2" 2>/dev/null | grep -qx percale; }
 no_page() { ! in_page "$@"; }
 
