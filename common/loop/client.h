@@ -36,8 +36,9 @@ struct ipc_client *ipc_client_new(uv_loop_t *loop, const char *path,
 /* Requests under way fail with -ECANCELED, no callback comes after that. NULL is fine. */
 void ipc_client_free(struct ipc_client *c);
 
-/* Sets the request's id, sends it and calls fn when the reply is here. -ENOTCONN when not up: fn is
- * then never called. timeout_ms 0: none. */
+/* Sets the request's id, sends it and calls fn when the reply is here. -ENOTCONN when not up,
+ * -EMSGSIZE when the request is larger than a frame may be: fn is then never called. timeout_ms 0:
+ * none. */
 int ipc_client_call(struct ipc_client *c, ProtobufCMessage *request, unsigned timeout_ms,
                     ipc_reply_fn *fn, void *arg);
 
