@@ -331,7 +331,11 @@ static bool labels_are(const struct index_labels *l, const struct index_kv *kv, 
 	if (l->n != n)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		const char *v = labels_lookup(l, kv[i].key);
+		/* Labels of an object come sorted: mostly they stand at the same place. */
+		const struct index_pair *there = l->v[i].pair;
+		const char *v = strcmp(there->key->name, kv[i].key) == 0
+		                        ? there->value
+		                        : labels_lookup(l, kv[i].key);
 
 		if (!v || strcmp(v, kv[i].value) != 0)
 			return false;

@@ -576,6 +576,37 @@ static void an_endpoint_costs_what_it_is_long(void **state)
 	assert_true(large <= 25 * (small + 5));
 }
 
+/* Milliseconds that a profile with so many labels takes the second time, one label changed. */
+static int64_t profile_time_of(struct bench *b, unsigned n)
+{
+	int64_t ms = 0;
+
+	for (int round = 0; round < 2; round++) {
+		CLEANUP(buf_done) struct buf json = { 0 };
+		struct resource *r;
+		struct mono_ms start;
+
+		buf_str(&json, "{\"spec\":{\"labelsToApply\":{");
+		for (unsigned i = 0; i < n; i++)
+			buf_printf(&json, "\"k%06u\":\"%d\",", i, i == n - 1 ? round : 7);
+		buf_str(&json, "\"z\":\"\"}}}");
+		r = toy_resource(PROFILE, NULL, "p", ++b->revision, buf_cstr(&json));
+		start = mono_now();
+		assert_int_equal(calc_update(b->c, r, NULL), 0);
+		ms = mono_since_ms(start);
+		resource_free(r);
+	}
+	return ms;
+}
+
+static void a_profile_costs_what_it_is_long(void **state)
+{
+	struct bench *b = *state;
+	int64_t small = profile_time_of(b, 4000), large = profile_time_of(b, 40000);
+
+	assert_true(large <= 25 * (small + 5));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -598,6 +629,7 @@ int main(void)
 		TEST(an_endpoint_that_a_snapshot_should_name_and_does_not_is_gone),
 		TEST(profiles_count_once_and_labels_last),
 		TEST(an_endpoint_costs_what_it_is_long),
+		TEST(a_profile_costs_what_it_is_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
