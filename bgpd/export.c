@@ -387,13 +387,27 @@ static void forget_missed(struct peer *p)
 	}
 	hmap_done(&p->missed);
 	p->behind = false;
+	p->eor_owed = 0;
+}
+
+/* RFC 4724 section 4.1: after the routes. So it waits where they wait. */
+static void end_of_rib(struct peer *p)
+{
+	CLEANUP(buf_done) struct buf eor = { 0 };
+
+	if (!p->live || p->behind || !p->eor_owed)
+		return;
+	for (unsigned f = 0; f < BGP_FAMILIES; f++)
+		if (p->eor_owed & (1u << f))
+			wire_build_end_of_rib(&eor, f);
+	p->eor_owed = 0;
+	session_send_buf(p->live, &eor);
 }
 
 static void tell_all(struct peer *p, enum bgp_family f)
 {
 	struct export_group *g = p->group;
 	struct news *news = xcalloc(g->adj.n + 1, sizeof(*news));
-	CLEANUP(buf_done) struct buf eor = { 0 };
 	size_t n = 0;
 
 	hmap_for_each (a, &g->adj, struct adj, node)
@@ -402,10 +416,8 @@ static void tell_all(struct peer *p, enum bgp_family f)
 			news[n++] = (struct news){ a->sent, NULL, NULL, &a->prefix };
 	say(g, news, n, p);
 	free(news);
-	if (!p->live)
-		return;
-	wire_build_end_of_rib(&eor, f);
-	session_send_buf(p->live, &eor);
+	p->eor_owed |= (uint8_t)(1u << f);
+	end_of_rib(p);
 }
 
 void export_join(struct peer *p)
@@ -460,6 +472,7 @@ void export_resume(struct peer *p)
 		free(m);
 	}
 	hmap_done(&missed);
+	end_of_rib(p);
 }
 
 void export_regroup(struct bgpd *b)

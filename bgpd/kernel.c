@@ -503,7 +503,8 @@ static void on_resync(uv_timer_t *t)
 static void schedule_resync(struct kernel *k, unsigned ms)
 {
 	k->resync_wanted = false;
-	if (!uv_is_active((uv_handle_t *)&k->resync_timer))
+	if (!uv_is_active((uv_handle_t *)&k->resync_timer) ||
+	    uv_timer_get_due_in(&k->resync_timer) > ms)
 		(void)uv_timer_start(&k->resync_timer, on_resync, ms, 0);
 }
 

@@ -37,6 +37,7 @@ struct peer {
 	struct list group_link;
 	bool behind; /* its queue was full: missed has what it was not told */
 	struct hmap missed;
+	uint8_t eor_owed; /* families whose End-of-RIB waits for that */
 
 	uint64_t updates_in, updates_out;
 };
