@@ -7,6 +7,8 @@
 
 #include "common/base/mem.h"
 
+#define FRESH_NEXTHOPS 64u /* fewer are not worth a walk */
+
 struct fib_local {
 	struct hmap_node node;
 	struct ip_addr addr;
@@ -193,6 +195,7 @@ bool fib_link(struct fib *f, const struct rt_link *link)
 	}
 	differs = l->up != up;
 	l->up = up;
+	l->marked = false;
 	memcpy(l->name, link->name, sizeof(l->name));
 	return differs;
 }
@@ -212,6 +215,8 @@ void fib_mark(struct fib *f)
 		trie_for_each(n, &f->tries[i]) for (struct fib_route *r = entry_of(n)->routes; r;
 		                                    r = r->next) r->marked = true;
 	hmap_for_each (l, &f->addrs, struct fib_local, node)
+		l->marked = true;
+	hmap_for_each (l, &f->links, struct fib_link, node)
 		l->marked = true;
 }
 
@@ -243,6 +248,11 @@ void fib_sweep(struct fib *f, void (*gone)(void *arg, const struct rt_route *rt)
 			hmap_remove(&f->addrs, &l->node);
 			free(l);
 			f->changed = true;
+		}
+	hmap_for_each (l, &f->links, struct fib_link, node)
+		if (l->marked) {
+			hmap_remove(&f->links, &l->node);
+			free(l);
 		}
 }
 
@@ -286,21 +296,29 @@ struct nexthop *fib_nexthop(struct fib *f, const struct ip_addr *a)
 	n->addr = *a;
 	list_init(&n->paths);
 	hmap_insert(&f->nexthops, &n->node, hash);
+	f->fresh_nexthops++;
 	(void)resolve(f, n);
 	return n;
 }
 
 void fib_recheck(struct fib *f, struct rib *r)
 {
-	if (!f->changed)
+	/*
+	 * Strangers decide how many next hops there were. Those that no path uses any more go when
+	 * as many have come as were used: what is kept stays in proportion, and so does the work.
+	 */
+	bool sweep = f->fresh_nexthops > FRESH_NEXTHOPS && f->fresh_nexthops > f->nexthops.n / 2;
+
+	if (!f->changed && !sweep)
 		return;
-	f->changed = false;
 	hmap_for_each (n, &f->nexthops, struct nexthop, node) {
 		if (list_empty(&n->paths)) {
 			hmap_remove(&f->nexthops, &n->node);
 			free(n);
-		} else if (resolve(f, n)) {
+		} else if (f->changed && resolve(f, n)) {
 			rib_touch_nexthop(r, n);
 		}
 	}
+	f->changed = false;
+	f->fresh_nexthops = 0;
 }

@@ -27,13 +27,15 @@ struct fib_link {
 	int ifindex;
 	char name[IFNAMSIZ];
 	bool up;
+	bool marked;
 };
 
 struct fib {
 	struct trie tries[BGP_FAMILIES];
 	struct hmap addrs, links, nexthops;
-	bool blind;   /* kernel off: every next hop is taken to be resolved */
-	bool changed; /* since fib_recheck() */
+	bool blind;            /* kernel off: every next hop is taken to be resolved */
+	bool changed;          /* since fib_recheck() */
+	size_t fresh_nexthops; /* since unused ones were looked for */
 };
 
 void fib_init(struct fib *f);

@@ -162,6 +162,37 @@ static void a_change_is_told_to_those_who_depend_on_it(void **state)
 	fib_done(&f);
 }
 
+/* A peer names as many next hops as it likes; what is kept is what paths use. */
+static void next_hops_of_the_past_are_forgotten(void **state)
+{
+	struct rib r;
+	struct fib f;
+	struct rib_source s;
+	struct ip_prefix p = { { AF_INET, { 10, 1 } }, 16 };
+
+	(void)state;
+	rib_init(&r, on_change, NULL);
+	fib_init(&f);
+	rib_source_init(&s, ROUTE_BGP, "peer");
+	for (uint32_t i = 0; i < 10000; i++) {
+		struct attr_set set = { .next_hop = ip_addr_v4(0x0B000000 + i) };
+		struct path_spec spec = { .attrs = attrs_intern(&r.attrs, &set),
+			                  .nexthop = fib_nexthop(&f, &set.next_hop) };
+
+		assert_non_null(rib_set(&r, &s, &p, &spec));
+		fib_recheck(&f, &r);
+		(void)rib_select(&r, 10);
+		assert_true(f.nexthops.n < 200);
+	}
+	(void)rib_flush(&r, &s, 0xFF, false);
+	(void)rib_select(&r, 10);
+	f.changed = true;
+	fib_recheck(&f, &r);
+	assert_int_equal(f.nexthops.n, 0);
+	rib_done(&r);
+	fib_done(&f);
+}
+
 static unsigned gone;
 
 static void on_gone(void *arg, const struct rt_route *rt)
@@ -208,6 +239,17 @@ static void reading_back_removes_what_is_not_seen_again(void **state)
 	link.deleted = true;
 	assert_true(fib_link(&f, &link));
 	assert_null(fib_link_name(&f, 4));
+
+	/* Links too: the event of one that went may be lost. */
+	link.deleted = false;
+	(void)fib_link(&f, &link);
+	link.ifindex = 5;
+	(void)fib_link(&f, &link);
+	fib_mark(&f);
+	(void)fib_link(&f, &link);
+	fib_sweep(&f, on_gone, NULL);
+	assert_null(fib_link_name(&f, 4));
+	assert_string_equal(fib_link_name(&f, 5), "eth0");
 	fib_done(&f);
 }
 
@@ -216,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(next_hops_are_resolved_through_the_longest_route),
 		cmocka_unit_test(a_change_is_told_to_those_who_depend_on_it),
+		cmocka_unit_test(next_hops_of_the_past_are_forgotten),
 		cmocka_unit_test(reading_back_removes_what_is_not_seen_again),
 	};
 
