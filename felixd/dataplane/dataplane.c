@@ -245,10 +245,11 @@ static void forget_connections(struct dataplane *dp, struct outcome *o)
 {
 	struct err why;
 
-	if (!dp->looked &&
-	    !failed(dp, o, forget_suspect(dp->forget, dp->render.family, in_a_pool, dp, &why),
-	            &why))
-		dp->looked = true;
+	/* Where connections cannot be listed (a kernel without their netlink), pods have to do
+	 * without: nothing can be suspected then. */
+	if (!dp->looked && forget_suspect(dp->forget, dp->render.family, in_a_pool, dp, &why) < 0)
+		log_warn("connections of earlier pods are not known", "why=%s", LOG_VIS(why.text));
+	dp->looked = true;
 	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id)
 		if (ep->stage == STAGE_CHAINS)
 			forget_suspects(dp, ep);
