@@ -21,7 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (data[0] < 0x60) {
 		struct conntrack_entry e;
+		uint32_t count;
 
+		(void)conntrack_parse_count(cursor_of(data + 1, size - 1), &count);
 		(void)conntrack_parse(family, cursor_of(data + 1, size - 1), &e);
 	} else if (data[0] < 0xc0) {
 		struct ipset_reply r;
