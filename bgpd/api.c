@@ -2,6 +2,7 @@
 /* api.sock: check and load a configuration (confd), peers and routes (calicoctl). */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bgpd/bgpd.h"
 #include "bgpd/export.h"
@@ -47,11 +48,16 @@ static void on_config(struct bgpd *b, struct ipc_peer *to, uint64_t id, const ch
 	struct config *c = NULL;
 	struct err err = { 0 };
 	unsigned line = 0;
+	struct stat st;
 	int r;
 
 	if (!path || !*path)
 		path = bgpd_config_path(b);
-	r = config_load(path, &c, &line, &err);
+	/* A client names the file: opening a FIFO would stop us until somebody writes to it. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		r = err_set(&err, -EINVAL, "'%s' is not a regular file", LOG_VIS(path));
+	else
+		r = config_load(path, &c, &line, &err);
 	if (r == 0 && load) {
 		r = speaker_load(b, c, &err);
 	} else if (r == 0) {

@@ -96,29 +96,70 @@ static struct ip_addr wanted(const struct config *c, enum bgp_family f)
 	return (struct ip_addr){ 0 };
 }
 
+/*
+ * Puts a socket in the place of *slot, which stays as it was where that fails. The old one is
+ * closed when the new one is there; but "any address" and one of them exclude each other on one
+ * port, so there it goes first, and comes back if it must.
+ */
+static int replace_socket(struct bgpd *b, const struct ip_addr *a, uint16_t port,
+                          struct socket_of **slot, struct err *err)
+{
+	struct socket_of *fresh = NULL;
+	int r = open_socket(b, a, port, &fresh, err);
+
+	if (r == -EADDRINUSE && *slot && (*slot)->port == port) {
+		struct ip_addr was = (*slot)->addr;
+		struct err lost;
+
+		close_socket(slot);
+		r = open_socket(b, a, port, &fresh, err);
+		if (r < 0 && open_socket(b, &was, port, slot, &lost) < 0)
+			log_error("bgpd listens no more: reload to try again", "error=\"%s\"",
+			          lost.text);
+	}
+	if (r == 0) {
+		close_socket(slot);
+		*slot = fresh;
+	}
+	return r;
+}
+
+static bool is_at(const struct socket_of *s, const struct ip_addr *a, uint16_t port)
+{
+	return s && ip_addr_eq(&s->addr, a) && s->port == port;
+}
+
 int listener_apply(struct bgpd *b, const struct config *c, struct err *err)
 {
-	struct socket_of *fresh[BGP_FAMILIES] = { NULL };
-	bool keep[BGP_FAMILIES] = { false };
+	struct {
+		struct ip_addr addr; /* unset: there was none */
+		uint16_t port;
+	} was[BGP_FAMILIES] = { 0 };
+	struct err lost;
 	int r = 0;
 
 	if (!b->listener)
 		b->listener = xcalloc(1, sizeof(*b->listener));
 	for (unsigned f = 0; r == 0 && f < BGP_FAMILIES; f++) {
-		const struct socket_of *now = b->listener->sockets[f];
+		struct socket_of **slot = &b->listener->sockets[f];
 		struct ip_addr a = wanted(c, f);
 
-		keep[f] = now && a.family && ip_addr_eq(&now->addr, &a) && now->port == c->port;
-		if (a.family && !keep[f])
-			r = open_socket(b, &a, c->port, &fresh[f], err);
+		if (*slot) {
+			was[f].addr = (*slot)->addr;
+			was[f].port = (*slot)->port;
+		}
+		if (a.family && !is_at(*slot, &a, c->port))
+			r = replace_socket(b, &a, c->port, slot, err);
 	}
 	for (unsigned f = 0; f < BGP_FAMILIES; f++) {
-		if (r < 0) {
-			close_socket(&fresh[f]);
-		} else if (!keep[f]) {
-			close_socket(&b->listener->sockets[f]);
-			b->listener->sockets[f] = fresh[f];
-		}
+		struct socket_of **slot = &b->listener->sockets[f];
+
+		if (r == 0 && !wanted(c, f).family)
+			close_socket(slot);
+		else if (r < 0 && *slot && !was[f].addr.family)
+			close_socket(slot);
+		else if (r < 0 && *slot && !is_at(*slot, &was[f].addr, was[f].port))
+			(void)replace_socket(b, &was[f].addr, was[f].port, slot, &lost);
 	}
 	return r;
 }

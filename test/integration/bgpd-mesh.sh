@@ -121,4 +121,20 @@ sed -i '/^peer b /d' $W/a.conf
 check "a good file is loaded" client a load $W/a.conf
 see "a removed peer's routes leave" gone a 10.65.0.64/26
 see "... on both sides" gone b 10.65.0.0/26 proto bird
+
+# The sockets that it listens on: from every address to one, and back.
+listens() { on a ss -Hltn 'sport = 179' | awk '{ print $4 }' | sort | tr '\n' ' '; }
+expect "listens on every address" "0.0.0.0:179 " "$(listens)"
+sed -i 's/^local-as .*/&\nlisten { address 10.0.2.1; }/' $W/a.conf
+check "listening on one address is taken over" client a load $W/a.conf
+expect "... alone" "10.0.2.1:179 " "$(listens)"
+sed -i 's/^listen .*/listen { address 10.0.77.1; }/' $W/a.conf
+expect "an address that is not there is refused" "listen on 10.0.77.1 port 179: address not available" "$(client a load $W/a.conf)"
+expect "... and the old one listens on" "10.0.2.1:179 " "$(listens)"
+sed -i '/^listen /d' $W/a.conf
+check "and on every address again" client a load $W/a.conf
+expect "... as before" "0.0.0.0:179 " "$(listens)"
+established a 1 && ok "no session noticed" || fail "no session noticed" "$(client a peers)"
+mkfifo $W/fifo
+expect "a file that is none does not stop it" "'$W/fifo' is not a regular file" "$(client a check $W/fifo)"
 stop a bgpd; stop b bgpd; stop c bgpd
