@@ -130,6 +130,16 @@ static void differs(struct check *k, struct suspect **list, size_t *n, const cha
 	(*list)[(*n)++] = (struct suspect){ xstrdup(id), xstrdup(block), revision, truth };
 }
 
+static void on_timer(uv_timer_t *t)
+{
+	check_start(t->data);
+}
+
+static void again(struct ipamd *ip, unsigned sec)
+{
+	(void)uv_timer_start(&ip->check_timer, on_timer, sec * 1000ull, 0);
+}
+
 static void on_handles(void *arg, const struct store_result *r)
 {
 	struct check *k = arg;
@@ -139,7 +149,9 @@ static void on_handles(void *arg, const struct store_result *r)
 
 	if (r->status != STORE_OK || !ip->ready) {
 		ip->check = NULL;
-		check_free(k); /* the next snapshot begins a new one */
+		check_free(k);
+		if (ip->ready) /* else the next snapshot begins a new one */
+			again(ip, ip->check_grace_sec);
 		return;
 	}
 	count_blocks(k);
@@ -184,14 +196,12 @@ static void on_handles(void *arg, const struct store_result *r)
 	if (n) {
 		k->first = found;
 		k->n_first = n;
-		(void)uv_timer_start(&ip->check_timer, ip->check_timer.timer_cb,
-		                     ip->check_grace_sec * 1000u, 0);
+		again(ip, ip->check_grace_sec);
 		return;
 	}
 	ip->check = NULL;
 	check_free(k);
-	(void)uv_timer_start(&ip->check_timer, ip->check_timer.timer_cb,
-	                     ip->check_interval_sec * 1000u, 0);
+	again(ip, ip->check_interval_sec);
 }
 
 void check_start(struct ipamd *ip)

@@ -21,11 +21,6 @@ static const struct daemon_option options[] = {
 	{ 0 },
 };
 
-static void on_check_timer(uv_timer_t *t)
-{
-	check_start(t->data);
-}
-
 static void on_settled(struct ipamd *ip)
 {
 	if (!ip->in_sync || ip->ready)
@@ -37,7 +32,7 @@ static void on_settled(struct ipamd *ip)
 	requests_ready(ip);
 	claim_sweep(ip);
 	/* The first check at once: crashes are what restarts come from. */
-	(void)uv_timer_start(&ip->check_timer, on_check_timer, 0, 0);
+	check_start(ip);
 }
 
 static void on_update(void *arg, const struct resource *r)
