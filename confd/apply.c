@@ -303,8 +303,11 @@ void apply_soon(struct confd *c)
 
 void apply_bgpd_up(struct confd *c)
 {
-	/* It may have been started anew, with whatever file it knows. */
+	/* It may have been started anew, with whatever file it knows, and may take what the one
+	 * before it refused. */
 	c->loaded = false;
+	free(c->refused_text);
+	c->refused_text = NULL;
 	apply_soon(c);
 }
 
