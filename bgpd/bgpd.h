@@ -70,8 +70,7 @@ void speaker_status(struct bgpd *b);
 
 /* ---- listener.c: one socket per family ---- */
 
-/* Listens as c says, if that is not how it listens already. The old sockets stay until the new ones
- * are there. */
+/* Listens as c says, if that is not how it listens already. On an error it listens as before. */
 int listener_apply(struct bgpd *b, const struct config *c, struct err *err);
 void listener_stop(struct bgpd *b);
 
