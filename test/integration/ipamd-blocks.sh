@@ -111,12 +111,13 @@ handle() { show IPAMHandle "$1" | cut -d' ' -f2 | jq -c .block; }
 gone() { [ -z "$(show IPAMHandle net.leaked)" ]; }
 check "a handle that nobody has any more is removed" wait_for 5 gone
 expect "one that counts too much is put right" '{"10.2.0.64/26":1}' "$(handle net.n)"
-wait_for 5 test -n "$(handle net.a2)"
+comes_back() { [ -n "$(handle net.a2)" ]; }
+wait_for 5 comes_back
 expect "one that was lost comes back" 3 "$(handle net.a2 | jq 'add')"
 
 # A malformed block is nobody's, and everything else goes on.
 put IPAMBlock 10.4.0.6/31 '{"cidr":"10.4.0.6/31","affinity":"host:n1","allocations":[5,null],"unallocated":[9]}'
-wait_for 5 grep -q 'block is malformed' $W/n1.ipamd.log && ok "a malformed block is said"
+if wait_for 5 grep -q 'block is malformed' $W/n1.ipamd.log; then ok "a malformed block is said"; else fail "a malformed block is said"; fi
 case $(a ips net.q 10.4.0.7) in "error 1: the block is malformed") ok "and not touched" ;; *) fail "and not touched" "$(a ips net.q 10.4.0.7)" ;; esac
 expect "life goes on" 10.2.0 "$(a assign net.r 1 0 named | cut -d. -f1-3)"
 
@@ -138,6 +139,6 @@ t0=$(date +%s%N)
 case $(a assign net.s) in "error 6: "*) ok "the datastore is away: said" ;; *) fail "the datastore is away: said" "$(a assign net.s)" ;; esac
 check "and at once" test $((($(date +%s%N) - t0) / 1000000)) -lt 1000
 run n1 typhad --datastore-path $W/db
-wait_for 10 sh -c "$BUILD/test/integration/ipam_client /run/n/n1 assign net.s 1 0 named | grep -q ^10.2" && ok "it comes back"
+if wait_for 10 sh -c "$BUILD/test/integration/ipam_client /run/n/n1 assign net.s 1 0 named | grep -q ^10.2"; then ok "it comes back"; else fail "it comes back"; fi
 for n in n1 n2; do stop $n ipamd; done
 stop n1 typhad
