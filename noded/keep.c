@@ -80,7 +80,10 @@ static void plan_family(struct noded *n, unsigned f)
 	struct ip_prefix have, local;
 	bool has = record_addr(node, f == 0 ? AF_INET : AF_INET6, &have);
 	const char *variable = f == 0 ? "IP" : "IP6";
+	/* Told at every look, and a storm of events is many looks. */
+	static struct log_limit limit = LOG_LIMIT_INIT(4, 60000);
 	char text[IP_PREFIX_STR_MAX];
+	unsigned held;
 
 	n->wish.addr[f] = (struct ip_prefix){ 0 };
 	switch (p->mode) {
@@ -97,8 +100,10 @@ static void plan_family(struct noded *n, unsigned f)
 			return;
 		}
 		if (has && !p->seen_local) {
-			log_warn("the node's address is on no interface of this host",
-			         "address=%s variable=%s", ip_prefix_str(&have, text), variable);
+			if (log_limit_pass(&limit, &held))
+				log_warn("the node's address is on no interface of this host",
+				         "address=%s variable=%s suppressed=%u",
+				         ip_prefix_str(&have, text), variable, held);
 			return;
 		}
 		break;
@@ -107,9 +112,10 @@ static void plan_family(struct noded *n, unsigned f)
 	}
 	if (run_detection(n, f, has ? &have : NULL, &n->wish.addr[f]))
 		p->seen_local = true;
-	else if (has)
+	else if (has && log_limit_pass(&limit, &held))
 		log_warn("failed to autodetect an address: the Node keeps the old one",
-		         "address=%s variable=%s", ip_prefix_str(&have, text), variable);
+		         "address=%s variable=%s suppressed=%u", ip_prefix_str(&have, text),
+		         variable, held);
 }
 
 /* ---- the objects that a new cluster begins with */
