@@ -6,7 +6,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "common/base/err.h"
 #include "common/base/file.h"
@@ -64,6 +66,29 @@ static int open_host(struct attach *a, struct cni_error *e)
 	return kernel_failed(&err, e);
 }
 
+/*
+ * Two ADDs for one namespace at once would take the interface from each other, and both might fail.
+ * The namespace's own file is the lock: it is released, whatever happens, when the process ends.
+ */
+static int take_turn(struct attach *a, struct cni_error *e)
+{
+	static const struct timespec pause = { .tv_nsec = 2000000 };
+	struct err err;
+
+	while (flock(a->netns_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR) {
+			(void)err_sys(&err, "lock '%s'", a->env->netns);
+			return kernel_failed(&err, e);
+		}
+		if (attach_left_ms(a) == 0)
+			return cni_fail(e, CNI_TRY_AGAIN_LATER,
+			                "another call for CNI_NETNS '%s' is still under way",
+			                a->env->netns);
+		(void)nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 int pod_open(struct attach *a, struct cni_error *e)
 {
 	struct err err;
@@ -74,7 +99,7 @@ int pod_open(struct attach *a, struct cni_error *e)
 		return cni_fail(e, CNI_OWN_NETNS,
 		                "CNI_NETNS '%s' is the plugin's own network namespace",
 		                a->env->netns);
-	if (open_host(a, e) < 0)
+	if (take_turn(a, e) < 0 || open_host(a, e) < 0)
 		return -1;
 	return nl_conn_open(NETLINK_ROUTE, a->netns_fd, &a->pod_nl, &err) < 0
 	               ? kernel_failed(&err, e)
