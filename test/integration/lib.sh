@@ -47,7 +47,7 @@ W=/tmp/w
 mkdir -p $W
 cd "$TOP" || exit 1
 SECONDS_DEFAULT=15
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 vain=0
 
 ok() { passed=$((passed + 1)); printf '%s\n' "ok - $TEST: $1"; } # echo would interpret backslashes
 fail() {
@@ -75,6 +75,7 @@ wait_for() {
 		if [ $(($(date +%s%N) / 1000000)) -ge $_end ]; then
 			echo "#   waited $_secs s in vain for: $*"
 			sed 's/^/#   /' $W/wait.out | tail -n 20
+			vain=$((vain + 1))
 			return 1
 		fi
 		sleep 0.02
@@ -133,6 +134,7 @@ finish() {
 			fail "no sanitizer report in $(basename "$_l")" "$(grep -nE -A25 'ERROR: |runtime error:|Assertion' "$_l" | head -n 60)"
 		fi
 	done
+	[ $vain = 0 ] || [ $failed -gt 0 ] || fail "all that was waited for came" "$vain times it did not"
 	[ $_rc = 0 ] || [ $failed -gt 0 ] || fail "runs to its end" "the script ended with status $_rc"
 	if [ $failed -gt 0 ] && [ -n "${PERCALE_TEST_LOGS-1}" ]; then
 		for _l in "$W"/*.log; do
