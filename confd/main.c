@@ -137,17 +137,6 @@ static void confd_free(struct confd *c)
 	free(c);
 }
 
-static int make_directory(const char *path, struct err *err)
-{
-	CLEANUP(free_p) char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
-
-	if (!slash || slash == dir)
-		return 0;
-	*slash = '\0';
-	return dir_make(dir, 0755, err);
-}
-
 static int confd_start(struct daemon *d, struct err *err)
 {
 	static const model_kind kinds[] = { V3__KIND__KIND_NODE, V3__KIND__KIND_BGP_CONFIGURATION,
@@ -172,7 +161,7 @@ static int confd_start(struct daemon *d, struct err *err)
 		               "working directory",
 		               c->path);
 	c->path_new = xasprintf("%s.new", c->path);
-	if ((r = template_load(c, err)) < 0 || (r = make_directory(c->path, err)) < 0)
+	if ((r = template_load(c, err)) < 0 || (r = dir_make_for(c->path, 0755, err)) < 0)
 		return r;
 	daemon_sock_path(d, "bgpd", "api.sock", path);
 	c->bgpd = ipc_client_new(d->loop, path, &bgpd_ops, c);

@@ -153,18 +153,6 @@ static void noded_free(struct noded *n)
 	free(n);
 }
 
-/* As upstream's start-up does: /var/lib/calico need not be there. */
-static int make_directory(const char *path, struct err *err)
-{
-	CLEANUP(free_p) char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
-
-	if (!slash || slash == dir)
-		return 0;
-	*slash = '\0';
-	return dir_make(dir, 0755, err);
-}
-
 static int noded_start(struct daemon *d, struct err *err)
 {
 	static const model_kind kinds[] = { V3__KIND__KIND_NODE };
@@ -197,7 +185,7 @@ static int noded_start(struct daemon *d, struct err *err)
 		n->file_path = xstrdup(NODENAME_FILE);
 	else
 		n->file_path = xasprintf("%s/nodename", d->run_dir);
-	if ((r = make_directory(n->file_path, err)) < 0 ||
+	if ((r = dir_make_for(n->file_path, 0755, err)) < 0 ||
 	    (r = nl_conn_open(NETLINK_ROUTE, -1, &n->nl, err)) < 0 ||
 	    (r = addrs_listen(n, err)) < 0 || (r = addrs_read(n, err)) < 0 ||
 	    (r = pools_new(n, err)) < 0)

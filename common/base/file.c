@@ -123,6 +123,13 @@ int dir_make(const char *path, mode_t mode, struct err *err)
 	return 0;
 }
 
+int dir_make_for(const char *path, mode_t mode, struct err *err)
+{
+	CLEANUP(free_p) char *dir = dir_of(path);
+
+	return dir_make(dir, mode, err);
+}
+
 int sysctl_write(const char *path, const char *value, struct err *err)
 {
 	CLEANUP(close_p) int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -20,6 +20,9 @@ int dir_sync_of(const char *path, struct err *err);
 /* mkdir -p; what exists stays as it is. */
 int dir_make(const char *path, mode_t mode, struct err *err);
 
+/* The directory that the file path stands in (or will stand in), likewise. */
+int dir_make_for(const char *path, mode_t mode, struct err *err);
+
 /* Writes value to an existing file in one write(2), as /proc/sys wants it. */
 int sysctl_write(const char *path, const char *value, struct err *err);
 int sysctl_read(const char *path, char *out, size_t size,
