@@ -24,7 +24,9 @@ say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2);)
 VERSION := $(shell cat packaging/VERSION)
 
 ifeq ($(SAN),1)
-  override BUILD := $(BUILD)/san
+  ifeq ($(filter %/san,$(BUILD)),) # a make that this one calls has it already
+    override BUILD := $(BUILD)/san
+  endif
 endif
 export BUILD
 
@@ -150,9 +152,11 @@ deps:
 
 T ?=
 B ?=
-test test-unit test-integration test-interop: all
+test: all unit-binaries fuzz-binaries
+test-unit: all unit-binaries
+test-integration test-interop: all
+test test-unit test-integration test-interop:
 	$(Q)packaging/deps.sh --check test >/dev/null 2>&1 || packaging/deps.sh test
-	$(Q)$(MAKE) --no-print-directory $(if $(filter test test-unit,$@),unit-binaries) $(if $(filter test,$@),fuzz-binaries)
 	$(Q)BUILD=$(BUILD) SAN=$(SAN) test/run $(patsubst test-%,--only %,$(filter-out test,$@)) $(T)
 
 fuzz: fuzz-binaries
