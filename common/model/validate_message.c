@@ -212,19 +212,9 @@ static void check_profile(const ProtobufCMessage *m, const struct path *p, struc
 {
 	const V3__ProfileSpec *s = (const V3__ProfileSpec *)m;
 	struct path labels = { p, "labelsToApply", 0 };
-	struct why why;
 
-	for (size_t i = 0; i < s->n_labelstoapply; i++) {
-		const char *key = s->labelstoapply[i]->key, *value = s->labelstoapply[i]->value;
-		struct path here = { &labels, key, 0 };
-		const char *wrong = text_label_key(key, &why);
-
-		if (wrong)
-			violate(v, &labels, key, "a label's key %s", wrong);
-		wrong = value ? text_label_value(value, &why) : NULL;
-		if (wrong)
-			violate(v, &here, value, "a label's value %s", wrong);
-	}
+	for (size_t i = 0; i < s->n_labelstoapply; i++)
+		check_label(&labels, s->labelstoapply[i]->key, s->labelstoapply[i]->value, v);
 }
 
 static void check_tier(const ProtobufCMessage *m, const struct path *p, struct violations *v)

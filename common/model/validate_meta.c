@@ -73,23 +73,27 @@ static const char *wrong_name(model_kind kind, const char *s)
 	}
 }
 
+void check_label(const struct path *labels, const char *key, const char *value,
+                 struct violations *v)
+{
+	struct path here = { labels, key, 0 };
+	struct why why;
+	const char *wrong = text_label_key(key, &why);
+
+	if (wrong)
+		violate(v, labels, key, "a label's key %s", wrong);
+	wrong = value ? text_label_value(value, &why) : NULL;
+	if (wrong)
+		violate(v, &here, value, "a label's value %s", wrong);
+}
+
 static void check_labels(const struct kind_info *k, const V3__ObjectMeta *meta,
                          struct violations *v)
 {
 	struct path labels = { &meta_path, "labels", 0 };
-	struct why why;
 
-	for (size_t i = 0; i < meta->n_labels; i++) {
-		const char *key = meta->labels[i]->key, *value = meta->labels[i]->value;
-		struct path here = { &labels, key, 0 };
-		const char *wrong = text_label_key(key, &why);
-
-		if (wrong)
-			violate(v, &labels, key, "a label's key %s", wrong);
-		wrong = value ? text_label_value(value, &why) : NULL;
-		if (wrong)
-			violate(v, &here, value, "a label's value %s", wrong);
-	}
+	for (size_t i = 0; i < meta->n_labels; i++)
+		check_label(&labels, meta->labels[i]->key, meta->labels[i]->value, v);
 	if ((k->kind == V3__KIND__KIND_NETWORK_SET) &&
 	    meta_get(meta->n_labels, meta->labels, NAMESPACE_LABEL))
 		violate(v, &labels, NAMESPACE_LABEL, "this label is set by the system");

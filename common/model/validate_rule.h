@@ -54,3 +54,7 @@ text_check text_label, text_name, text_label_value, text_label_key, text_cidr, t
         text_port_name;
 bool text_is_name(const char *s, size_t len);  /* label(.label)*, at most 253 */
 bool text_is_label(const char *s, size_t len); /* at most 63 */
+
+/* One label of the map at labels: its key and its value (NULL: none). */
+void check_label(const struct path *labels, const char *key, const char *value,
+                 struct violations *v);
