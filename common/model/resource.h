@@ -26,6 +26,7 @@ struct resource {
 	char *ns; /* NULL when the kind has none */
 	char *name;
 	uint64_t revision;     /* 0: none */
+	uint32_t ttl_sec;      /* in a write: it goes away unless written again; 0: it stays */
 	ProtobufCMessage *msg; /* NULL: of a deletion */
 };
 

@@ -86,6 +86,19 @@ int store_typha_open(uv_loop_t *loop, const char *path, const char *program, con
  * software: nothing is changed then. */
 int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, struct err *err);
 
+/* How to reach an etcd cluster, in upstream's terms. Everything is copied; NULL: not given. */
+struct store_etcd_options {
+	const char *endpoints; /* ETCD_ENDPOINTS: "https://10.0.0.1:2379,https://[fd00::1]:2379" */
+	const char *discovery_srv; /* ETCD_DISCOVERY_SRV: a domain; exclusive with endpoints */
+	const char *username, *password;
+	const char *key_file, *cert_file, *ca_file;
+	const char *key_pem, *cert_pem, *ca_pem; /* in place of the files */
+};
+/* -EINVAL when the options contradict each other or a file cannot be used; the cluster itself is
+ * connected to, and again, in the background. */
+int store_etcd_open(uv_loop_t *loop, const struct store_etcd_options *options, struct store **ret,
+                    struct err *err);
+
 /* What the embedded driver has counted since it was opened. */
 struct store_embedded_stats {
 	uint64_t revision; /* of the datastore, as last seen */
