@@ -75,20 +75,20 @@ static void dump_bad_values(struct daemon *d, void *ctx)
 	const struct typhad *t = d->state;
 
 	if (t->store)
-		store_embedded_bad_values(t->store, on_bad_value, ctx);
+		store_bad_values(t->store, on_bad_value, ctx);
 }
 
 static void dump_datastore(struct daemon *d, void *ctx)
 {
 	const struct typhad *t = d->state;
-	struct store_embedded_stats s = { 0 };
+	struct store_stats s = { 0 };
 	struct jsonw *w = daemon_dump_writer(ctx);
 
 	if (t->store)
-		store_embedded_stats(t->store, &s);
+		store_stats(t->store, &s);
 	jsonw_object(w, NULL);
-	jsonw_str(w, "type", "embedded");
-	jsonw_str(w, "path", t->datastore_path);
+	jsonw_str(w, "type", s.type);
+	jsonw_str(w, "path", s.where);
 	jsonw_str(w, "listen", t->listen_path);
 	jsonw_u64(w, "revision", s.revision);
 	jsonw_bool(w, "loaded", t->loaded);
@@ -110,11 +110,11 @@ const struct daemon_dump typhad_dumps[] = {
 void typhad_health(struct daemon *d, void *ctx)
 {
 	const struct typhad *t = d->state;
-	struct store_embedded_stats s = { 0 };
+	struct store_stats s = { 0 };
 	struct ipc_server_stats api = { 0 };
 
 	if (t->store)
-		store_embedded_stats(t->store, &s);
+		store_stats(t->store, &s);
 	if (t->api)
 		api = ipc_server_stats(t->api);
 	daemon_counter(ctx, "clients", api.peers);
@@ -154,12 +154,12 @@ void typhad_health(struct daemon *d, void *ctx)
 
 void typhad_status(struct typhad *t)
 {
-	struct store_embedded_stats s = { 0 };
+	struct store_stats s = { 0 };
 	char status[600];
 
 	if (!t->api || !t->store)
 		return;
-	store_embedded_stats(t->store, &s);
+	store_stats(t->store, &s);
 	if ((s.last_error != NULL) == t->store_failing)
 		return;
 	t->store_failing = s.last_error != NULL;

@@ -17,10 +17,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/base/hmap.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/model/key.h"
+#include "common/store/bad.h"
 #include "common/store/embedded_job.h"
 #include "common/store/object.h"
 #include "common/store/seen.h"
@@ -31,12 +31,6 @@
 #define SECOND_LOOK_MS                                                                             \
 	1000u /* inotify tells of the write; the commit shows only after the writer's fsync */
 #define RETRY_MS 1000u /* after a failure to read changes */
-
-struct bad_value {
-	struct hmap_node node;
-	char *why;
-	char key[];
-};
 
 struct embedded {
 	struct store base;
@@ -55,8 +49,8 @@ struct embedded {
 	void *arg;
 	bool in_sync;
 	struct seen *seen;
-	struct hmap bad; /* struct bad_value by key */
-	struct store_embedded_stats stats;
+	struct bad_values bad;
+	struct store_stats stats;
 	char *last_error;
 };
 
@@ -79,11 +73,7 @@ static void embedded_destroy(struct embedded *e)
 	free(e->job.load_after);
 	free(e->job.path);
 	seen_free(e->seen);
-	hmap_for_each (b, &e->bad, struct bad_value, node) {
-		free(b->why);
-		free(b);
-	}
-	hmap_done(&e->bad);
+	bad_values_done(&e->bad);
 	free(e->last_error);
 	free(e);
 }
@@ -149,30 +139,6 @@ static void embedded_free(struct store *s)
 
 /* ---- what comes back from the worker */
 
-static void bad_forget(struct embedded *e, const char *key)
-{
-	hmap_find(b, &e->bad, hash_str(key), struct bad_value, node, strcmp(b->key, key) == 0);
-	if (!b)
-		return;
-	hmap_remove(&e->bad, &b->node);
-	free(b->why);
-	free(b);
-}
-
-static void bad_remember(struct embedded *e, const char *key, const char *why)
-{
-	size_t len = strlen(key) + 1;
-	struct bad_value *b;
-
-	bad_forget(e, key);
-	b = xcalloc(1, sizeof(*b) + len);
-	memcpy(b->key, key, len);
-	b->why = xstrdup(why);
-	hmap_insert(&e->bad, &b->node, hash_str(key));
-	log_warn("a value of the datastore cannot be read and is skipped", "key=%s why=%s",
-	         LOG_VIS(key), LOG_VIS(why));
-}
-
 static void on_gone(void *arg, model_kind kind, const char *ns, const char *name)
 {
 	struct embedded *e = arg;
@@ -183,14 +149,14 @@ static void on_gone(void *arg, model_kind kind, const char *ns, const char *name
 
 static void change_deliver(struct embedded *e, const struct change *c)
 {
-	if (e->bad.n && !c->why) {
+	if (bad_values_count(&e->bad) && !c->why) {
 		CLEANUP(free_p) char *key = key_of(c->kind, c->ns, c->name, NULL);
 
 		if (key)
-			bad_forget(e, key);
+			bad_values_remove(&e->bad, key);
 	}
 	if (c->why)
-		bad_remember(e, c->key, c->why);
+		bad_values_add(&e->bad, c->key, c->why);
 	if (c->r) {
 		if (seen_update(e->seen, c->kind, c->ns, c->name, c->r->revision))
 			e->ops->on_update(e->arg, c->r);
@@ -367,17 +333,8 @@ static void op_refuse(struct op *op, enum store_status status, const char *text)
 static void op_needs_key(struct op *op)
 {
 	struct err err = { 0 };
-	const struct kind_info *k = kind_info(op->kind);
 
-	if (!k)
-		err_set(&err, -EINVAL, "kind %d is unknown to this version", (int)op->kind);
-	else if (!op->name)
-		err_set(&err, -EINVAL, "an object of kind %s has no name", k->name);
-	else if (k->namespaced != (op->ns != NULL))
-		err_set(&err, -EINVAL, "%s(%s) %s", k->name, LOG_VIS(op->name),
-		        k->namespaced ? "has no namespace" : "cannot have a namespace");
-	else
-		op->key = key_of(op->kind, op->ns, op->name, &err);
+	op->key = object_key(op->kind, op->ns, op->name, &err);
 	if (!op->key)
 		op_refuse(op, STORE_INVALID, err.text);
 }
@@ -495,6 +452,23 @@ static int embedded_watch(struct store *s, const model_kind *kinds, size_t n,
 	return 0;
 }
 
+static void embedded_stats(const struct store *s, struct store_stats *ret)
+{
+	const struct embedded *e = embedded_of(s);
+
+	*ret = e->stats;
+	ret->type = "embedded";
+	ret->where = e->job.path;
+	ret->bad_values = bad_values_count(&e->bad);
+	ret->last_error = e->last_error;
+}
+
+static void embedded_bad_values(const struct store *s,
+                                void (*fn)(void *arg, const char *key, const char *why), void *arg)
+{
+	bad_values_each(&embedded_of(s)->bad, fn, arg);
+}
+
 static const struct store_ops embedded_ops = {
 	.get = embedded_get,
 	.list = embedded_list,
@@ -503,6 +477,8 @@ static const struct store_ops embedded_ops = {
 	.apply = embedded_apply,
 	.remove = embedded_remove,
 	.watch = embedded_watch,
+	.stats = embedded_stats,
+	.bad_values = embedded_bad_values,
 	.free = embedded_free,
 };
 
@@ -530,22 +506,4 @@ int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, s
 	uv_unref((uv_handle_t *)&e->timer);
 	*ret = &e->base;
 	return 0;
-}
-
-void store_embedded_stats(const struct store *s, struct store_embedded_stats *ret)
-{
-	const struct embedded *e = embedded_of(s);
-
-	*ret = e->stats;
-	ret->bad_values = e->bad.n;
-	ret->last_error = e->last_error;
-}
-
-void store_embedded_bad_values(const struct store *s,
-                               void (*fn)(void *arg, const char *key, const char *why), void *arg)
-{
-	const struct embedded *e = embedded_of(s);
-
-	hmap_for_each (b, &e->bad, struct bad_value, node)
-		fn(arg, b->key, b->why);
 }

@@ -79,6 +79,22 @@ int object_check(const struct resource *r, struct err *err)
 	return 0;
 }
 
+char *object_key(model_kind kind, const char *ns, const char *name, struct err *err)
+{
+	const struct kind_info *k = kind_info(kind);
+
+	if (!k)
+		err_set(err, -EINVAL, "kind %d is unknown to this version", (int)kind);
+	else if (!name)
+		err_set(err, -EINVAL, "an object of kind %s has no name", k->name);
+	else if (k->namespaced != (ns != NULL))
+		err_set(err, -EINVAL, "%s(%s) %s", k->name, LOG_VIS(name),
+		        k->namespaced ? "has no namespace" : "cannot have a namespace");
+	else
+		return key_of(kind, ns, name, err);
+	return NULL;
+}
+
 enum store_status object_verdict(enum object_write write, bool exists, uint64_t modified,
                                  uint64_t expected)
 {

@@ -26,6 +26,10 @@ struct err;
  * is missing, superfluous or not its metadata's. */
 int object_check(const struct resource *r, struct err *err);
 
+/* The key under which an object stands, the caller's. NULL and a sentence when it cannot have one:
+ * unknown kind, a name or namespace that is missing or superfluous. */
+char *object_key(model_kind kind, const char *ns, const char *name, struct err *err);
+
 /* Makes r's metadata what is stored: old is what is there now, NULL when nothing is or it cannot be
  * read. */
 void object_stamp(struct resource *r, const ProtobufCMessage *old, uint64_t now_unix_sec);

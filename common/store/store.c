@@ -71,6 +71,20 @@ int store_watch(struct store *s, const model_kind *kinds, size_t n,
 	return s->ops->watch(s, kinds, n, ops, arg);
 }
 
+void store_stats(const struct store *s, struct store_stats *ret)
+{
+	*ret = (struct store_stats){ 0 };
+	if (s->ops->stats)
+		s->ops->stats(s, ret);
+}
+
+void store_bad_values(const struct store *s,
+                      void (*fn)(void *arg, const char *key, const char *why), void *arg)
+{
+	if (s->ops->bad_values)
+		s->ops->bad_values(s, fn, arg);
+}
+
 void resource_set_revision(struct resource *r, uint64_t revision)
 {
 	char text[24];

@@ -57,6 +57,31 @@ struct store_watch_ops {
 	                const char *why); /* what was delivered may grow old; may be NULL */
 };
 
+/* What a store that is a datastore of its own has counted since it was opened; what a driver has no
+ * idea of is 0. */
+struct store_stats {
+	const char *type;  /* "embedded" */
+	const char *where; /* the file, or the member that is talked to; NULL: none. These strings
+	                      live until the next call on the store. */
+	uint64_t revision; /* of the datastore, as last seen */
+	uint64_t reads;
+	uint64_t writes; /* that were done */
+	uint64_t conflicts;
+	uint64_t bad_values;    /* keys whose value cannot be read: skipped, left as they are */
+	const char *last_error; /* of the last write when that failed, or why there is no
+	                           connection; else NULL */
+	/* embedded */
+	uint64_t commits; /* that the writes took: those that wait while another commit runs share
+	                     one */
+	uint64_t commits_failed;
+	uint64_t foreign_changes; /* found in the file, made by another process */
+	/* etcdv3 */
+	uint64_t connects, connects_failed, connections_lost;
+	uint64_t retries; /* of calls, that found another connection or another member */
+	uint64_t resyncs; /* snapshots read anew because the watch could not be continued */
+	uint64_t events, events_old; /* of the watch; of them known already, and so dropped */
+};
+
 struct store_ops {
 	void (*get)(struct store *s, model_kind kind, const char *ns, const char *name,
 	            store_done_fn *fn, void *arg);
@@ -69,6 +94,10 @@ struct store_ops {
 	               uint64_t revision, store_done_fn *fn, void *arg);
 	int (*watch)(struct store *s, const model_kind *kinds, size_t n,
 	             const struct store_watch_ops *ops, void *arg);
+	void (*stats)(const struct store *s, struct store_stats *ret); /* NULL: there are none */
+	void (*bad_values)(const struct store *s,
+	                   void (*fn)(void *arg, const char *key, const char *why),
+	                   void *arg); /* NULL: there are none */
 	void (*free)(struct store *s);
 };
 
@@ -99,24 +128,6 @@ struct store_etcd_options {
 int store_etcd_open(uv_loop_t *loop, const struct store_etcd_options *options, struct store **ret,
                     struct err *err);
 
-/* What the embedded driver has counted since it was opened. */
-struct store_embedded_stats {
-	uint64_t revision; /* of the datastore, as last seen */
-	uint64_t writes;   /* that are durable */
-	uint64_t commits;  /* that it took: writes that wait while another commit runs share one */
-	uint64_t commits_failed;
-	uint64_t conflicts;
-	uint64_t reads;
-	uint64_t bad_values;      /* keys whose value cannot be read: skipped, left as they are */
-	uint64_t foreign_changes; /* found in the file, made by another process */
-	const char *last_error;   /* of the last write when that failed; else NULL. Lives until the
-	                             next call on the store. */
-};
-void store_embedded_stats(const struct store *s, struct store_embedded_stats *ret);
-/* Calls fn for every value that cannot be read. */
-void store_embedded_bad_values(const struct store *s,
-                               void (*fn)(void *arg, const char *key, const char *why), void *arg);
-
 /* Calls under way are answered STORE_UNAVAILABLE first. NULL is fine. */
 void store_free(struct store *s);
 
@@ -136,6 +147,11 @@ void store_remove(struct store *s, model_kind kind, const char *ns, const char *
 /* One watch per store. n 0: all kinds. ops is borrowed. */
 int store_watch(struct store *s, const model_kind *kinds, size_t n,
                 const struct store_watch_ops *ops, void *arg);
+
+void store_stats(const struct store *s, struct store_stats *ret);
+/* Calls fn for every value that cannot be read. */
+void store_bad_values(const struct store *s,
+                      void (*fn)(void *arg, const char *key, const char *why), void *arg);
 
 /* Gives r a revision: in the struct and, where there is metadata, as its resourceVersion. */
 void resource_set_revision(struct resource *r, uint64_t revision);

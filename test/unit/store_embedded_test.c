@@ -380,7 +380,7 @@ static void other_processes_are_noticed(void **state)
 	struct seen_by w, w2;
 	struct store *s = must_watch(&w), *other = must_watch(&w2);
 	struct mono_ms start = mono_now();
-	struct store_embedded_stats stats;
+	struct store_stats stats;
 
 	(void)state;
 	(void)put(other, store_create, "x", "1", 0, NULL);
@@ -391,7 +391,7 @@ static void other_processes_are_noticed(void **state)
 	(void)put(s, store_create, "y", "1", 0,
 	          NULL); /* a write of ours finds it, too, and in order */
 	assert_string_equal(w.text, "+x=1 +x=2 +y=1 ");
-	store_embedded_stats(s, &stats);
+	store_stats(s, &stats);
 	assert_int_equal(stats.foreign_changes, 2);
 	assert_int_equal(stats.writes, 1);
 	store_free(s);
@@ -440,7 +440,7 @@ static void count_bad(void *arg, const char *key, const char *why)
 static void broken_values_are_skipped_counted_and_can_be_replaced(void **state)
 {
 	struct store *s = must_open();
-	struct store_embedded_stats stats;
+	struct store_stats stats;
 	struct store_result *a;
 	struct seen_by w;
 	sqlite3 *db;
@@ -462,9 +462,9 @@ static void broken_values_are_skipped_counted_and_can_be_replaced(void **state)
 	sqlite3_close(db);
 	s = must_watch(&w);
 	assert_string_equal(w.text, "+good=1 ");
-	store_embedded_stats(s, &stats);
+	store_stats(s, &stats);
 	assert_int_equal(stats.bad_values, 1);
-	store_embedded_bad_values(s, count_bad, &bad);
+	store_bad_values(s, count_bad, &bad);
 	assert_int_equal(bad, 1);
 	store_get(s, KIND, NULL, "bad", on_done, NULL);
 	a = wait_answer();
@@ -477,7 +477,7 @@ static void broken_values_are_skipped_counted_and_can_be_replaced(void **state)
 	store_result_free(a);
 	assert_int_equal(put(s, store_create, "bad", "1", 0, NULL), STORE_ALREADY_EXISTS);
 	assert_int_equal(put(s, store_apply, "bad", "1", 0, NULL), STORE_OK);
-	store_embedded_stats(s, &stats);
+	store_stats(s, &stats);
 	assert_int_equal(stats.bad_values, 0);
 	assert_string_equal(w.text, "+good=1 +bad=1 ");
 	store_free(s);
@@ -497,7 +497,7 @@ static void on_counted(void *arg, const struct store_result *r)
 static void writes_that_wait_share_a_commit(void **state)
 {
 	struct store *s = must_open();
-	struct store_embedded_stats stats;
+	struct store_stats stats;
 
 	(void)state;
 	answered = ok = 0;
@@ -514,7 +514,7 @@ static void writes_that_wait_share_a_commit(void **state)
 	while (answered < 1000)
 		uv_run(&loop, UV_RUN_ONCE);
 	assert_int_equal(ok, 900);
-	store_embedded_stats(s, &stats);
+	store_stats(s, &stats);
 	assert_int_equal(stats.writes, 900);
 	assert_int_equal(stats.conflicts, 100);
 	assert_true(stats.commits <= 8);
