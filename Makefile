@@ -72,7 +72,7 @@ LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANFLAGS)
 # ---- the rules that modules use
 #
 # $(call program,felixd/felixd,felixd/main.c ...,-luv -lprotobuf-c)  a program from sources and libpercale.a
-# $(call unit_test,ipamd_block,ipamd/block.c,-lprotobuf-c)           test/unit/ipamd_block_test.c with the sources it tests
+# $(call unit_test,noded_detect,noded/detect.c,-lprotobuf-c)         test/unit/noded_detect_test.c with the sources it tests
 # $(call fuzz_test,bgp_message,bgpd/wire.c,)                         test/fuzz/bgp_message_fuzz.c, likewise
 
 PROGRAMS   :=

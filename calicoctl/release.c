@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "calicoctl/block.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "common/model/block.h"
 
 #define TRIES 100
 
@@ -59,17 +59,23 @@ static int give_up_trying(model_kind kind, const char *name, struct err *err)
 	return err_set(err, -EAGAIN, "update conflict: %s(%s)", kind_info(kind)->name, name);
 }
 
-/* ---- addresses */
+/* ---- handles */
 
-static int decrement_handle(struct db *db, const char *id, const char *cidr, struct err *err)
+static int decrement_handle(struct db *db, const char *id, const char *cidr, int64_t n,
+                            struct err *err)
 {
 	for (int i = 0; i < TRIES; i++) {
 		struct resource *r;
+		V3__IpamHandle *h;
+		int64_t have;
 		int rc = fetch(db, HANDLE, id, &r, err);
 
 		if (rc || !r)
 			return rc;
-		rc = write_back(db, r, handle_decrement((V3__IpamHandle *)r->msg, cidr, 1), err);
+		h = (V3__IpamHandle *)r->msg;
+		have = handle_count(h, cidr);
+		handle_set_count(h, cidr, have > n ? have - n : 0);
+		rc = write_back(db, r, h->n_block == 0, err);
 		resource_free(r);
 		if (rc <= 0)
 			return rc;
@@ -77,83 +83,268 @@ static int decrement_handle(struct db *db, const char *id, const char *cidr, str
 	return give_up_trying(HANDLE, id, err);
 }
 
-static int release_from(struct db *db, const char *name, const struct ip_prefix *cidr,
-                        const struct ip_addr *addr, bool cooldown, struct err *err)
-{
-	unsigned ordinal = (unsigned)ip_prefix_ordinal(cidr, addr);
+/* What a write to a block took from handles. */
+struct taken {
+	char **handles;
+	int64_t *counts;
+	size_t n;
+};
 
+static void taken_add(struct taken *t, char *handle /* taken; may be NULL */)
+{
+	size_t i = 0;
+
+	if (!handle)
+		return;
+	while (i < t->n && strcmp(t->handles[i], handle) != 0)
+		i++;
+	if (i < t->n) {
+		t->counts[i]++;
+		free(handle);
+		return;
+	}
+	t->handles = xrealloc(t->handles, (t->n + 1) * sizeof(*t->handles));
+	t->counts = xrealloc(t->counts, (t->n + 1) * sizeof(*t->counts));
+	t->handles[t->n] = handle;
+	t->counts[t->n++] = 1;
+}
+
+static void taken_done(struct taken *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		free(t->handles[i]);
+	free(t->handles);
+	free(t->counts);
+	*t = (struct taken){ 0 };
+}
+
+/* ---- addresses */
+
+/* Whether the address is still what the wish says. -ENOENT: nobody's; -EAGAIN: somebody else's by
+ * now. */
+static int check_wish(const V3__IpamBlock *b, uint32_t ordinal, const struct release_wish *w,
+                      struct err *err)
+{
+	const V3__IpamAttribute *a = block_owner_of(b, ordinal);
+	uint64_t sequence = block_sequence_of(b, ordinal);
+	char text[IP_ADDR_STR_MAX];
+
+	if (!a)
+		return -ENOENT;
+	if (w->has_sequence && sequence != w->sequence)
+		return err_set(err, -EAGAIN,
+		               "%s: the given sequence number (%llu) does not match (%llu) when "
+		               "attempting to release IP",
+		               ip_addr_str(&w->addr, text), (unsigned long long)w->sequence,
+		               (unsigned long long)sequence);
+	if (w->handle && *w->handle && !handle_eq(a->handle_id, w->handle))
+		return err_set(err, -EAGAIN,
+		               "%s: the given handle (%s) does not match (%s) when attempting to "
+		               "release IP",
+		               ip_addr_str(&w->addr, text), w->handle,
+		               a->handle_id ? a->handle_id : "");
+	return 0;
+}
+
+/* Releases in the message what may be released. Returns how many; what became of all is counted in
+ * *ret. */
+static size_t release_in(V3__IpamBlock *b, const struct ip_prefix *cidr,
+                         const struct release_wish *const *wishes, size_t n, uint64_t now,
+                         struct release_outcome *ret, struct taken *taken)
+{
+	size_t released = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t ordinal = (uint32_t)ip_prefix_ordinal(cidr, &wishes[i]->addr);
+		struct err err = { 0 };
+		int rc = check_wish(b, ordinal, wishes[i], &err);
+		char *handle = NULL;
+
+		if (rc == 0)
+			rc = block_release_ordinal(b, ordinal, now, &handle);
+		if (rc == -ENOENT) {
+			ret->unallocated++;
+		} else if (rc) {
+			if (ret->changed++ == 0)
+				ret->why = err;
+		} else {
+			released++;
+			taken_add(taken, handle);
+		}
+	}
+	return released;
+}
+
+/* All wishes in one block, in one write. */
+static int release_from(struct db *db, const char *name, const struct release_wish *const *wishes,
+                        size_t n, uint32_t cooldown_sec, struct release_outcome *ret,
+                        struct err *err)
+{
 	for (int i = 0; i < TRIES; i++) {
-		CLEANUP(free_p) char *handle = NULL;
-		char now[RFC3339_MAX];
+		struct release_outcome outcome = *ret;
+		uint64_t now = wall_unix_ns() / 1000000000u;
+		struct taken taken = { 0 };
+		struct ip_prefix cidr;
 		struct resource *r;
 		V3__IpamBlock *b;
+		size_t released;
 		int rc = fetch(db, BLOCK, name, &r, err);
 
-		if (rc || !r)
+		if (rc)
 			return rc;
-		b = (V3__IpamBlock *)r->msg;
-		rfc3339_sec(now, wall_unix_ns() / 1000000000u);
-		if (!block_release(b, ordinal, cooldown, now, &handle)) {
-			resource_free(r);
+		if (!r) {
+			ret->unallocated += n;
 			return 0;
 		}
-		b->sequencenumber++;
-		b->has_sequencenumber = 1;
-		rc = write_back(db, r, block_is_empty(b) && (!b->affinity || !*b->affinity), err);
-		if (rc == 0 && handle)
-			rc = decrement_handle(db, handle, b->cidr, err);
+		b = (V3__IpamBlock *)r->msg;
+		if (!block_check(b, &cidr, err)) {
+			resource_free(r);
+			return err_wrap(err, -EINVAL, "IPAM block %s is malformed", name);
+		}
+		released = release_in(b, &cidr, wishes, n, now, &outcome, &taken);
+		if (released) {
+			(void)block_gc(b, now, cooldown_sec);
+			block_bump(b);
+			rc = write_back(db, r, block_empty(b) && (!b->affinity || !*b->affinity),
+			                err);
+		}
+		for (size_t k = 0; rc == 0 && k < taken.n; k++)
+			rc = decrement_handle(db, taken.handles[k], name, taken.counts[k], err);
+		taken_done(&taken);
 		resource_free(r);
+		if (rc == 0) {
+			*ret = outcome;
+			ret->released += released;
+		}
 		if (rc <= 0)
 			return rc;
 	}
 	return give_up_trying(BLOCK, name, err);
 }
 
-static int read_cooldown(struct db *db, bool *ret, struct err *err)
+static int by_address(const void *a, const void *b)
+{
+	const struct release_wish *x = *(const struct release_wish *const *)a,
+	                          *y = *(const struct release_wish *const *)b;
+
+	return ip_addr_cmp(&x->addr, &y->addr);
+}
+
+struct named_prefix {
+	struct ip_prefix cidr;
+	const char *name; /* borrowed from the list */
+};
+
+static int by_cidr(const void *a, const void *b)
+{
+	return ip_prefix_cmp(&((const struct named_prefix *)a)->cidr,
+	                     &((const struct named_prefix *)b)->cidr);
+}
+
+/* Blocks and wishes in the same order: one walk over both. */
+static int release_sorted(struct db *db, const struct named_prefix *blocks, size_t n_blocks,
+                          const struct release_wish *const *wishes, size_t n, uint32_t cooldown_sec,
+                          struct release_outcome *ret, struct err *err)
+{
+	int first = 0;
+
+	for (size_t i = 0, b = 0; i < n;) {
+		struct err one;
+		size_t end;
+		int rc;
+
+		while (b < n_blocks && !ip_prefix_contains(&blocks[b].cidr, &wishes[i]->addr) &&
+		       ip_addr_cmp(&blocks[b].cidr.addr, &wishes[i]->addr) < 0)
+			b++;
+		if (b == n_blocks || !ip_prefix_contains(&blocks[b].cidr, &wishes[i]->addr)) {
+			ret->unallocated++;
+			i++;
+			continue;
+		}
+		for (end = i + 1;
+		     end < n && ip_prefix_contains(&blocks[b].cidr, &wishes[end]->addr);)
+			end++;
+		rc = release_from(db, blocks[b].name, wishes + i, end - i, cooldown_sec, ret, &one);
+		if (rc && !first) {
+			first = rc;
+			if (err)
+				*err = one;
+		}
+		i = end;
+	}
+	return first;
+}
+
+static int read_cooldown(struct db *db, uint32_t *ret, struct err *err)
 {
 	struct resource *r;
 	int rc = fetch(db, V3__KIND__KIND_IPAM_CONFIG, "default", &r, err);
 	const V3__IpamConfig *config = r ? (const V3__IpamConfig *)r->msg : NULL;
 
-	*ret = config && config->has_ipcooldownseconds && config->ipcooldownseconds > 0;
+	*ret = 0;
+	if (config && config->has_ipcooldownseconds && config->ipcooldownseconds > 0)
+		*ret = config->ipcooldownseconds > UINT32_MAX ? UINT32_MAX
+		                                              : (uint32_t)config->ipcooldownseconds;
 	resource_free(r);
 	return rc;
 }
 
-int release_addresses(struct db *db, const struct ip_addr *addrs, size_t n, struct err *err)
+int release_wishes(struct db *db, const struct release_wish *wishes, size_t n,
+                   struct release_outcome *ret, struct err *err)
 {
-	CLEANUP(result_p) struct store_result *blocks = NULL;
-	bool cooldown;
+	CLEANUP(result_p) struct store_result *listed = NULL;
+	CLEANUP(free_p) const struct release_wish **sorted = NULL;
+	CLEANUP(free_p) struct named_prefix *blocks = NULL;
+	size_t n_blocks = 0;
+	uint32_t cooldown;
 	int rc;
 
+	*ret = (struct release_outcome){ 0 };
 	if (n == 0)
 		return 0;
 	rc = read_cooldown(db, &cooldown, err);
 	if (rc)
 		return rc;
-	blocks = db_list(db, BLOCK, NULL, NULL);
-	if (blocks->status != STORE_OK) {
-		db_error(blocks, BLOCK, NULL, "", err);
+	listed = db_list(db, BLOCK, NULL, NULL);
+	if (listed->status != STORE_OK) {
+		db_error(listed, BLOCK, NULL, "", err);
 		return err->code;
 	}
-	for (size_t i = 0; i < blocks->n && rc == 0; i++) {
-		const char *name = blocks->items[i]->name;
-		struct ip_prefix cidr;
+	sorted = xcalloc(n, sizeof(*sorted));
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &wishes[i];
+	qsort(sorted, n, sizeof(*sorted), by_address);
+	blocks = xcalloc(listed->n + 1, sizeof(*blocks));
+	for (size_t i = 0; i < listed->n; i++)
+		if (ip_prefix_parse(listed->items[i]->name, &blocks[n_blocks].cidr) == 0)
+			blocks[n_blocks++].name = listed->items[i]->name;
+	qsort(blocks, n_blocks, sizeof(*blocks), by_cidr);
+	return release_sorted(db, blocks, n_blocks, sorted, n, cooldown, ret, err);
+}
 
-		if (ip_prefix_parse(name, &cidr) != 0)
-			continue;
-		for (size_t k = 0; k < n && rc == 0; k++)
-			if (ip_prefix_contains(&cidr, &addrs[k]))
-				rc = release_from(db, name, &cidr, &addrs[k], cooldown, err);
-	}
-	return rc;
+int release_addresses(struct db *db, const struct ip_addr *addrs, size_t n, struct err *err)
+{
+	CLEANUP(free_p) struct release_wish *wishes = xcalloc(n + 1, sizeof(*wishes));
+	struct release_outcome outcome;
+
+	for (size_t i = 0; i < n; i++)
+		wishes[i].addr = addrs[i];
+	return release_wishes(db, wishes, n, &outcome, err);
 }
 
 /* ---- affinities */
 
+/* Whether "host:<node>" is who the block belongs to. */
+static bool is_affine(const V3__IpamBlock *b, const char *node)
+{
+	return b->affinity && strncmp(b->affinity, "host:", 5) == 0 &&
+	       strcmp(b->affinity + 5, node) == 0;
+}
+
 static int release_block(struct db *db, const char *node, const char *cidr, struct err *err)
 {
 	for (int i = 0; i < TRIES; i++) {
+		struct ip_prefix whole;
 		struct resource *r;
 		V3__IpamBlock *b;
 		int rc = fetch(db, BLOCK, cidr, &r, err);
@@ -161,15 +352,18 @@ static int release_block(struct db *db, const char *node, const char *cidr, stru
 		if (rc || !r)
 			return rc;
 		b = (V3__IpamBlock *)r->msg;
-		if (!block_is_affine(b, node)) { /* somebody else's by now */
+		if (!is_affine(b, node)) { /* somebody else's by now */
 			resource_free(r);
 			return 0;
 		}
+		if (!block_check(b, &whole, err)) {
+			resource_free(r);
+			return err_wrap(err, -EINVAL, "IPAM block %s is malformed", cidr);
+		}
 		msg_set_str(&b->affinity, NULL);
 		msg_set_str(&b->affinity_claim_time, NULL);
-		b->sequencenumber++;
-		b->has_sequencenumber = 1;
-		rc = write_back(db, r, block_is_empty(b), err);
+		block_bump(b);
+		rc = write_back(db, r, block_empty(b), err);
 		resource_free(r);
 		if (rc <= 0)
 			return rc;

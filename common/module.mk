@@ -9,12 +9,14 @@ $(BUILD)/common/base/version.o: CPPFLAGS += -DPERCALE_VERSION='"$(VERSION)"'
 $(call unit_test,model_key,,-lprotobuf-c)
 $(call unit_test,model_scalar,,-lprotobuf-c)
 $(call unit_test,model_resource,,-lprotobuf-c)
+$(call unit_test,model_block,,-lyajl -lprotobuf-c)
 $(call unit_test,json_json,,-lyajl)
 $(call unit_test,model_mapper,,-lyajl -lprotobuf-c)
 $(call unit_test,model_validate,,-lyajl -lprotobuf-c)
 $(call fuzz_test,json,,-lyajl)
 $(call fuzz_test,mapper,,-lyajl -lprotobuf-c)
 $(call fuzz_test,key,,-lprotobuf-c)
+$(call fuzz_test,ipam_block,,-lyajl -lprotobuf-c)
 
 # ---- nl
 $(call unit_test,nl_rt,,-lnl-3)

@@ -15,8 +15,8 @@
 
 #include "common/base/hmap.h"
 #include "common/base/list.h"
+#include "common/model/block.h"
 #include "common/net/addr.h"
-#include "ipamd/block.h"
 
 struct ipamd;
 struct resource;

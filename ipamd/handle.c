@@ -17,45 +17,6 @@ struct hop {
 	void *arg;
 };
 
-static size_t find(const V3__IpamHandle *h, const char *block)
-{
-	for (size_t i = 0; i < h->n_block; i++)
-		if (h->block[i]->key && strcmp(h->block[i]->key, block) == 0)
-			return i;
-	return SIZE_MAX;
-}
-
-int64_t handle_count(const V3__IpamHandle *msg, const char *block)
-{
-	size_t i = find(msg, block);
-
-	return i == SIZE_MAX ? 0 : msg->block[i]->value;
-}
-
-static void set_count(V3__IpamHandle *h, const char *block, int64_t n)
-{
-	size_t i = find(h, block);
-
-	if (n <= 0) {
-		if (i == SIZE_MAX)
-			return;
-		msg_free(&h->block[i]->base);
-		h->block[i] = h->block[--h->n_block];
-		return;
-	}
-	if (i == SIZE_MAX) {
-		V3__IpamHandle__BlockEntry *e = (V3__IpamHandle__BlockEntry *)msg_new(
-		        &v3__ipam_handle__block_entry__descriptor);
-
-		e->key = xstrdup(block);
-		i = h->n_block++;
-		h->block = xrealloc(h->block, h->n_block * sizeof(*h->block));
-		h->block[i] = e;
-	}
-	h->block[i]->has_value = true;
-	h->block[i]->value = n;
-}
-
 static struct hop *hop_new(struct ipamd *ip, const char *id, const char *block, int64_t delta,
                            handle_done_fn *fn, void *arg)
 {
@@ -106,7 +67,7 @@ static void create(struct hop *o)
 {
 	V3__IpamHandle *h = (V3__IpamHandle *)msg_new(&v3__ipam_handle__descriptor);
 
-	set_count(h, o->block, o->delta);
+	handle_set_count(h, o->block, o->delta);
 	write_handle(o, h, 0);
 }
 
@@ -121,7 +82,7 @@ static void change(struct hop *o, const struct resource *now)
 		hop_end(o, STORE_OK, NULL);
 		return;
 	}
-	set_count(h, o->block, have > INT64_MAX / 2 ? have : have + o->delta);
+	handle_set_count(h, o->block, have > INT64_MAX / 2 ? have : have + o->delta);
 	write_handle(o, h, now->revision);
 }
 
@@ -197,7 +158,7 @@ void handle_drop(struct ipamd *ip, const char *id, const V3__IpamHandle *msg, ui
 
 	o->once = true;
 	for (size_t i = 0; i < n; i++)
-		set_count(h, blocks[i], 0);
+		handle_set_count(h, blocks[i], 0);
 	write_handle(o, h, revision);
 }
 
@@ -209,6 +170,6 @@ void handle_repair(struct ipamd *ip, const char *id, const V3__IpamHandle *msg, 
 	                                           : msg_new(&v3__ipam_handle__descriptor));
 
 	o->once = true;
-	set_count(h, block, n);
+	handle_set_count(h, block, n);
 	write_handle(o, h, revision);
 }

@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
+#include "common/model/block.h"
 #include "common/store/store.h"
-#include "proto/v3_ippool.pb-c.h"
 
 struct ipamd;
 
@@ -38,5 +38,3 @@ void handle_drop(struct ipamd *ip, const char *id, const V3__IpamHandle *msg, ui
  * revision 0: there is no such handle; it is created. */
 void handle_repair(struct ipamd *ip, const char *id, const V3__IpamHandle *msg, uint64_t revision,
                    const char *block, int64_t n, handle_done_fn *fn, void *arg);
-
-int64_t handle_count(const V3__IpamHandle *msg, const char *block); /* 0: no entry */

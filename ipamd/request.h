@@ -9,7 +9,7 @@
 #pragma once
 
 #include "common/base/buf.h"
-#include "ipamd/block.h"
+#include "common/model/block.h"
 #include "ipamd/claim.h"
 #include "ipamd/ipamd.h"
 #include "ipamd/lane.h"

@@ -18,3 +18,5 @@ bool mono_before(struct mono_ms a, struct mono_ms b);
 uint64_t wall_unix_ns(void); /* CLOCK_REALTIME */
 #define RFC3339_MAX sizeof("2026-03-02T10:11:12.345678901Z")
 void rfc3339_sec(char out[RFC3339_MAX], uint64_t unix_sec); /* "2026-03-02T10:11:12Z" */
+/* With or without fraction, any zone. False when it is not one. */
+bool rfc3339_parse(const char *s, uint64_t *ret_unix_sec);

@@ -3,9 +3,9 @@
 #include <assert.h>
 
 #include "common/base/mem.h"
+#include "common/model/block.h"
 #include "common/model/mapper.h"
 #include "common/model/resource.h"
-#include "ipamd/block.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

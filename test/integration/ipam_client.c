@@ -35,9 +35,9 @@
 #include "common/ipc/call.h"
 #include "common/ipc/sock.h"
 #include "common/loop/client.h"
+#include "common/model/block.h"
 #include "common/model/mapper.h"
 #include "common/store/store.h"
-#include "ipamd/block.h"
 #include "proto/ipamd_ipam_v1.pb-c.h"
 
 static int answer_print(const Ipam__V1__FromIpamd *m)

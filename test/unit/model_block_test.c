@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ipamd/block.c against upstream's rules, and against a naive model. */
+/* common/model/block.c against upstream's rules, and against a naive model. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,11 +10,12 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "common/model/block.h"
 #include "common/model/mapper.h"
 #include "common/model/resource.h"
-#include "ipamd/block.h"
 
 #define T0 1787380400u /* 2026-08-22T06:33:20Z */
 
@@ -350,6 +351,43 @@ static void times(void **state)
 	assert_false(rfc3339_parse(NULL, &(uint64_t){ 0 }));
 }
 
+static void handles_count(void **state)
+{
+	V3__IpamHandle *h = (V3__IpamHandle *)msg_new(&v3__ipam_handle__descriptor);
+
+	(void)state;
+	assert_int_equal(handle_count(h, "10.0.0.0/26"), 0);
+	handle_set_count(h, "10.0.0.0/26", 2);
+	handle_set_count(h, "10.0.1.0/26", 1);
+	handle_set_count(h, "10.9.0.0/26", 0);
+	assert_int_equal(h->n_block, 2);
+	handle_set_count(h, "10.0.0.0/26", 1);
+	assert_int_equal(handle_count(h, "10.0.0.0/26"), 1);
+	handle_set_count(h, "10.0.0.0/26", -3);
+	assert_int_equal(handle_count(h, "10.0.0.0/26"), 0);
+	assert_int_equal(handle_count(h, "10.0.1.0/26"), 1);
+	assert_int_equal(h->n_block, 1);
+	msg_free(&h->base);
+}
+
+/* The number that guards a release: of the time when the address was taken, and exact. */
+static void sequence_numbers_are_exact(void **state)
+{
+	V3__IpamBlock *b = new_block("10.0.0.0/30");
+	struct block_owner o = owner("h1");
+	uint32_t got[2];
+
+	(void)state;
+	b->sequencenumber = UINT64_C(1787380400000000001);
+	assert_int_equal(block_take(b, &o, 1, got), 1);
+	block_bump(b);
+	assert_int_equal(block_take(b, &o, 1, got + 1), 1);
+	assert_true(block_sequence_of(b, got[0]) == UINT64_C(1787380400000000001));
+	assert_true(block_sequence_of(b, got[1]) == UINT64_C(1787380400000000002));
+	assert_true(block_sequence_of(b, 3) == 0);
+	msg_free(&b->base);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +401,8 @@ int main(void)
 		cmocka_unit_test(what_others_wrote_survives),
 		cmocka_unit_test(random_use_agrees_with_a_naive_model),
 		cmocka_unit_test(times),
+		cmocka_unit_test(handles_count),
+		cmocka_unit_test(sequence_numbers_are_exact),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See block.h. Messages are edited in place with plain malloc(), which is what protobuf-c frees
  * them with. */
-#include "ipamd/block.h"
+#include "common/model/block.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -173,6 +173,13 @@ static void seq_set(V3__IpamBlock *b, uint32_t ordinal)
 	}
 	b->sequencenumberforallocation[i]->has_value = true;
 	b->sequencenumberforallocation[i]->value = b->sequencenumber;
+}
+
+uint64_t block_sequence_of(const V3__IpamBlock *b, uint32_t ordinal)
+{
+	size_t i = seq_find(b, ordinal);
+
+	return i == SIZE_MAX ? 0 : b->sequencenumberforallocation[i]->value;
 }
 
 static void seq_clear(V3__IpamBlock *b, uint32_t ordinal)
@@ -384,66 +391,43 @@ bool block_gc(V3__IpamBlock *b, uint64_t now_unix_sec, uint32_t cooldown_sec)
 	return changed;
 }
 
-/* ---- time */
+/* ---- handles */
 
-static bool digits(const char **s, unsigned n, unsigned max, unsigned *ret)
+static size_t find_entry(const V3__IpamHandle *h, const char *block)
 {
-	unsigned v = 0;
-
-	for (unsigned i = 0; i < n; i++, (*s)++) {
-		if (**s < '0' || **s > '9')
-			return false;
-		v = v * 10 + (unsigned)(**s - '0');
-	}
-	*ret = v;
-	return v <= max;
+	for (size_t i = 0; i < h->n_block; i++)
+		if (h->block[i]->key && strcmp(h->block[i]->key, block) == 0)
+			return i;
+	return SIZE_MAX;
 }
 
-static bool literal(const char **s, char c)
+int64_t handle_count(const V3__IpamHandle *h, const char *block)
 {
-	return **s == c ? (*s)++, true : false;
+	size_t i = find_entry(h, block);
+
+	return i == SIZE_MAX ? 0 : h->block[i]->value;
 }
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar: years begin in March, so
- * that the leap day is a year's last. */
-static int64_t days_from_date(unsigned y, unsigned m, unsigned d)
+void handle_set_count(V3__IpamHandle *h, const char *block, int64_t n)
 {
-	int64_t year = (int64_t)y - (m <= 2), era = year / 400;
-	int64_t yoe = year - era * 400,
-	        doy = (153 * ((int64_t)m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+	size_t i = find_entry(h, block);
 
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-bool rfc3339_parse(const char *s, uint64_t *ret_unix_sec)
-{
-	unsigned y, mo, d, h, mi, sec, zh = 0, zm = 0;
-	int64_t t, zone = 0;
-
-	if (!s || !digits(&s, 4, 9999, &y) || !literal(&s, '-') || !digits(&s, 2, 12, &mo) ||
-	    mo == 0 || !literal(&s, '-') || !digits(&s, 2, 31, &d) || d == 0 ||
-	    !(literal(&s, 'T') || literal(&s, 't')) || !digits(&s, 2, 23, &h) ||
-	    !literal(&s, ':') || !digits(&s, 2, 59, &mi) || !literal(&s, ':') ||
-	    !digits(&s, 2, 60, &sec) || y < 1970)
-		return false;
-	if (literal(&s, '.')) {
-		if (*s < '0' || *s > '9')
-			return false;
-		while (*s >= '0' && *s <= '9')
-			s++;
+	if (n <= 0) {
+		if (i == SIZE_MAX)
+			return;
+		msg_free(&h->block[i]->base);
+		h->block[i] = h->block[--h->n_block];
+		return;
 	}
-	if (*s == '+' || *s == '-') {
-		int64_t sign = *s++ == '-' ? -1 : 1;
+	if (i == SIZE_MAX) {
+		V3__IpamHandle__BlockEntry *e = (V3__IpamHandle__BlockEntry *)msg_new(
+		        &v3__ipam_handle__block_entry__descriptor);
 
-		if (!digits(&s, 2, 23, &zh) || !literal(&s, ':') || !digits(&s, 2, 59, &zm))
-			return false;
-		zone = sign * (zh * 3600 + zm * 60);
-	} else if (!literal(&s, 'Z') && !literal(&s, 'z')) {
-		return false;
+		e->key = xstrdup(block);
+		i = h->n_block++;
+		h->block = xrealloc(h->block, h->n_block * sizeof(*h->block));
+		h->block[i] = e;
 	}
-	t = days_from_date(y, mo, d) * 86400 + h * 3600 + mi * 60 + sec - zone;
-	if (*s != '\0' || t < 0)
-		return false;
-	*ret_unix_sec = (uint64_t)t;
-	return true;
+	h->block[i]->has_value = true;
+	h->block[i]->value = n;
 }

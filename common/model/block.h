@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * block: the algorithms on one IPAM block, exactly as upstream's library has them. No I/O, no
- * clock.
+ * block: the algorithms on one IPAM block, exactly as upstream's library has them, for whoever
+ * assigns (ipamd) and whoever releases (ipamd, calicoctl). No I/O, no clock.
  *
  * A block is a run of addresses (usually a /26). Each address has an ordinal; allocations[ordinal]
  * is an index into attributes, or -1 when the address is free. Free ordinals stand in the queue
@@ -86,5 +86,10 @@ void block_bump(V3__IpamBlock *b);
  */
 bool handle_eq(const char *a, const char *b);
 
-/* RFC 3339 with or without fraction, any zone. False when it is not. */
-bool rfc3339_parse(const char *s, uint64_t *ret_unix_sec);
+/* The block's sequence number when the ordinal was taken (or released, when it cools down); 0: not
+ * known. Whoever releases later says it, so that an address that was given out anew stays. */
+uint64_t block_sequence_of(const V3__IpamBlock *b, uint32_t ordinal);
+
+/* How many addresses of block (a CIDR) the handle counts. Setting 0 removes the entry. */
+int64_t handle_count(const V3__IpamHandle *h, const char *block);
+void handle_set_count(V3__IpamHandle *h, const char *block, int64_t n);
