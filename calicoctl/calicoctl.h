@@ -5,18 +5,54 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The command line, as the flag table of main.c filled it. Everything is borrowed from argv. */
+/* A flag that may be repeated. */
+struct option_list {
+	const char **items;
+	size_t n;
+};
+
+/*
+ * The command line, as the flags of the command's rows (commands.c) filled it. Texts are borrowed
+ * from argv or from the rows; one that was not given is NULL, unless its row has a default.
+ */
 struct options {
-	const char *run_dir;   /* --run-dir */
-	const char *datastore; /* --datastore */
-	const char *config;    /* -c */
-	const char *ns;        /* -n; NULL: not given */
-	const char *output;    /* -o */
-	const char *log_level; /* -l */
+	/* every command */
+	const char *run_dir, *log_level, *context, *color;
+	bool allow_mismatch;
+
+	/* where the datastore is */
+	const char *config, *datastore;
+
+	/* resources */
+	struct option_list files; /* -f */
+	const char *ns;           /* -n */
+	const char *selector;     /* -l */
+	const char *output;       /* -o */
 	bool all_namespaces, recursive, skip_empty, skip_exists, skip_not_exists, export,
-	        client_only, allow_mismatch;
-	const char **files; /* -f, each time */
-	size_t n_files;
+	        no_headers;
+	bool watch, watch_only, watch_events;
+	const char *patch, *patch_type;
+	bool overwrite, remove;
+
+	struct {
+		const char *ip, *cidr, *name, *report;
+		const char *strict_affinity, *max_blocks, *kubevirt_persistence;
+		int cooldown_sec; /* -1: as it is */
+		struct option_list from_reports;
+		bool all_ips, problem_ips, force, blocks, borrowed, configuration;
+	} ipam;
+	struct {
+		const char *kubeconfig, *log_dir, *kernel_config;
+	} node;
+	struct {
+		const char *since, *focus_nodes;
+		int max_logs, max_parallelism;
+		bool keep_temp_dir;
+	} diags;
+
+	const char *poll; /* version --poll */
+	bool client_only;
+
 	char **args; /* what follows the command */
 	size_t n_args;
 };

@@ -34,25 +34,25 @@ bool crud_load(const struct options *o, const char *verb, struct manifest *m, in
 	struct err err;
 
 	*ret_status = 1;
-	if (o->n_files == 0) {
+	if (o->files.n == 0) {
 		fputs("no resources specified\n", stderr);
 		return false;
 	}
-	for (size_t i = 0; i < o->n_files; i++) {
+	for (size_t i = 0; i < o->files.n; i++) {
 		size_t before = m->n;
 
-		if (manifest_add(m, o->files[i], o->recursive, &err) != 0) {
+		if (manifest_add(m, o->files.items[i], o->recursive, &err) != 0) {
 			fprintf(stderr, "failed to execute command: %s\n", err.text);
 			return false;
 		}
 		if (m->n == before && !o->skip_empty) {
-			size_t len = strlen(o->files[i]);
-			bool dir = manifest_is_dir(o->files[i]);
+			size_t len = strlen(o->files.items[i]);
+			bool dir = manifest_is_dir(o->files.items[i]);
 
 			if (strcmp(verb, "get") == 0)
 				fputs("failed to get resources: ", stderr);
 			fprintf(stderr, "no resources specified in %s %.*s\n",
-			        dir ? "directory" : "file", (int)len, o->files[i]);
+			        dir ? "directory" : "file", (int)len, o->files.items[i]);
 			return false;
 		}
 	}
@@ -549,7 +549,7 @@ int cmd_delete(const struct options *o)
 	struct tally t;
 	int status;
 
-	if (o->n_args && o->n_files == 0)
+	if (o->n_args && o->files.n == 0)
 		return delete_named(o);
 	if (!crud_load(o, "delete", &m, &status))
 		return status;

@@ -360,7 +360,7 @@ int cmd_get(const struct options *o)
 	struct db *db;
 	int status = 0, rc = read_format(&q, &err);
 
-	if (rc == 0 && o->n_args && o->n_files == 0)
+	if (rc == 0 && o->n_args && o->files.n == 0)
 		rc = check_args(o, &kind, &err);
 	if (rc) {
 		fprintf(stderr, "failed to get resources: %s\n", err.text);

@@ -11,5 +11,5 @@ $(call unit_test,calicoctl_yaml,$(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm
 $(call unit_test,calicoctl_table,calicoctl/table.c calicoctl/output.c $(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
 $(call fuzz_test,yaml,$(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
 $(call unit_test,calicoctl_nodestatus,calicoctl/nodestatus.c calicoctl/boxtable.c calicoctl/visible.c,-lprotobuf-c)
-$(call unit_test,calicoctl_cli,calicoctl/cli.c calicoctl/settings.c $(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
+$(call unit_test,calicoctl_cli,calicoctl/cli.c calicoctl/help.c calicoctl/settings.c $(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
 $(call unit_test,calicoctl_manifest,calicoctl/manifest.c $(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)

@@ -313,17 +313,17 @@ failed to get resources: unrecognized output format 'xml'
 exit 1
 E
 same "unknown flag" get pools --frob <<'E'
-Error: unknown flag: --frob
+unknown flag: --frob
 See 'calicoctl get --help'.
 exit 1
 E
 same "a flag of another command" version -f x <<'E'
-Error: unknown flag: --filename
+unknown shorthand flag: 'f' in -f
 See 'calicoctl version --help'.
 exit 1
 E
 same "unknown command" frob <<'E'
-Error: unknown command "frob" for "calicoctl"
+unknown command "frob" for "calicoctl"
 See 'calicoctl --help'.
 exit 1
 E

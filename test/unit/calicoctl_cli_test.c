@@ -21,13 +21,51 @@ static int nothing(const struct options *o)
 	return 0;
 }
 
+static const struct cli_flag file_flags[] = {
+	{ "filename", 'f', CLI_LIST, offsetof(struct options, files), "FILE", NULL, "@file", "" },
+	{ "recursive", 'R', CLI_BOOL, offsetof(struct options, recursive), NULL, NULL, NULL, "" },
+	{ 0 },
+};
+
+static const struct cli_flag get_flags[] = {
+	{ "output", 'o', CLI_TEXT, offsetof(struct options, output), "F", NULL, "@output", "" },
+	{ "all-namespaces", 'A', CLI_BOOL, offsetof(struct options, all_namespaces), NULL, NULL,
+	  NULL, "" },
+	{ "all-namespaces", 'a', CLI_BOOL, offsetof(struct options, all_namespaces), NULL, NULL,
+	  NULL, NULL },
+	{ "namespace", 'n', CLI_TEXT, offsetof(struct options, ns), "NS", NULL, NULL, "" },
+	{ "selector", 'l', CLI_SELECTOR, offsetof(struct options, selector), "SELECTOR", NULL, NULL,
+	  "Which" },
+	{ 0 },
+};
+
+static const struct cli_flag diags_flags[] = {
+	{ "max-logs", 0, CLI_INT, offsetof(struct options, diags.max_logs), "N", "5", NULL,
+	  "How many" },
+	{ "kernel-config", 'f', CLI_TEXT, offsetof(struct options, node.kernel_config), "FILE",
+	  NULL, NULL, "" },
+	{ 0 },
+};
+
 static const struct cli_command commands[] = {
-	{ "get", "", "", NULL,
-	  FLAG_FILENAME | FLAG_RECURSIVE | FLAG_OUTPUT | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES,
-	  SIZE_MAX, nothing },
-	{ "apply", "", "", NULL, FLAG_FILENAME | FLAG_RECURSIVE, 0, nothing },
-	{ "node status", "", "", NULL, 0, 0, nothing },
-	{ NULL, NULL, NULL, NULL, 0, 0, NULL },
+	{ "get",
+	  "[KIND]",
+	  "Show",
+	  "More.\n",
+	  { file_flags, get_flags },
+	  0,
+	  SIZE_MAX,
+	  NULL,
+	  nothing },
+	{ "apply", "", "", NULL, { file_flags }, 0, 0, NULL, nothing },
+	{ "patch", "", "", NULL, { 0 }, 2, 2, NULL, nothing },
+	{ "label", "", "", NULL, { 0 }, 3, SIZE_MAX, NULL, nothing },
+	{ "node", "", "This node", NULL, { 0 }, 0, 0, NULL, NULL },
+	{ "node status", "", "Its state", NULL, { 0 }, 0, 0, NULL, nothing },
+	{ "node diags", "", "Its logs", NULL, { diags_flags }, 0, 0, NULL, nothing },
+	{ "datastore migrate", "", "", NULL, { 0 }, 0, 0, NULL, NULL },
+	{ "datastore migrate lock", "", "", NULL, { 0 }, 0, 0, NULL, nothing },
+	{ 0 },
 };
 
 /* What a command line (words between single blanks) comes to, in one line. */
@@ -53,8 +91,8 @@ static const char *parsed(const char *line)
 		buf_printf(&out, "error: %s", err.text);
 	} else {
 		buf_printf(&out, "%s%s:", c ? c->name : "none", help ? " help" : "");
-		for (size_t i = 0; i < o.n_files; i++)
-			buf_printf(&out, " f=%s", o.files[i]);
+		for (size_t i = 0; i < o.files.n; i++)
+			buf_printf(&out, " f=%s", o.files.items[i]);
 		if (o.recursive)
 			buf_str(&out, " R");
 		if (o.all_namespaces)
@@ -65,6 +103,12 @@ static const char *parsed(const char *line)
 			buf_printf(&out, " o=%s", o.output);
 		if (o.log_level)
 			buf_printf(&out, " l=%s", o.log_level);
+		if (o.selector)
+			buf_printf(&out, " s=%s", o.selector);
+		if (o.diags.max_logs)
+			buf_printf(&out, " logs=%d", o.diags.max_logs);
+		if (o.node.kernel_config)
+			buf_printf(&out, " kernel=%s", o.node.kernel_config);
 		if (o.run_dir)
 			buf_printf(&out, " run=%s", o.run_dir);
 		for (size_t i = 0; i < o.n_args; i++)
@@ -106,8 +150,33 @@ static void command_lines(void **state)
 		{ "help get", "get help:" },
 		{ "help node status", "node status help:" },
 		{ "node status", "node status:" },
-		{ "node", "error: node: a command is missing: status" },
-		{ "node frob", "error: unknown command \"node frob\" for \"calicoctl\"" },
+		{ "node", "node help:" },
+		{ "node --help", "node help:" },
+		{ "node frob", "error: unknown command \"frob\" for \"calicoctl node\"" },
+		{ "node diags", "node diags: logs=5" },
+		{ "node diags --max-logs 7 -f x", "node diags: logs=7 kernel=x" },
+		{ "node -f x diags", "node diags: logs=5 kernel=x" },
+		{ "node diags --max-logs=-1", "node diags: logs=-1" },
+		{ "node diags --max-logs=x", "error: invalid argument \"x\" for \"--max-logs\" flag: not a whole number" },
+		{ "node diags --max-logs=9999999999", "error: invalid argument \"9999999999\" for \"--max-logs\" flag: out of range" },
+		{ "node diags --max-logs=", "error: invalid argument \"\" for \"--max-logs\" flag: not a whole number" },
+		{ "datastore migrate", "datastore migrate help:" },
+		{ "datastore migrate lock", "datastore migrate lock:" },
+		{ "datastore frob", "error: unknown command \"datastore\" for \"calicoctl\"" },
+		{ "get -l info", "get: l=info" },
+		{ "get -lInfo", "get: l=Info" },
+		{ "get -l app=='x'", "get: s=app=='x'" },
+		{ "get --selector info", "get: s=info" },
+		{ "get --selector=a=b,c", "get: s=a=b,c" },
+		{ "-l debug get -l a=b", "get: l=debug s=a=b" },
+		{ "get --log-level debug -l a=b", "get: l=debug s=a=b" },
+		{ "apply -l a=b", "apply: l=a=b" },
+		{ "patch", "error: accepts 2 arg(s), received 0" },
+		{ "patch a b c", "error: accepts 2 arg(s), received 3" },
+		{ "patch --help", "patch help:" },
+		{ "label a b", "error: requires at least 3 arg(s), only received 2" },
+		{ "-Rf x apply", "apply: f=x R" },
+		{ "-o wide apply", "error: unknown shorthand flag: 'o' in -o" },
 		{ "frob", "error: unknown command \"frob\" for \"calicoctl\"" },
 		{ "get --frob", "error: unknown flag: --frob" },
 		{ "get --frob=1", "error: unknown flag: --frob" },
@@ -115,9 +184,10 @@ static void command_lines(void **state)
 		{ "get -Rx", "error: unknown shorthand flag: 'x' in -Rx" },
 		{ "get -o", "error: flag needs an argument: 'o' in -o" },
 		{ "get --output", "error: flag needs an argument: --output" },
-		{ "apply -o wide", "error: unknown flag: --output" },
+		{ "apply -o wide", "error: unknown shorthand flag: 'o' in -o" },
+		{ "apply --output wide", "error: unknown flag: --output" },
 		{ "apply extra", "error: unexpected argument 'extra'" },
-		{ "node status -f x", "error: unknown flag: --filename" },
+		{ "node status -f x", "error: unknown shorthand flag: 'f' in -f" },
 	};
 	/* clang-format on */
 	(void)state;
@@ -126,6 +196,26 @@ static void command_lines(void **state)
 		if (strcmp(parsed(cases[i].line), cases[i].want) != 0)
 			fail_msg("'%s': got '%s', want '%s'", cases[i].line, parsed(cases[i].line),
 			         cases[i].want);
+}
+
+static void help_texts(void **state)
+{
+	CLEANUP(buf_done) struct buf get = { 0 }, node = { 0 }, all = { 0 };
+
+	(void)state;
+	cli_help(commands, &commands[0], &get);
+	assert_non_null(strstr(buf_cstr(&get),
+	                       "Show\n\nUsage:\n  calicoctl get [KIND] [flags]\n\nMore.\n"));
+	assert_non_null(strstr(buf_cstr(&get), "\n  -l, --selector SELECTOR        Which\n"));
+	assert_non_null(strstr(buf_cstr(&get), "\n      --allow-version-mismatch   Go on"));
+	assert_null(strstr(buf_cstr(&get), "(null)"));
+	cli_help(commands, &commands[4], &node);
+	assert_non_null(strstr(buf_cstr(&node),
+	                       "Usage:\n  calicoctl node COMMAND [flags]\n\nCommands:\n"
+	                       "  status  Its state\n  diags   Its logs\n"));
+	cli_help(commands, NULL, &all);
+	assert_non_null(strstr(buf_cstr(&all), "\n  node   This node\n"));
+	assert_null(strstr(buf_cstr(&all), "status"));
 }
 
 static void configuration_files(void **state)
@@ -173,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(command_lines),
+		cmocka_unit_test(help_texts),
 		cmocka_unit_test(configuration_files),
 	};
 
