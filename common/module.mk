@@ -29,3 +29,6 @@ $(call unit_test,base_text,,)
 $(call unit_test,base_data,,)
 $(call unit_test,net_addr,,)
 $(call unit_test,loop_ipc,,-luv -lprotobuf-c)
+
+# ---- tls
+$(call unit_test,tls_tls,,-lssl -lcrypto)
