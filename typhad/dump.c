@@ -98,12 +98,31 @@ static void dump_datastore(struct daemon *d, void *ctx)
 	daemon_dump_item(ctx, "datastore");
 }
 
+static void dump_parameter(void *arg, const char *name, const char *value,
+                           enum config_source source)
+{
+	struct jsonw *w = daemon_dump_writer(arg);
+
+	jsonw_object(w, NULL);
+	jsonw_str(w, "name", name);
+	jsonw_str(w, "value", value);
+	jsonw_str(w, "from", config_source_str(source));
+	jsonw_end_object(w);
+	daemon_dump_item(arg, "parameters");
+}
+
+static void dump_parameters(struct daemon *d, void *ctx)
+{
+	typhad_config_each(&((const struct typhad *)d->state)->config, dump_parameter, ctx);
+}
+
 const struct daemon_dump typhad_dumps[] = {
 	{ "datastore", "where the state comes from", dump_datastore },
 	{ "clients", "who is connected, what they watch, how far they are behind", dump_clients },
 	{ "kinds", "objects and bytes per kind", dump_kinds },
 	{ "objects", "every object by name and revision", dump_objects },
 	{ "bad-values", "keys of the datastore whose value cannot be read", dump_bad_values },
+	{ "parameters", "the parameters in force, and where they come from", dump_parameters },
 	{ 0 },
 };
 

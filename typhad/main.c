@@ -9,16 +9,6 @@
 #include "common/base/mem.h"
 #include "typhad/typhad.h"
 
-static const struct daemon_option options[] = {
-	{ "datastore-type", "DATASTORE_TYPE", "embedded",
-	  "the datastore: embedded (one SQLite file)", false },
-	{ "datastore-path", "CALICO_DATASTORE_PATH", "/var/lib/calico/datastore.db",
-	  "the file of the embedded datastore; created when absent", false },
-	{ "listen", NULL, NULL,
-	  "path of the socket for clients (default: <run-dir>/typhad/api.sock)", false },
-	{ 0 },
-};
-
 /* ---- the datastore's side */
 
 static void on_update(void *arg, const struct resource *r)
@@ -89,17 +79,19 @@ static int start(struct daemon *d, struct err *err)
 {
 	static const int no_caps[] = { -1 };
 	struct typhad *t = &the_typhad;
-	const char *type = daemon_opt(d, "datastore-type"), *listen = daemon_opt(d, "listen");
+	const char *listen = daemon_opt(d, "listen");
 	int rc;
 
 	d->state = t;
 	t->daemon = d;
-	t->datastore_path = daemon_opt(d, "datastore-path");
 	list_init(&t->clients);
-	if (strcmp(type, "embedded") != 0)
+	rc = options_read(t, err);
+	if (rc < 0)
+		return rc;
+	if (strcmp(t->config.datastore_type, "embedded") != 0)
 		return err_set(err, -EINVAL,
 		               "datastore type '%s' is not supported: this version has 'embedded'",
-		               type);
+		               t->config.datastore_type);
 	if (listen && *listen) {
 		if (strlen(listen) >= sizeof(t->listen_path))
 			return err_set(err, -ENAMETOOLONG, "--listen '%s' is too long for a socket",
@@ -109,7 +101,7 @@ static int start(struct daemon *d, struct err *err)
 		daemon_sock_path(d, "typhad", "api.sock", t->listen_path);
 	}
 	raise_fd_limit();
-	rc = store_embedded_open(d->loop, t->datastore_path, &t->store, err);
+	rc = store_embedded_open(d->loop, t->config.datastore_path, &t->store, err);
 	if (rc < 0)
 		return rc;
 	/* Capabilities are a thread's: given up before the store has its worker. The directories
@@ -144,14 +136,31 @@ static void stop(struct daemon *d)
 static const struct daemon_spec spec = {
 	.name = "typhad",
 	.summary = "keeps the datastore, and tells every daemon what changes in it",
-	.options = options,
+	.options = typhad_options,
 	.dumps = typhad_dumps,
 	.start = start,
 	.stop = stop,
 	.health = typhad_health,
+	.settings = typhad_settings,
 };
 
 int main(int argc, char **argv)
 {
-	return daemon_main(&spec, argc, argv);
+	static char config_file[] = "--config-file";
+	struct buf table = { 0 };
+	int rc;
+
+	if (argc == 3 && strcmp(argv[1], "--parameters") == 0) {
+		typhad_config_print(
+		        strcmp(argv[2], "man") == 0 ? CONFIG_PRINT_MAN : CONFIG_PRINT_CFG, &table);
+		(void)fputs(buf_cstr(&table), stdout);
+		buf_done(&table);
+		return 0;
+	}
+	for (int i = 1; i < argc; i++) /* as upstream's program has it */
+		if (strcmp(argv[i], "-c") == 0)
+			argv[i] = config_file;
+	rc = daemon_main(&spec, argc, argv);
+	typhad_config_done(&the_typhad.config);
+	return rc;
 }

@@ -1,5 +1,5 @@
 # The datastore daemon, and the tests of common/store.
-typhad_src := $(patsubst %,typhad/%.c,main cache fanout client api init dump)
+typhad_src := $(patsubst %,typhad/%.c,main options config config_param cache fanout client api init dump)
 typhad_libs := -luv -lprotobuf-c -lsqlite3 -lyajl -lcap-ng
 $(call program,typhad/typhad,$(typhad_src),$(typhad_libs))
 $(call program,test/integration/typhad_client,test/integration/typhad_client.c,-luv -lprotobuf-c)
@@ -12,3 +12,5 @@ $(call unit_test,store_typha,,-luv -lprotobuf-c)
 $(call unit_test,typhad_cache,typhad/cache.c,-lprotobuf-c)
 $(call fuzz_test,frame,,-lprotobuf-c)
 $(call fuzz_test,store_value,,-lprotobuf-c -lyajl)
+$(call unit_test,typhad_config,typhad/config.c typhad/config_param.c,)
+$(call fuzz_test,typhad_config,typhad/config.c typhad/config_param.c,)

@@ -9,11 +9,12 @@
 #include "common/loop/server.h"
 #include "common/store/store.h"
 #include "typhad/cache.h"
+#include "typhad/config.h"
 #include "typhad/fanout.h"
 
 struct typhad {
 	struct daemon *daemon;
-	const char *datastore_path;
+	struct typhad_config config;
 	char listen_path[SOCK_PATH_MAX];
 	struct store *store; /* the datastore */
 	struct cache cache;
@@ -35,6 +36,11 @@ struct typhad {
 		uint64_t unread_closed, bad_hello;
 	} count;
 };
+
+/* options: the command line; and from it, the environment and the file, t->config. */
+extern const struct daemon_option typhad_options[];
+int options_read(struct typhad *t, struct err *err);
+void typhad_settings(struct daemon *d, void *ctx);
 
 /* api: */
 int api_open(struct typhad *t, struct err *err);

@@ -72,38 +72,43 @@ static void reply_item(struct ipc_peer *p, uint64_t id, const char *section, con
 
 /* ---- who are you ---- */
 
+void daemon_setting(void *ctx, const char *name, const char *value)
+{
+	Ctl__V1__Identity *identity = ctx;
+	Ctl__V1__Setting *s = xcalloc(1, sizeof(*s));
+
+	ctl__v1__setting__init(s);
+	s->name = xstrdup(name);
+	s->value = xstrdup(value);
+	identity->configuration =
+	        xrealloc(identity->configuration,
+	                 (identity->n_configuration + 1) * sizeof(*identity->configuration));
+	identity->configuration[identity->n_configuration++] = s;
+}
+
 static void on_who(struct ctl *c, struct ipc_peer *p, const Ctl__V1__ToDaemon *request)
 {
 	const struct daemon_option *tables[] = { daemon_common_options(),
 		                                 c->daemon->spec->options };
-	Ctl__V1__Identity identity = CTL__V1__IDENTITY__INIT;
+	Ctl__V1__Identity *identity = xcalloc(1, sizeof(*identity));
 	Ctl__V1__FromDaemon m = CTL__V1__FROM_DAEMON__INIT;
 
-	identity.program = (char *)c->daemon->spec->name;
-	identity.version = (char *)percale_version;
-	identity.has_pid = 1;
-	identity.pid = (uint32_t)getpid();
-	identity.has_uptime_ms = 1;
-	identity.uptime_ms = (uint64_t)mono_since_ms(c->daemon->started);
-	for (unsigned t = 0; t < ARRAY_SIZE(tables); t++) {
-		for (const struct daemon_option *o = tables[t]; o && o->name; o++) {
-			Ctl__V1__Setting *s = xcalloc(1, sizeof(*s));
-
-			ctl__v1__setting__init(s);
-			s->name = (char *)o->name;
-			s->value = (char *)daemon_opt(c->daemon, o->name);
-			identity.configuration = xrealloc(identity.configuration,
-			                                  (identity.n_configuration + 1) *
-			                                          sizeof(*identity.configuration));
-			identity.configuration[identity.n_configuration++] = s;
-		}
-	}
+	ctl__v1__identity__init(identity);
+	identity->program = xstrdup(c->daemon->spec->name);
+	identity->version = xstrdup(percale_version);
+	identity->has_pid = 1;
+	identity->pid = (uint32_t)getpid();
+	identity->has_uptime_ms = 1;
+	identity->uptime_ms = (uint64_t)mono_since_ms(c->daemon->started);
+	for (unsigned t = 0; t < ARRAY_SIZE(tables); t++)
+		for (const struct daemon_option *o = tables[t]; o && o->name; o++)
+			daemon_setting(identity, o->name, daemon_opt(c->daemon, o->name));
+	if (c->daemon->spec->settings)
+		c->daemon->spec->settings(c->daemon, identity);
 	m.payload_case = CTL__V1__FROM_DAEMON__PAYLOAD_IDENTITY;
-	m.identity = &identity;
+	m.identity = identity;
 	reply(p, request->request_id, &m);
-	for (size_t i = 0; i < identity.n_configuration; i++)
-		free(identity.configuration[i]);
-	free(identity.configuration);
+	ctl__v1__identity__free_unpacked(identity, NULL);
 }
 
 /* ---- how are you ---- */

@@ -95,6 +95,14 @@ const char *daemon_opt(const struct daemon *d, const char *name)
 	return slot < 0 ? NULL : d->impl->values[slot];
 }
 
+bool daemon_opt_given(const struct daemon *d, const char *name)
+{
+	const struct daemon_option *o;
+	int slot = find_option(d, name, strlen(name), &o);
+
+	return slot >= 0 && d->impl->values[slot] != o->dflt;
+}
+
 bool daemon_opt_flag(const struct daemon *d, const char *name)
 {
 	const char *v = daemon_opt(d, name);

@@ -52,6 +52,8 @@ struct daemon_spec {
 	int (*reload)(struct daemon *d, struct err *err);
 	/* Adds counters with daemon_counter(). May be NULL. */
 	void (*health)(struct daemon *d, void *ctx);
+	/* Adds settings in force that are not options, with daemon_setting(). May be NULL. */
+	void (*settings)(struct daemon *d, void *ctx);
 };
 
 struct daemon {
@@ -70,6 +72,8 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
  * default. */
 const char *daemon_opt(const struct daemon *d, const char *name);
 bool daemon_opt_flag(const struct daemon *d, const char *name);
+/* Whether it was said; false: the default is in force. */
+bool daemon_opt_given(const struct daemon *d, const char *name);
 
 /* status: a sentence for ctl's health and for systemd. Readiness may come and go; the supervisor is
  * told once. Both are copied. */
@@ -89,6 +93,9 @@ void daemon_dump_item(void *ctx, const char *section);
 
 /* In a health callback. */
 void daemon_counter(void *ctx, const char *name, uint64_t value);
+
+/* In a settings callback; both are copied. value may be NULL. */
+void daemon_setting(void *ctx, const char *name, const char *value);
 
 /* Tells the watchers of ctl.sock (calicoctl debug DAEMON watch) of an event. json: one object.
  * Cheap when nobody watches. */
