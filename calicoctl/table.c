@@ -32,7 +32,8 @@ struct column {
 	const char *otherwise; /* when there is nothing there */
 };
 
-static cell_fn text, joined, joined_short, number, labels, nats, workload, peer_node, node_asn;
+static cell_fn text, count, joined, joined_short, number, labels, nats, workload, peer_node,
+        node_asn;
 
 struct kind_table {
 	model_kind kind;
@@ -52,15 +53,24 @@ static const struct kind_table kind_tables[] = {
 		{ "LOGSEVERITY", BOTH, text, "spec.logSeverityScreen", "-" },
 		{ "MESHENABLED", BOTH, text, "spec.nodeToNodeMeshEnabled", "-" },
 		{ "ASNUMBER", BOTH, text, "spec.asNumber", "-" } } },
+	{ V3__KIND__KIND_BGP_FILTER, { NAME(BOTH),
+		{ "NUMEXPORTV4", BOTH, count, "spec.exportV4", "" },
+		{ "NUMIMPORTV4", BOTH, count, "spec.importV4", "" },
+		{ "NUMEXPORTV6", BOTH, count, "spec.exportV6", "" },
+		{ "NUMIMPORTV6", BOTH, count, "spec.importV6", "" } } },
 	{ V3__KIND__KIND_BGP_PEER, { NAME(BOTH),
 		{ "PEERIP", BOTH, text, "spec.peerIP", "" },
 		{ "NODE", BOTH, peer_node, "spec.node", "(global)" },
 		{ "ASN", BOTH, text, "spec.asNumber", "0" } } },
+	{ V3__KIND__KIND_CALICO_NODE_STATUS, { NAME(BOTH),
+		{ "NODE", BOTH, text, "spec.node", "" },
+		{ "CLASSES", WIDE, joined, "spec.classes", "" } } },
 	{ V3__KIND__KIND_CLUSTER_INFORMATION, { NAME(BOTH),
 		{ "CLUSTERGUID", BOTH, text, "spec.clusterGUID", "" },
 		{ "CLUSTERTYPE", BOTH, text, "spec.clusterType", "" },
 		{ "CALICOVERSION", BOTH, text, "spec.calicoVersion", "" },
 		{ "DATASTOREREADY", BOTH, text, "spec.datastoreReady", "<nil>" } } },
+	{ V3__KIND__KIND_FELIX_CONFIGURATION, { NAME(BOTH) } },
 	{ V3__KIND__KIND_GLOBAL_NETWORK_POLICY, { POLICY_COLUMNS } },
 	{ V3__KIND__KIND_GLOBAL_NETWORK_SET, { NAME(BOTH),
 		{ "NETS", WIDE, joined_short, "spec.nets", "" } } },
@@ -73,6 +83,7 @@ static const struct kind_table kind_tables[] = {
 		{ "DISABLEBGPEXPORT", WIDE, text, "spec.disableBGPExport", "false" },
 		{ "SELECTOR", BOTH, text, "spec.nodeSelector", "all()" },
 		{ "ASSIGNMENTMODE", WIDE, text, "spec.assignmentMode", "Automatic" } } },
+	{ V3__KIND__KIND_KUBE_CONTROLLERS_CONFIGURATION, { NAME(BOTH) } },
 	{ V3__KIND__KIND_NETWORK_POLICY, { POLICY_COLUMNS, NAMESPACE } },
 	{ V3__KIND__KIND_NETWORK_SET, { NAME(BOTH),
 		{ "NETS", WIDE, joined_short, "spec.nets", "" },
@@ -136,6 +147,13 @@ static void put(const struct json *v, const char *otherwise, struct buf *out)
 CELL(text)
 {
 	put(at(o, c->path), c->otherwise, out);
+}
+
+CELL(count)
+{
+	const struct json *v = at(o, c->path);
+
+	buf_printf(out, "%zu", v && v->type == JSON_ARRAY ? v->len : 0);
 }
 
 CELL(joined)

@@ -8,6 +8,7 @@ $(BUILD)/common/base/version.o: CPPFLAGS += -DPERCALE_VERSION='"$(VERSION)"'
 # ---- model and json
 $(call unit_test,model_key,,-lprotobuf-c)
 $(call unit_test,model_scalar,,-lprotobuf-c)
+$(call unit_test,model_duration,,)
 $(call unit_test,model_resource,,-lprotobuf-c)
 $(call unit_test,model_block,,-lyajl -lprotobuf-c)
 $(call unit_test,json_json,,-lyajl)

@@ -2,7 +2,6 @@
 #include "confd/model.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,39 +15,6 @@
 
 #define DEFAULT_AS 64512u
 #define NORMAL_PRIORITY 1024u
-
-int duration_parse(const char *s, unsigned *ret_sec)
-{
-	static const struct {
-		const char *unit;
-		double sec;
-	} units[] = { { "ms", 1e-3 }, { "us", 1e-6 }, { "ns", 1e-9 },
-		      { "h", 3600 },  { "m", 60 },    { "s", 1 } };
-	double sum = 0;
-
-	if (!s || !*s)
-		return -EINVAL;
-	while (*s) {
-		size_t digits = strspn(s, "0123456789."), u;
-		double v;
-
-		if (digits == 0 || digits > 15)
-			return -EINVAL;
-		v = strtod(s, NULL);
-		s += digits;
-		for (u = 0; u < ARRAY_SIZE(units); u++)
-			if (strncmp(s, units[u].unit, strlen(units[u].unit)) == 0)
-				break;
-		if (u == ARRAY_SIZE(units))
-			return -EINVAL;
-		s += strlen(units[u].unit);
-		sum += v * units[u].sec;
-	}
-	if (sum > 86400.0 * 365)
-		return -EINVAL;
-	*ret_sec = (unsigned)(sum + 0.5);
-	return 0;
-}
 
 /* ---- writing the tree */
 

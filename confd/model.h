@@ -37,6 +37,3 @@ void model_input_done(struct model_input *in);
 /* -EAGAIN, with a sentence, when there is not yet enough to say anything: no Node, or no router ID.
  */
 int model_build(const struct model_input *in, struct json **ret, struct err *err);
-
-/* "90s", "1m30s", "1.5h" to seconds, rounded. -EINVAL. */
-int duration_parse(const char *s, unsigned *ret_sec);

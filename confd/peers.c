@@ -12,6 +12,8 @@
 #include "proto/v3_node.pb-c.h"
 
 #define DEFAULT_PORT 179
+#define NS_PER_SEC INT64_C(1000000000)
+#define RESTART_MAX_SEC 4095
 
 struct build {
 	const struct model_input *in;
@@ -151,6 +153,16 @@ static void add_mesh(struct build *b)
 	}
 }
 
+/* Whole seconds, as many as twelve bits hold (RFC 4724 section 3). */
+static unsigned restart_sec(int64_t ns)
+{
+	if (ns <= 0)
+		return 0;
+	if (ns >= RESTART_MAX_SEC * NS_PER_SEC)
+		return RESTART_MAX_SEC;
+	return (unsigned)((ns + NS_PER_SEC / 2) / NS_PER_SEC);
+}
+
 /* What a BGPPeer says of every peer that comes of it. */
 static struct peer peer_of_spec(const struct resource *r)
 {
@@ -162,9 +174,8 @@ static struct peer peer_of_spec(const struct resource *r)
 	else if (s->nexthopmode && strcmp(s->nexthopmode, "Keep") == 0)
 		p.next_hop = "keep";
 	p.source_none = s->sourceaddress && strcmp(s->sourceaddress, "None") == 0;
-	if (s->maxrestarttime && duration_parse(s->maxrestarttime, &p.restart_sec) == 0 &&
-	    p.restart_sec > 4095)
-		p.restart_sec = 4095; /* RFC 4724: 12 bits */
+	if (s->maxrestarttime)
+		p.restart_sec = restart_sec(s->maxrestarttime->ns);
 	return p;
 }
 

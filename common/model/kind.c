@@ -6,7 +6,9 @@
 
 #include "common/base/mem.h"
 #include "proto/v3_bgp.pb-c.h"
+#include "proto/v3_config.pb-c.h"
 #include "proto/v3_endpoint.pb-c.h"
+#include "proto/v3_felix.pb-c.h"
 #include "proto/v3_ippool.pb-c.h"
 #include "proto/v3_node.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
@@ -45,6 +47,17 @@ static const struct kind_info kinds[] = {
 	{ V3__KIND__KIND_CLUSTER_INFORMATION,   "ClusterInformation",  "clusterinformations",
 	  ALIASES("clusterinformation", "clusterinformations", "clusterinfo", "clusterinfos"), false, true,
 	  &v3__cluster_information__descriptor },
+	{ V3__KIND__KIND_BGP_FILTER,            "BGPFilter",           "bgpfilters",
+	  ALIASES("bgpfilter", "bgpfilters", "bgpf", "bgpfs", "bf", "bfs"), false, true, &v3__bgpfilter__descriptor },
+	{ V3__KIND__KIND_FELIX_CONFIGURATION,   "FelixConfiguration",  "felixconfigurations",
+	  ALIASES("felixconfiguration", "felixconfigurations", "felixconfig", "felixconfigs"), false, true,
+	  &v3__felix_configuration__descriptor },
+	{ V3__KIND__KIND_KUBE_CONTROLLERS_CONFIGURATION, "KubeControllersConfiguration", "kubecontrollersconfigurations",
+	  ALIASES("kubecontrollersconfiguration", "kubecontrollersconfigurations", "kubecontrollersconfig",
+	          "kubecontrollersconfigs"), false, true, &v3__kube_controllers_configuration__descriptor },
+	{ V3__KIND__KIND_CALICO_NODE_STATUS,    "CalicoNodeStatus",    "caliconodestatuses",
+	  ALIASES("caliconodestatus", "caliconodestatuses", "nodestatus", "nodestatuses"), false, true,
+	  &v3__calico_node_status__descriptor },
 	/* The IPAM library's objects: no envelope, no spec, and no name on the command line. */
 	{ V3__KIND__KIND_IPAM_BLOCK,            "IPAMBlock",           "ipamblocks",
 	  NO_ALIASES, false, false, &v3__ipam_block__descriptor },

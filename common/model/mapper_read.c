@@ -334,11 +334,28 @@ static void complete(ProtobufCMessage *m)
 	}
 }
 
+/* A list or map that is there though it may be empty. */
+static int read_list_message(struct reader *r, const ProtobufCMessageDescriptor *d,
+                             const struct json *j, const struct path *p, ProtobufCMessage **ret)
+{
+	ProtobufCMessage *m = msg_new(d);
+	int code = read_field(r, &d->fields[0], j, p, m);
+
+	if (code < 0) {
+		msg_free(m);
+		return code;
+	}
+	*ret = m;
+	return 0;
+}
+
 static int read_message(struct reader *r, const ProtobufCMessageDescriptor *d, const struct json *j,
                         const struct path *p, ProtobufCMessage **ret)
 {
 	ProtobufCMessage *m;
 
+	if (msg_is_list(d))
+		return read_list_message(r, d, j, p, ret);
 	if (j->type != JSON_OBJECT)
 		return fail_type(r, p, "an object", j);
 	m = msg_new(d);

@@ -6,10 +6,13 @@
 
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "common/model/duration.h"
 #include "common/model/kind.h"
 #include "common/model/scalar.h"
 #include "proto/v3_bgp.pb-c.h"
+#include "proto/v3_config.pb-c.h"
 #include "proto/v3_endpoint.pb-c.h"
+#include "proto/v3_felix.pb-c.h"
 #include "proto/v3_ippool.pb-c.h"
 #include "proto/v3_node.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
@@ -40,6 +43,64 @@ static const struct rule {
 	{ &v3__ipam_attribute__descriptor, "handle_id", MAPPER_POINTER },
 	{ &v3__ipam_config__descriptor, "kubeVirtVMAddressPersistence", MAPPER_POINTER },
 	{ &v3__bgp_peer_spec__descriptor, "asNumber", MAPPER_PLAIN },
+	{ &v3__bgp_peer_spec__descriptor, "nextHopMode", MAPPER_POINTER },
+	{ &v3__bgp_peer_spec__descriptor, "numAllowedLocalASNumbers", MAPPER_POINTER },
+	{ &v3__bgp_peer_spec__descriptor, "ttlSecurity", MAPPER_POINTER },
+	{ &v3__bgp_peer_spec__descriptor, "reversePeering", MAPPER_POINTER },
+	{ &v3__bgp_configuration_spec__descriptor, "serviceLoadBalancerAggregation",
+	  MAPPER_POINTER },
+	{ &v3__bgp_configuration_spec__descriptor, "bindMode", MAPPER_POINTER },
+	{ &v3__bgp_configuration_spec__descriptor, "programClusterRoutes", MAPPER_POINTER },
+	{ &v3__bgp_configuration_spec__descriptor, "ipv4NormalRoutePriority", MAPPER_POINTER },
+	{ &v3__bgp_configuration_spec__descriptor, "ipv6NormalRoutePriority", MAPPER_POINTER },
+	{ &v3__secret_key_selector__descriptor, "optional", MAPPER_POINTER },
+	{ &v3__bgp_filter_prefix_length__descriptor, "min", MAPPER_POINTER },
+	{ &v3__bgp_filter_prefix_length__descriptor, "max", MAPPER_POINTER },
+	{ &v3__bgp_filter_rule_v4__descriptor, "priority", MAPPER_POINTER },
+	{ &v3__bgp_filter_rule_v6__descriptor, "priority", MAPPER_POINTER },
+	{ &v3__kube_controllers_configuration_spec__descriptor, "prometheusMetricsPort",
+	  MAPPER_POINTER },
+	{ &v3__kube_controllers_configuration_spec__descriptor, "debugProfilePort",
+	  MAPPER_POINTER },
+	{ &v3__calico_node_status_spec__descriptor, "updatePeriodSeconds", MAPPER_POINTER },
+	{ &v3__bpf_conntrack_timeouts__descriptor, "creationGracePeriod", MAPPER_POINTER },
+	{ &v3__bpf_conntrack_timeouts__descriptor, "tcpSynSent", MAPPER_POINTER },
+	{ &v3__bpf_conntrack_timeouts__descriptor, "tcpEstablished", MAPPER_POINTER },
+	{ &v3__bpf_conntrack_timeouts__descriptor, "tcpFinsSeen", MAPPER_POINTER },
+	{ &v3__bpf_conntrack_timeouts__descriptor, "tcpResetSeen", MAPPER_POINTER },
+	{ &v3__bpf_conntrack_timeouts__descriptor, "udpTimeout", MAPPER_POINTER },
+	{ &v3__bpf_conntrack_timeouts__descriptor, "genericTimeout", MAPPER_POINTER },
+	{ &v3__bpf_conntrack_timeouts__descriptor, "icmpTimeout", MAPPER_POINTER },
+#define M &v3__felix_configuration_spec__descriptor
+	{ M, "nodeSelector", MAPPER_POINTER },
+	{ M, "iptablesBackend", MAPPER_POINTER },
+	{ M, "logActionRateLimit", MAPPER_POINTER },
+	{ M, "healthHost", MAPPER_POINTER },
+	{ M, "prometheusMetricsCAFile", MAPPER_POINTER },
+	{ M, "prometheusMetricsCertFile", MAPPER_POINTER },
+	{ M, "prometheusMetricsKeyFile", MAPPER_POINTER },
+	{ M, "prometheusMetricsClientAuth", MAPPER_POINTER },
+	{ M, "natOutgoingExclusions", MAPPER_POINTER },
+	{ M, "programClusterRoutes", MAPPER_POINTER },
+	{ M, "debugHost", MAPPER_POINTER },
+	{ M, "nftablesMode", MAPPER_POINTER },
+	{ M, "nftablesFlowTableOffload", MAPPER_POINTER },
+	{ M, "bpfOverlayHostSourceIP", MAPPER_POINTER },
+	{ M, "bpfJITHardening", MAPPER_POINTER },
+	{ M, "bpfConntrackMode", MAPPER_POINTER },
+	{ M, "bpfConnectTimeLoadBalancing", MAPPER_POINTER },
+	{ M, "bpfHostNetworkedNATWithoutCTLB", MAPPER_POINTER },
+	{ M, "istioAmbientMode", MAPPER_POINTER },
+	{ M, "flowLogsPolicyEvaluationMode", MAPPER_POINTER },
+	{ M, "bpfAttachType", MAPPER_POINTER },
+	{ M, "flowLogsGoldmaneServer", MAPPER_POINTER },
+	{ M, "flowLogsLocalReporter", MAPPER_POINTER },
+	{ M, "awsSrcDstCheck", MAPPER_POINTER },
+	{ M, "floatingIPs", MAPPER_POINTER },
+	{ M, "localSubnetL2Reachability", MAPPER_POINTER },
+	{ M, "windowsManageFirewallRules", MAPPER_POINTER },
+	{ M, NULL, MAPPER_POINTER },
+#undef M
 
 	/* no omitempty */
 	{ &v3__workload_endpoint_port__descriptor, "name", MAPPER_ALWAYS },
@@ -48,6 +109,37 @@ static const struct rule {
 	{ &v3__workload_endpoint_port__descriptor, "hostIP", MAPPER_ALWAYS },
 	{ &v3__ip_nat__descriptor, "internalIP", MAPPER_ALWAYS },
 	{ &v3__ip_nat__descriptor, "externalIP", MAPPER_ALWAYS },
+	{ &v3__secret_key_selector__descriptor, "key", MAPPER_ALWAYS },
+	{ &v3__felix_configuration_spec__descriptor, "bpfLogLevel", MAPPER_ALWAYS },
+	{ &v3__health_timeout_override__descriptor, "name", MAPPER_ALWAYS },
+	{ &v3__health_timeout_override__descriptor, "timeout", MAPPER_ALWAYS },
+	{ &v3__route_table_range__descriptor, "min", MAPPER_ALWAYS },
+	{ &v3__route_table_range__descriptor, "max", MAPPER_ALWAYS },
+	{ &v3__route_table_id_range__descriptor, "min", MAPPER_ALWAYS },
+	{ &v3__route_table_id_range__descriptor, "max", MAPPER_ALWAYS },
+	{ &v3__proto_port__descriptor, "port", MAPPER_ALWAYS },
+	{ &v3__bgp_filter_rule_v4__descriptor, "action", MAPPER_ALWAYS },
+	{ &v3__bgp_filter_rule_v6__descriptor, "action", MAPPER_ALWAYS },
+	{ &v3__bgp_filter_communities__descriptor, "values", MAPPER_ALWAYS | MAPPER_NULL },
+	{ &v3__bgp_filter_add_community__descriptor, "value",
+	  MAPPER_ALWAYS | MAPPER_NULL | MAPPER_POINTER },
+	{ &v3__bgp_filter_prepend_as_path__descriptor, "prefix", MAPPER_ALWAYS | MAPPER_NULL },
+	{ &v3__bgp_filter_set_priority__descriptor, "value",
+	  MAPPER_ALWAYS | MAPPER_NULL | MAPPER_POINTER },
+	{ &v3__kube_controllers_configuration__descriptor, "status", MAPPER_ALWAYS },
+	{ &v3__kube_controllers_configuration_spec__descriptor, "controllers", MAPPER_ALWAYS },
+	{ &v3__calico_node_status__descriptor, "status", MAPPER_ALWAYS },
+	{ &v3__calico_node_status_status__descriptor, "lastUpdated", MAPPER_ALWAYS | MAPPER_NULL },
+	{ &v3__calico_node_status_status__descriptor, "agent", MAPPER_ALWAYS },
+	{ &v3__calico_node_status_status__descriptor, "bgp", MAPPER_ALWAYS },
+	{ &v3__calico_node_status_status__descriptor, "routes", MAPPER_ALWAYS },
+	{ &v3__calico_node_agent_status__descriptor, "birdV4", MAPPER_ALWAYS },
+	{ &v3__calico_node_agent_status__descriptor, "birdV6", MAPPER_ALWAYS },
+	{ &v3__calico_node_bgp_status__descriptor, "numberEstablishedV4", MAPPER_ALWAYS },
+	{ &v3__calico_node_bgp_status__descriptor, "numberNotEstablishedV4", MAPPER_ALWAYS },
+	{ &v3__calico_node_bgp_status__descriptor, "numberEstablishedV6", MAPPER_ALWAYS },
+	{ &v3__calico_node_bgp_status__descriptor, "numberNotEstablishedV6", MAPPER_ALWAYS },
+	{ &v3__calico_node_route__descriptor, "learnedFrom", MAPPER_ALWAYS },
 	{ &v3__ipam_block__descriptor, "cidr", MAPPER_ALWAYS },
 	{ &v3__ipam_block__descriptor, "affinity", MAPPER_ALWAYS | MAPPER_NULL | MAPPER_POINTER },
 	{ &v3__ipam_block__descriptor, "allocations", MAPPER_ALWAYS | MAPPER_NULL_NEGATIVE },
@@ -72,12 +164,18 @@ static const struct {
 	{ &v3__tier__descriptor, "status" },
 };
 
+/* A rule without a field is for every number and boolean of its message. */
+static bool fits(const struct rule *r, const ProtobufCFieldDescriptor *f)
+{
+	return r->field ? strcmp(r->field, f->name) == 0 : f->type != PROTOBUF_C_TYPE_STRING;
+}
+
 unsigned mapper_flags(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f)
 {
 	const struct kind_info *k;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
-		if (rules[i].message == d && strcmp(rules[i].field, f->name) == 0)
+		if (rules[i].message == d && fits(&rules[i], f))
 			return rules[i].flags;
 	k = kind_by_message(d);
 	if (k && k->v3) {
@@ -230,6 +328,34 @@ static bool zero_protocol(const ProtobufCMessage *m)
 	return !p->name && p->number == 0;
 }
 
+static int read_dscp(const struct json *j, ProtobufCMessage *m, struct err *err)
+{
+	V3__Dscp *d = (V3__Dscp *)m;
+	V3__Protocol p = V3__PROTOCOL__INIT;
+	int code = read_protocol(j, &p.base, NULL); /* the same form */
+
+	if (code < 0)
+		return not_this(j, "a DSCP", " (0 to 63, or a name)", err);
+	d->has_number = p.has_number;
+	d->number = p.number;
+	d->name = p.name;
+	return 0;
+}
+
+static struct json *write_dscp(const ProtobufCMessage *m)
+{
+	const V3__Dscp *d = (const V3__Dscp *)m;
+
+	return d->name ? json_new_str(d->name) : number(d->number);
+}
+
+static bool zero_dscp(const ProtobufCMessage *m)
+{
+	const V3__Dscp *d = (const V3__Dscp *)m;
+
+	return !d->name && d->number == 0;
+}
+
 static int read_as_number(const struct json *j, ProtobufCMessage *m, struct err *err)
 {
 	V3__AsNumber *a = (V3__AsNumber *)m;
@@ -258,10 +384,42 @@ static bool zero_as_number(const ProtobufCMessage *m)
 	return ((const V3__AsNumber *)m)->value == 0;
 }
 
+/* Zero is no ns at all, so that one duration is one message. */
+static int read_duration(const struct json *j, ProtobufCMessage *m, struct err *err)
+{
+	V3__Duration *d = (V3__Duration *)m;
+	int64_t ns;
+	int code;
+
+	if (!json_str(j))
+		return err_set(err, -EINVAL, "expected a duration, got %s", json_type_str(j->type));
+	code = duration_parse(j->text, &ns, err);
+	if (code < 0)
+		return code;
+	d->ns = ns;
+	d->has_ns = ns != 0;
+	return 0;
+}
+
+static struct json *write_duration(const ProtobufCMessage *m)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+
+	duration_str(((const V3__Duration *)m)->ns, &text);
+	return json_new_str(buf_cstr(&text));
+}
+
+static bool zero_duration(const ProtobufCMessage *m)
+{
+	return ((const V3__Duration *)m)->ns == 0;
+}
+
 static const struct mapper_scalar scalars[] = {
 	{ &v3__port__descriptor, read_port, write_port, zero_port },
 	{ &v3__protocol__descriptor, read_protocol, write_protocol, zero_protocol },
 	{ &v3__as_number__descriptor, read_as_number, write_as_number, zero_as_number },
+	{ &v3__dscp__descriptor, read_dscp, write_dscp, zero_dscp },
+	{ &v3__duration__descriptor, read_duration, write_duration, zero_duration },
 };
 
 const struct mapper_scalar *mapper_scalar(const ProtobufCMessageDescriptor *d)

@@ -289,7 +289,19 @@ static void write_all_unknown(const ProtobufCMessage *m, struct json *object)
 	hmap_done(&names);
 }
 
-struct json *mapper_write(const ProtobufCMessage *m)
+static struct json *write_list_message(const ProtobufCMessage *m)
+{
+	const ProtobufCFieldDescriptor *f = &m->descriptor->fields[0];
+	struct json *list = write_field(m, f);
+
+	if (list)
+		return list;
+	return json_new(f->type == PROTOBUF_C_TYPE_MESSAGE && msg_is_map_entry(f->descriptor)
+	                        ? JSON_OBJECT
+	                        : JSON_ARRAY);
+}
+
+static struct json *write_object(const ProtobufCMessage *m)
 {
 	const ProtobufCMessageDescriptor *d = m->descriptor;
 	CLEANUP(free_p)
@@ -307,6 +319,11 @@ struct json *mapper_write(const ProtobufCMessage *m)
 	}
 	write_all_unknown(m, object);
 	return object;
+}
+
+struct json *mapper_write(const ProtobufCMessage *m)
+{
+	return msg_is_list(m->descriptor) ? write_list_message(m) : write_object(m);
 }
 
 void mapper_write_text(const ProtobufCMessage *m, unsigned indent, struct buf *out)

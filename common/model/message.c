@@ -112,6 +112,12 @@ bool msg_is_map_entry(const ProtobufCMessageDescriptor *d)
 	       strcmp(d->short_name + n - strlen(suffix), suffix) == 0;
 }
 
+bool msg_is_list(const ProtobufCMessageDescriptor *d)
+{
+	return d->n_fields == 1 && d->fields[0].label == PROTOBUF_C_LABEL_REPEATED &&
+	       strcmp(d->fields[0].name, "items") == 0;
+}
+
 /* ---- copy */
 
 static void copy_value(const ProtobufCFieldDescriptor *f, const void *from, void *to)

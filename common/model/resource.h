@@ -65,6 +65,10 @@ void meta_set(size_t *n, V3__ObjectMeta__LabelsEntry ***entries, const char *key
 /* Whether d is the entry of a map<> field: key = 1 and value = 2, and a name that ends in Entry. */
 bool msg_is_map_entry(const ProtobufCMessageDescriptor *d);
 
+/* Whether d stands for the list or map in its only field, items: one that may be there and empty.
+ */
+bool msg_is_list(const ProtobufCMessageDescriptor *d);
+
 /*
  * Packs into out (appended); unpacks. The result of unpack is freed with msg_free(). NULL: not such
  * a message. Entries of maps that came without key or value have the empty ones: nobody has to look

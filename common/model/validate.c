@@ -145,6 +145,8 @@ static void check_protocol(const V3__Protocol *protocol, const struct path *p, s
 }
 
 static void check_message(const ProtobufCMessage *m, const struct path *p, struct violations *v);
+static void check_list(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+                       const struct field_rule *rule, const struct path *p, struct violations *v);
 
 /* One value of a field, of a list or alone; value points to it. */
 static void check_value(const ProtobufCFieldDescriptor *f, const struct field_rule *rule,
@@ -171,6 +173,8 @@ static void check_value(const ProtobufCFieldDescriptor *f, const struct field_ru
 			check_port((const V3__Port *)m, p, v);
 		else if (m->descriptor == &v3__protocol__descriptor)
 			check_protocol((const V3__Protocol *)m, p, v);
+		else if (msg_is_list(m->descriptor))
+			check_list(m, &m->descriptor->fields[0], rule, p, v);
 		else
 			check_message(m, p, v);
 		break;

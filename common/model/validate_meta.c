@@ -67,6 +67,7 @@ static const char *wrong_name(model_kind kind, const char *s)
 	case V3__KIND__KIND_BGP_CONFIGURATION:
 		return default_or_node(s);
 	case V3__KIND__KIND_CLUSTER_INFORMATION:
+	case V3__KIND__KIND_KUBE_CONTROLLERS_CONFIGURATION:
 		return only_default(s);
 	default:
 		return text_name(s, &why);

@@ -6,7 +6,9 @@
 
 #include "common/base/mem.h"
 #include "proto/v3_bgp.pb-c.h"
+#include "proto/v3_config.pb-c.h"
 #include "proto/v3_endpoint.pb-c.h"
+#include "proto/v3_felix.pb-c.h"
 #include "proto/v3_ippool.pb-c.h"
 #include "proto/v3_node.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
@@ -114,8 +116,11 @@ static const struct field_rule rules[] = {
 	{ M, "peerSelector", .text = text_any_selector, .max = 1024 },
 	{ M, "nextHopMode", WORDS("Auto", "Self", "Keep") },
 	{ M, "sourceAddress", WORDS("UseNodeIP", "None") },
-	{ M, "maxRestartTime", .text = text_duration },
 #undef M
+
+	{ &v3__bgp_filter_rule_v4__descriptor, "action", .flags = FIELD_REQUIRED, WORDS("Accept", "Reject") },
+	{ &v3__felix_configuration_spec__descriptor, "nftablesMode", WORDS("Disabled", "Enabled", "Auto") },
+	{ &v3__calico_node_status_spec__descriptor, "classes", .flags = FIELD_REQUIRED },
 
 	{ &v3__ipam_block__descriptor, "cidr", .flags = FIELD_REQUIRED, .text = text_net },
 	{ &v3__ipam_affinity__descriptor, "state", WORDS("pending", "confirmed", "pendingDeletion") },

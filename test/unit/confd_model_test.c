@@ -250,27 +250,6 @@ static void router_ids(void **state)
 	assert_string_equal(err.text, "node 'nobody' has no Node resource in the datastore");
 }
 
-static void durations(void **state)
-{
-	static const struct {
-		const char *text;
-		int ret;
-		unsigned sec;
-	} cases[] = { { "90s", 0, 90 },      { "1m30s", 0, 90 },
-		      { "1.5h", 0, 5400 },   { "1500ms", 0, 2 },
-		      { "0s", 0, 0 },        { "", -EINVAL, 0 },
-		      { "5", -EINVAL, 0 },   { "s", -EINVAL, 0 },
-		      { "-5s", -EINVAL, 0 }, { "99999999999999h", -EINVAL, 0 } };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		unsigned sec = 0;
-
-		assert_int_equal(duration_parse(cases[i].text, &sec), cases[i].ret);
-		assert_int_equal(sec, cases[i].sec);
-	}
-}
-
 /* A thousand in random order: sorted, found, gone. */
 static void objects_stay_sorted(void **state)
 {
@@ -309,7 +288,6 @@ int main(void)
 		cmocka_unit_test_setup(reflectors_from_one_peer, setup),
 		cmocka_unit_test_setup(blocks_and_pools, setup),
 		cmocka_unit_test_setup(router_ids, setup),
-		cmocka_unit_test(durations),
 		cmocka_unit_test(objects_stay_sorted),
 	};
 

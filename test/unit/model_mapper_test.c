@@ -165,6 +165,22 @@ static const struct {
 	  "{\"kind\":\"BGPConfiguration\"," API ",\"metadata\":{\"name\":\"default\"},\"spec\":"
 	  "{\"logSeverityScreen\":\"Info\",\"nodeToNodeMeshEnabled\":false,\"asNumber\":0,"
 	  "\"listenPort\":178}}" },
+	{ "BGPFilter",
+	  "{\"kind\":\"BGPFilter\"," API ",\"metadata\":{\"name\":\"f\"},\"spec\":{\"exportV4\":"
+	  "[{\"action\":\"Reject\"}]}}" },
+	{ "FelixConfiguration",
+	  "{\"kind\":\"FelixConfiguration\"," API ",\"metadata\":{\"name\":\"default\"},\"spec\":"
+	  "{\"routeRefreshInterval\":\"0s\",\"failsafeInboundHostPorts\":[],\"bpfLogLevel\":\"\"}"
+	  "}" },
+	{ "KubeControllersConfiguration",
+	  "{\"kind\":\"KubeControllersConfiguration\"," API
+	  ",\"metadata\":{\"name\":\"default\"},\"spec\":{\"controllers\":{}},\"status\":{}}" },
+	{ "CalicoNodeStatus",
+	  "{\"kind\":\"CalicoNodeStatus\"," API ",\"metadata\":{\"name\":\"s\"},\"spec\":{\"node\":"
+	  "\"n1\",\"updatePeriodSeconds\":0},\"status\":{\"lastUpdated\":null,\"agent\":{"
+	  "\"birdV4\":"
+	  "{},\"birdV6\":{}},\"bgp\":{\"numberEstablishedV4\":0,\"numberNotEstablishedV4\":0,"
+	  "\"numberEstablishedV6\":0,\"numberNotEstablishedV6\":0},\"routes\":{}}}" },
 	{ "BGPPeer", "{\"kind\":\"BGPPeer\"," API
 	             ",\"metadata\":{\"name\":\"p\"},\"spec\":{\"nodeSelector\":\"rack == 'a'\","
 	             "\"peerIP\":\"192.0.2.1\",\"asNumber\":64513,\"nextHopMode\":\"Auto\","

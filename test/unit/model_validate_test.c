@@ -590,10 +590,22 @@ static const struct {
 	  "ASNumber field must be empty when PeerSelector is specified" },
 	{ "BGPPeer", OBJ(N, "\"nextHopMode\":\"x\""), "spec.nextHopMode = 'x'" },
 	{ "BGPPeer", OBJ(N, "\"sourceAddress\":\"x\""), "spec.sourceAddress = 'x'" },
-	{ "BGPPeer", OBJ(N, "\"maxRestartTime\":\"90\""),
-	  "spec.maxRestartTime = '90' (is not a duration such as 1m30s or 90s)" },
-	{ "BGPPeer", OBJ(N, "\"maxRestartTime\":\"1.s\""), "spec.maxRestartTime" },
-	{ "BGPPeer", OBJ(N, "\"maxRestartTime\":\"1d\""), "spec.maxRestartTime" },
+	{ "BGPFilter", OBJ(N, "\"exportV4\":[{\"action\":\"Accept\"}]"), NULL },
+	{ "BGPFilter", OBJ(N, "\"exportV4\":[{\"action\":\"Deny\"}]"),
+	  ONE("spec.exportV4[0].action = 'Deny' (must be Accept or Reject)") },
+
+	/* settings and reports: the rest is in model_config_test.c */
+	{ "FelixConfiguration", OBJ("\"name\":\"default\"", "\"bpfEnabled\":true"), NULL },
+	{ "FelixConfiguration", OBJ("\"name\":\"default\"", "\"nftablesMode\":\"On\""),
+	  ONE("spec.nftablesMode = 'On' (must be Disabled, Enabled or Auto)") },
+	{ "KubeControllersConfiguration",
+	  OBJ("\"name\":\"default\"", "\"healthChecks\":\"Enabled\""), NULL },
+	{ "KubeControllersConfiguration", OBJ("\"name\":\"x\"", "\"healthChecks\":\"Enabled\""),
+	  ONE("metadata.name = 'x' (must be 'default')") },
+	{ "CalicoNodeStatus",
+	  OBJ(N, "\"node\":\"n\",\"classes\":[\"BGP\"],\"updatePeriodSeconds\":0"), NULL },
+	{ "CalicoNodeStatus", OBJ(N, "\"node\":\"n\",\"updatePeriodSeconds\":10"),
+	  ONE("spec.classes (is required)") },
 
 /* IPAM */
 #define BLOCK(alloc, free_)                                                                        \
