@@ -14,7 +14,6 @@
 #include "proto/v3_endpoint.pb-c.h"
 #include "proto/v3_ippool.pb-c.h"
 #include "proto/v3_node.pb-c.h"
-#include "proto/v3_policy.pb-c.h"
 
 #define POOL V3__KIND__KIND_IP_POOL
 #define TIER V3__KIND__KIND_TIER
@@ -169,27 +168,10 @@ static int check_pool(struct db *db, const struct resource *r, const struct reso
 	return check_blocks(db, r, &mine, err);
 }
 
-static const char *policy_tier(const struct resource *r)
-{
-	const char *tier;
-
-	if (r->kind == NP) {
-		const V3__NetworkPolicySpec *spec = ((const V3__NetworkPolicy *)r->msg)->spec;
-
-		tier = spec ? spec->tier : NULL;
-	} else {
-		const V3__GlobalNetworkPolicySpec *spec =
-		        ((const V3__GlobalNetworkPolicy *)r->msg)->spec;
-
-		tier = spec ? spec->tier : NULL;
-	}
-	return tier && *tier ? tier : "default";
-}
-
 /* A policy in a tier that does not exist would never be looked at. */
 static int check_tier(struct db *db, const struct resource *r, struct err *err)
 {
-	const char *tier = policy_tier(r);
+	const char *tier = model_tier(r->msg);
 	CLEANUP(result_p) struct store_result *found = db_get(db, TIER, NULL, tier);
 
 	if (found->status == STORE_OK)
@@ -367,7 +349,7 @@ static int remove_tier(struct db *db, const char *name, uint64_t revision, struc
 			return err->code;
 		}
 		for (size_t i = 0; i < all->n; i++)
-			if (strcmp(policy_tier(all->items[i]), name) == 0)
+			if (strcmp(model_tier(all->items[i]->msg), name) == 0)
 				return not_supported(TIER, NULL, name, "Delete",
 				                     "Cannot delete a non-empty tier", err);
 	}

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/base/jsonw.h"
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 
 struct json *json_new(enum json_type type)
 {
@@ -260,6 +260,42 @@ static void new_line(unsigned indent, unsigned level, struct buf *out)
 	}
 }
 
+/* One character of a string, as Go's encoder writes it; n is its length in UTF-8, 0: it is none. */
+static void write_char(const char *s, size_t n, struct buf *out)
+{
+	static const char short_of[] = "\bb\ff\nn\rr\tt\"\"\\\\";
+	unsigned char c = (unsigned char)*s;
+
+	for (const char *p = short_of; *p != '\0'; p += 2)
+		if (*p == *s) {
+			buf_byte(out, '\\');
+			buf_byte(out, (uint8_t)p[1]);
+			return;
+		}
+	if (n == 0)
+		buf_str(out, "\\ufffd");
+	else if (c < 0x20 || c == '<' || c == '>' || c == '&')
+		buf_printf(out, "\\u%04x", c);
+	else if (n == 3 && memcmp(s, "\xe2\x80\xa8", 3) == 0)
+		buf_str(out, "\\u2028");
+	else if (n == 3 && memcmp(s, "\xe2\x80\xa9", 3) == 0)
+		buf_str(out, "\\u2029");
+	else
+		buf_add(out, s, n);
+}
+
+static void write_string(const char *s, size_t len, struct buf *out)
+{
+	buf_byte(out, '"');
+	for (const char *end = s + len; s < end;) {
+		size_t n = utf8_len(s, (size_t)(end - s));
+
+		write_char(s, n, out);
+		s += n ? n : 1;
+	}
+	buf_byte(out, '"');
+}
+
 static void write_value(const struct json *j, unsigned indent, unsigned level, struct buf *out);
 
 static void write_container(const struct json *j, unsigned indent, unsigned level, struct buf *out)
@@ -272,7 +308,7 @@ static void write_container(const struct json *j, unsigned indent, unsigned leve
 			buf_byte(out, ',');
 		new_line(indent, level + 1, out);
 		if (object) {
-			json_quote(out, j->keys[i]);
+			write_string(j->keys[i], strlen(j->keys[i]), out);
 			buf_str(out, indent > 0 ? ": " : ":");
 		}
 		write_value(j->items[i], indent, level + 1, out);
@@ -295,7 +331,7 @@ static void write_value(const struct json *j, unsigned indent, unsigned level, s
 		buf_add(out, j->text, j->len);
 		break;
 	case JSON_STRING:
-		json_quote_n(out, j->text, j->len);
+		write_string(j->text, j->len, out);
 		break;
 	case JSON_ARRAY:
 	case JSON_OBJECT:

@@ -66,6 +66,7 @@ struct json *json_copy(const struct json *j);
 bool json_equal(const struct json *a,
                 const struct json *b); /* object order does not matter; numbers are their text */
 
-/* indent 0: on one line; else pretty, with so many spaces. */
+/* As Go's encoder writes it, which is how upstream stores and shows JSON: <, > and & in strings
+ * become \u003c and so on. indent 0: on one line; else pretty, with so many spaces. */
 void json_write(const struct json *j, unsigned indent, struct buf *out);
 const char *json_type_str(enum json_type t);

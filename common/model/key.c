@@ -19,6 +19,9 @@
 #define IPAM_CONFIG IPAM_ROOT "config"
 #define IPAM_CONFIG_NAME "default"
 #define VIRTUAL_PREFIX "virtual:"
+#define FELIX_KEYS "/calico/felix/"
+#define FELIX_ROOT "/calico/felix/v2/"
+#define HOST_ENDPOINT_STATUS_ROOT "/calico/felix/v1/host/"
 
 /*
  * Upstream writes names into keys as they are, but reads %2f and %25 as '/' and '%': a name with
@@ -71,6 +74,84 @@ static int affinity_key(const struct kind_info *k, const char *name, struct buf 
 	return block_path(k, slash + 1, out, err);
 }
 
+/*
+ * What felix reports is named by the parts of its key, as they stand there. What is between them:
+ * "%" stands for a part of the name.
+ */
+static const struct status_form {
+	model_kind kind;
+	const char *form, *parts;
+} status_forms[] = {
+	{ V3__KIND__KIND_FELIX_STATUS, FELIX_ROOT "%/host/%/status",
+	  "a region, '/' and a node's name" },
+	{ V3__KIND__KIND_FELIX_LAST_STATUS, FELIX_ROOT "%/host/%/last_reported_status",
+	  "a region, '/' and a node's name" },
+	{ V3__KIND__KIND_WORKLOAD_ENDPOINT_STATUS, FELIX_ROOT "%/host/%/workload/%/%/endpoint/%",
+	  "a region, a node, an orchestrator, a workload and an endpoint, with '/' between" },
+	{ V3__KIND__KIND_HOST_ENDPOINT_STATUS, HOST_ENDPOINT_STATUS_ROOT "%/endpoint/%",
+	  "a node's name, '/' and that of a HostEndpoint" },
+};
+
+/* How many bytes the part at s has; 0: it is none. '/' and '%' are written %2f and %25 in it. */
+static size_t status_part(const char *s)
+{
+	size_t len = strcspn(s, "/");
+
+	for (size_t i = 0; i < len; i++)
+		if (s[i] == '%' &&
+		    (len - i < 3 || s[i + 1] != '2' || (s[i + 2] != 'f' && s[i + 2] != '5')))
+			return 0;
+	return len;
+}
+
+static int status_key(const struct kind_info *k, const struct status_form *f, const char *name,
+                      struct buf *out, struct err *err)
+{
+	const char *at = name;
+
+	for (const char *c = f->form; *c != '\0'; c++) {
+		size_t len = *c == '%' ? status_part(at) : 0;
+
+		if (*c != '%') {
+			buf_byte(out, (uint8_t)*c);
+			continue;
+		}
+		buf_add(out, at, len);
+		at += len;
+		if (len == 0 || *at != (strchr(c + 1, '%') ? '/' : '\0'))
+			return err_set(err, -EINVAL, "%s: '%s' is not %s", k->name, name, f->parts);
+		at += *at == '/';
+	}
+	return 0;
+}
+
+/* The name of the key; NULL: the key is not of this form. The caller's. */
+static char *status_name(const struct status_form *f, const char *key)
+{
+	CLEANUP(buf_done) struct buf name = { 0 };
+
+	for (const char *c = f->form; *c != '\0'; c++) {
+		size_t len = *c == '%' ? status_part(key) : 1;
+
+		if (len == 0 || (*c != '%' && *c != *key))
+			return NULL;
+		if (*c == '%') {
+			buf_str(&name, name.len > 0 ? "/" : "");
+			buf_add(&name, key, len);
+		}
+		key += len;
+	}
+	return *key == '\0' ? buf_take(&name) : NULL;
+}
+
+static const struct status_form *status_form(model_kind kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(status_forms); i++)
+		if (status_forms[i].kind == kind)
+			return &status_forms[i];
+	return NULL;
+}
+
 static int v3_key(const struct kind_info *k, const char *ns, const char *name, struct buf *out,
                   struct err *err)
 {
@@ -119,7 +200,8 @@ char *key_of(model_kind kind, const char *ns, const char *name, struct err *err)
 		buf_str(&out, IPAM_CONFIG);
 		break;
 	default:
-		r = v3_key(k, ns, name, &out, err);
+		r = status_form(kind) ? status_key(k, status_form(kind), name, &out, err)
+		                      : v3_key(k, ns, name, &out, err);
 	}
 	return r < 0 ? NULL : buf_take(&out);
 }
@@ -137,6 +219,12 @@ char *key_prefix(model_kind kind, const char *ns)
 		return xstrdup(IPAM_HANDLES);
 	case V3__KIND__KIND_IPAM_CONFIG:
 		return xstrdup(IPAM_CONFIG);
+	case V3__KIND__KIND_FELIX_STATUS:
+	case V3__KIND__KIND_FELIX_LAST_STATUS:
+	case V3__KIND__KIND_WORKLOAD_ENDPOINT_STATUS:
+		return xstrdup(FELIX_ROOT);
+	case V3__KIND__KIND_HOST_ENDPOINT_STATUS:
+		return xstrdup(HOST_ENDPOINT_STATUS_ROOT);
 	default:
 		if (!k)
 			return NULL;
@@ -266,10 +354,27 @@ static int parse_v3(const char *s, model_kind *ret_kind, char **ret_ns, char **r
 	return 0;
 }
 
+static int parse_status(const char *key, model_kind *ret_kind, char **ret_ns, char **ret_name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(status_forms); i++) {
+		char *name = status_name(&status_forms[i], key);
+
+		if (name) {
+			*ret_kind = status_forms[i].kind;
+			*ret_ns = NULL;
+			*ret_name = name;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
 int key_parse(const char *key, model_kind *ret_kind, char **ret_ns, char **ret_name)
 {
 	if (skip(&key, V3_ROOT))
 		return parse_v3(key, ret_kind, ret_ns, ret_name);
+	if (strncmp(key, FELIX_KEYS, strlen(FELIX_KEYS)) == 0)
+		return parse_status(key, ret_kind, ret_ns, ret_name);
 	if (!skip(&key, IPAM_ROOT) || parse_ipam(key, ret_kind, ret_name) < 0)
 		return -ENOENT;
 	*ret_ns = NULL;

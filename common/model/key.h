@@ -9,6 +9,11 @@
  * "n1/10.0.0.0/26") virtual affinity lb     /calico/ipam/v2/virtual/lb/ipv4/block/10.0.0.0-26 (name
  * "virtual:lb/10.0.0.0/26") handle                  /calico/ipam/v2/handle/<id> config
  * /calico/ipam/v2/config                               (name "default")
+ *     felix of n1 reports     /calico/felix/v2/no-region/host/n1/status           (name
+ * "no-region/n1") for the last time       /calico/felix/v2/no-region/host/n1/last_reported_status
+ *     of a workload /calico/felix/v2/no-region/host/n1/workload/k8s/ns1%2fweb-0/endpoint/eth0 (name
+ * "no-region/n1/k8s/ns1%2fweb-0/eth0") of a host endpoint /calico/felix/v1/host/n1/endpoint/n1-eth0
+ * (name "n1/n1-eth0")
  */
 #pragma once
 

@@ -12,6 +12,8 @@
 #include "proto/v3_ippool.pb-c.h"
 #include "proto/v3_node.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
+#include "proto/v3_staged.pb-c.h"
+#include "proto/v3_status.pb-c.h"
 
 #define ALIASES(...) ((const char *const[]){ __VA_ARGS__, NULL })
 #define NO_ALIASES ((const char *const[]){ NULL })
@@ -25,6 +27,8 @@ static const struct kind_info kinds[] = {
 	  ALIASES("ippool", "ippools", "ipp", "ipps", "pool", "pools"), false, true, &v3__ippool__descriptor },
 	{ V3__KIND__KIND_WORKLOAD_ENDPOINT,     "WorkloadEndpoint",    "workloadendpoints",
 	  ALIASES("workloadendpoint", "workloadendpoints", "wep", "weps"), true, true, &v3__workload_endpoint__descriptor },
+	{ V3__KIND__KIND_HOST_ENDPOINT,         "HostEndpoint",        "hostendpoints",
+	  ALIASES("hostendpoint", "hostendpoints", "hep", "heps"), false, true, &v3__host_endpoint__descriptor },
 	{ V3__KIND__KIND_NETWORK_POLICY,        "NetworkPolicy",       "networkpolicies",
 	  ALIASES("networkpolicy", "networkpolicies", "policy", "policies", "np", "pol", "pols"), true, true,
 	  &v3__network_policy__descriptor },
@@ -58,15 +62,45 @@ static const struct kind_info kinds[] = {
 	{ V3__KIND__KIND_CALICO_NODE_STATUS,    "CalicoNodeStatus",    "caliconodestatuses",
 	  ALIASES("caliconodestatus", "caliconodestatuses", "nodestatus", "nodestatuses"), false, true,
 	  &v3__calico_node_status__descriptor },
+	{ V3__KIND__KIND_IP_RESERVATION,        "IPReservation",       "ipreservations",
+	  ALIASES("ipreservation", "ipreservations", "reservation", "reservations"), false, true,
+	  &v3__ipreservation__descriptor },
+	{ V3__KIND__KIND_IPAM_CONFIGURATION,    "IPAMConfiguration",   "ipamconfigurations",
+	  ALIASES("ipamconfiguration", "ipamconfigurations", "ipamconfig", "ipamconfigs"), false, true,
+	  &v3__ipamconfiguration__descriptor },
+	{ V3__KIND__KIND_STAGED_NETWORK_POLICY, "StagedNetworkPolicy", "stagednetworkpolicies",
+	  ALIASES("stagednetworkpolicy", "stagednetworkpolicies", "stagedpolicy", "stagedpolicies", "snp", "spol",
+	          "spols"), true, true, &v3__staged_network_policy__descriptor },
+	{ V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY, "StagedGlobalNetworkPolicy", "stagedglobalnetworkpolicies",
+	  ALIASES("stagedglobalnetworkpolicy", "stagedglobalnetworkpolicies", "sgnp", "sgnps"), false, true,
+	  &v3__staged_global_network_policy__descriptor },
+	{ V3__KIND__KIND_STAGED_KUBERNETES_NETWORK_POLICY, "StagedKubernetesNetworkPolicy", "stagedkubernetesnetworkpolicies",
+	  ALIASES("stagedkubernetesnetworkpolicy", "stagedkubernetesnetworkpolicies", "stagedkubernetespolicy",
+	          "stagedkubernetespolicies", "sknp", "skpol", "skpols"), true, true,
+	  &v3__staged_kubernetes_network_policy__descriptor },
+	/* Stored as all others; calicoctl does not show them. */
+	{ V3__KIND__KIND_BLOCK_AFFINITY,        "BlockAffinity",       "blockaffinities",
+	  NO_ALIASES, false, true, &v3__block_affinity__descriptor },
+	{ V3__KIND__KIND_LIVE_MIGRATION,        "LiveMigration",       "livemigrations",
+	  NO_ALIASES, true, true, &v3__live_migration__descriptor },
 	/* The IPAM library's objects: no envelope, no spec, and no name on the command line. */
 	{ V3__KIND__KIND_IPAM_BLOCK,            "IPAMBlock",           "ipamblocks",
 	  NO_ALIASES, false, false, &v3__ipam_block__descriptor },
-	{ V3__KIND__KIND_IPAM_AFFINITY,         "BlockAffinity",       "blockaffinities",
+	{ V3__KIND__KIND_IPAM_AFFINITY,         "IPAMAffinity",        "ipamaffinities",
 	  NO_ALIASES, false, false, &v3__ipam_affinity__descriptor },
 	{ V3__KIND__KIND_IPAM_HANDLE,           "IPAMHandle",          "ipamhandles",
 	  NO_ALIASES, false, false, &v3__ipam_handle__descriptor },
 	{ V3__KIND__KIND_IPAM_CONFIG,           "IPAMConfig",          "ipamconfigs",
 	  NO_ALIASES, false, false, &v3__ipam_config__descriptor },
+	/* What felix reports: likewise. */
+	{ V3__KIND__KIND_FELIX_STATUS,          "FelixStatus",         "felixstatuses",
+	  NO_ALIASES, false, false, &v3__felix_status__descriptor },
+	{ V3__KIND__KIND_FELIX_LAST_STATUS,     "FelixLastStatus",     "felixlaststatuses",
+	  NO_ALIASES, false, false, &v3__felix_status__descriptor },
+	{ V3__KIND__KIND_WORKLOAD_ENDPOINT_STATUS, "WorkloadEndpointStatus", "workloadendpointstatuses",
+	  NO_ALIASES, false, false, &v3__endpoint_status__descriptor },
+	{ V3__KIND__KIND_HOST_ENDPOINT_STATUS,  "HostEndpointStatus",  "hostendpointstatuses",
+	  NO_ALIASES, false, false, &v3__endpoint_status__descriptor },
 };
 /* clang-format on */
 

@@ -162,11 +162,38 @@ static void set_present(const ProtobufCFieldDescriptor *f, ProtobufCMessage *m, 
 	}
 }
 
+/* As upstream's parser of booleans has it. */
+static int read_text_bool(struct reader *r, const struct json *j, const struct path *p,
+                          protobuf_c_boolean *ret)
+{
+	static const char *const words[][6] = {
+		{ "0", "f", "F", "FALSE", "false", "False" },
+		{ "1", "t", "T", "TRUE", "true", "True" },
+	};
+	const char *s = json_str(j);
+	bool b = false;
+
+	if (!s) {
+		if (json_bool(j, &b) < 0)
+			return fail_type(r, p, "a boolean", j);
+		*ret = b;
+		return 0;
+	}
+	for (size_t v = 0; v < ARRAY_SIZE(words); v++)
+		for (size_t i = 0; i < ARRAY_SIZE(words[v]); i++)
+			if (strcmp(words[v][i], s) == 0) {
+				*ret = v == 1;
+				return 0;
+			}
+	return fail(r, p, -EINVAL, "is neither \"true\" nor \"false\"");
+}
+
 static int read_one(struct reader *r, const ProtobufCFieldDescriptor *f, unsigned flags,
                     const struct json *j, const struct path *p, ProtobufCMessage *m)
 {
 	void *value = (char *)m + f->offset;
-	int code = read_value(r, f, j, p, value);
+	int code = flags & MAPPER_TEXT_BOOL ? read_text_bool(r, j, p, value)
+	                                    : read_value(r, f, j, p, value);
 
 	if (code == 0)
 		set_present(f, m, mapper_keeps_zero(f, flags) || !mapper_is_zero(f, value));
@@ -304,6 +331,22 @@ static int read_unknown(struct reader *r, const char *name, const struct json *v
 	               buf_cstr(&at));
 }
 
+static void complete(ProtobufCMessage *m);
+
+static ProtobufCMessage *complete_message(const ProtobufCMessageDescriptor *d)
+{
+	const struct mapper_scalar *scalar = mapper_scalar(d);
+	ProtobufCMessage *m = msg_new(d);
+	char zero[] = "0";
+
+	if (scalar)
+		(void)scalar->read(&(struct json){ .type = JSON_NUMBER, .text = zero, .len = 1 }, m,
+		                   NULL);
+	else
+		complete(m);
+	return m;
+}
+
 /* What is always written is always there: as Go's zero values. */
 static void complete(ProtobufCMessage *m)
 {
@@ -324,10 +367,8 @@ static void complete(ProtobufCMessage *m)
 			if (!*(char **)value)
 				*(char **)value = xstrdup("");
 		} else if (f->type == PROTOBUF_C_TYPE_MESSAGE) {
-			if (!*(ProtobufCMessage **)value) {
-				*(ProtobufCMessage **)value = msg_new(f->descriptor);
-				complete(*(ProtobufCMessage **)value);
-			}
+			if (!*(ProtobufCMessage **)value)
+				*(ProtobufCMessage **)value = complete_message(f->descriptor);
 		} else {
 			set_present(f, m, true);
 		}

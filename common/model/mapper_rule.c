@@ -16,6 +16,8 @@
 #include "proto/v3_ippool.pb-c.h"
 #include "proto/v3_node.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
+#include "proto/v3_staged.pb-c.h"
+#include "proto/v3_status.pb-c.h"
 
 static const struct rule {
 	const ProtobufCMessageDescriptor *message;
@@ -25,16 +27,27 @@ static const struct rule {
 	/* values, not pointers, in upstream's structs; metadata and spec of every kind are too:
 	   mapper_flags() */
 	{ &v3__node__descriptor, "status", MAPPER_ALWAYS },
-	{ &v3__rule__descriptor, "source", MAPPER_ALWAYS },
-	{ &v3__rule__descriptor, "destination", MAPPER_ALWAYS },
+	{ &v3__tier__descriptor, "status", MAPPER_ALWAYS },
+	{ &v3__rule__descriptor, "source", MAPPER_ALWAYS | MAPPER_NOT_EMPTY },
+	{ &v3__rule__descriptor, "destination", MAPPER_ALWAYS | MAPPER_NOT_EMPTY },
+	{ &v3__staged_kubernetes_network_policy_spec__descriptor, "podSelector", MAPPER_ALWAYS },
 
 	/* pointers to scalars */
 	{ &v3__object_meta__descriptor, "deletionGracePeriodSeconds", MAPPER_POINTER },
+	{ &v3__owner_reference__descriptor, "controller", MAPPER_POINTER },
+	{ &v3__owner_reference__descriptor, "blockOwnerDeletion", MAPPER_POINTER },
 	{ &v3__icmp_fields__descriptor, "type", MAPPER_POINTER },
 	{ &v3__icmp_fields__descriptor, "code", MAPPER_POINTER },
 	{ &v3__rule__descriptor, "ipVersion", MAPPER_POINTER },
 	{ &v3__network_policy_spec__descriptor, "order", MAPPER_POINTER },
 	{ &v3__global_network_policy_spec__descriptor, "order", MAPPER_POINTER },
+	{ &v3__staged_network_policy_spec__descriptor, "order", MAPPER_POINTER },
+	{ &v3__staged_global_network_policy_spec__descriptor, "order", MAPPER_POINTER },
+	{ &v3__kubernetes_policy_port__descriptor, "protocol", MAPPER_POINTER },
+	{ &v3__kubernetes_policy_port__descriptor, "endPort", MAPPER_POINTER },
+	{ &v3__live_migration_target__descriptor, "selector", MAPPER_POINTER },
+	{ &v3__ipam_configuration_spec__descriptor, "kubeVirtVMAddressPersistence",
+	  MAPPER_POINTER },
 	{ &v3__tier_spec__descriptor, "order", MAPPER_POINTER },
 	{ &v3__tier_spec__descriptor, "defaultAction", MAPPER_POINTER },
 	{ &v3__ip_pool_spec__descriptor, "assignmentMode", MAPPER_POINTER },
@@ -103,7 +116,37 @@ static const struct rule {
 #undef M
 
 	/* no omitempty */
+	{ &v3__owner_reference__descriptor, "apiVersion", MAPPER_ALWAYS },
+	{ &v3__owner_reference__descriptor, "kind", MAPPER_ALWAYS },
+	{ &v3__owner_reference__descriptor, "name", MAPPER_ALWAYS },
+	{ &v3__owner_reference__descriptor, "uid", MAPPER_ALWAYS },
+	{ &v3__condition__descriptor, "type", MAPPER_ALWAYS },
+	{ &v3__condition__descriptor, "status", MAPPER_ALWAYS },
+	{ &v3__condition__descriptor, "lastTransitionTime", MAPPER_ALWAYS | MAPPER_NULL },
+	{ &v3__condition__descriptor, "reason", MAPPER_ALWAYS },
+	{ &v3__condition__descriptor, "message", MAPPER_ALWAYS },
+	{ &v3__rule__descriptor, "action", MAPPER_ALWAYS },
+	{ &v3__orch_ref__descriptor, "orchestrator", MAPPER_ALWAYS },
+	{ &v3__node_address__descriptor, "address", MAPPER_ALWAYS },
+	{ &v3__ip_pool_spec__descriptor, "cidr", MAPPER_ALWAYS },
+	{ &v3__endpoint_port__descriptor, "name", MAPPER_ALWAYS },
+	{ &v3__endpoint_port__descriptor, "protocol", MAPPER_ALWAYS },
+	{ &v3__endpoint_port__descriptor, "port", MAPPER_ALWAYS },
+	{ &v3__ipam_configuration_spec__descriptor, "strictAffinity", MAPPER_ALWAYS },
+	{ &v3__ipam_configuration_spec__descriptor, "autoAllocateBlocks", MAPPER_ALWAYS },
+	{ &v3__block_affinity_spec__descriptor, "state", MAPPER_ALWAYS },
+	{ &v3__block_affinity_spec__descriptor, "node", MAPPER_ALWAYS },
+	{ &v3__block_affinity_spec__descriptor, "cidr", MAPPER_ALWAYS },
+	{ &v3__block_affinity_spec__descriptor, "deleted", MAPPER_ALWAYS | MAPPER_TEXT_BOOL },
+	{ &v3__label_selector_requirement__descriptor, "key", MAPPER_ALWAYS },
+	{ &v3__label_selector_requirement__descriptor, "operator", MAPPER_ALWAYS },
+	{ &v3__kubernetes_ip_block__descriptor, "cidr", MAPPER_ALWAYS },
+	{ &v3__felix_status__descriptor, "time", MAPPER_ALWAYS },
+	{ &v3__felix_status__descriptor, "uptime", MAPPER_ALWAYS },
+	{ &v3__felix_status__descriptor, "first_update", MAPPER_ALWAYS },
+	{ &v3__endpoint_status__descriptor, "status", MAPPER_ALWAYS },
 	{ &v3__workload_endpoint_port__descriptor, "name", MAPPER_ALWAYS },
+	{ &v3__workload_endpoint_port__descriptor, "protocol", MAPPER_ALWAYS },
 	{ &v3__workload_endpoint_port__descriptor, "port", MAPPER_ALWAYS },
 	{ &v3__workload_endpoint_port__descriptor, "hostPort", MAPPER_ALWAYS },
 	{ &v3__workload_endpoint_port__descriptor, "hostIP", MAPPER_ALWAYS },
@@ -158,10 +201,7 @@ static const struct {
 	const ProtobufCMessageDescriptor *message;
 	const char *member;
 } opaque[] = {
-	{ &v3__object_meta__descriptor, "ownerReferences" },
 	{ &v3__object_meta__descriptor, "managedFields" },
-	{ &v3__ippool__descriptor, "status" },
-	{ &v3__tier__descriptor, "status" },
 };
 
 /* A rule without a field is for every number and boolean of its message. */
@@ -356,6 +396,42 @@ static bool zero_dscp(const ProtobufCMessage *m)
 	return !d->name && d->number == 0;
 }
 
+static int read_int_or_string(const struct json *j, ProtobufCMessage *m, struct err *err)
+{
+	V3__IntOrString *v = (V3__IntOrString *)m;
+	int64_t i;
+
+	if (json_str(j)) {
+		if (strlen(j->text) != j->len)
+			return err_set(err, -EINVAL, "the string has NUL in it");
+		v->text = xstrdup(j->text);
+		return 0;
+	}
+	if (json_i64(j, &i) < 0 || i < INT32_MIN || i > INT32_MAX)
+		return not_this(j, "a number or a string", "", err);
+	v->has_number = true;
+	v->number = (int32_t)i;
+	return 0;
+}
+
+static struct json *write_int_or_string(const ProtobufCMessage *m)
+{
+	const V3__IntOrString *v = (const V3__IntOrString *)m;
+	char text[16];
+
+	if (v->text)
+		return json_new_str(v->text);
+	(void)snprintf(text, sizeof(text), "%d", v->number);
+	return json_new_number(text);
+}
+
+static bool zero_int_or_string(const ProtobufCMessage *m)
+{
+	const V3__IntOrString *v = (const V3__IntOrString *)m;
+
+	return !v->text && v->number == 0;
+}
+
 static int read_as_number(const struct json *j, ProtobufCMessage *m, struct err *err)
 {
 	V3__AsNumber *a = (V3__AsNumber *)m;
@@ -420,6 +496,8 @@ static const struct mapper_scalar scalars[] = {
 	{ &v3__as_number__descriptor, read_as_number, write_as_number, zero_as_number },
 	{ &v3__dscp__descriptor, read_dscp, write_dscp, zero_dscp },
 	{ &v3__duration__descriptor, read_duration, write_duration, zero_duration },
+	{ &v3__int_or_string__descriptor, read_int_or_string, write_int_or_string,
+	  zero_int_or_string },
 };
 
 const struct mapper_scalar *mapper_scalar(const ProtobufCMessageDescriptor *d)

@@ -22,6 +22,9 @@ enum mapper_flag {
 	MAPPER_PLAIN = 4,   /* a message that is one JSON value and is left out when zero */
 	MAPPER_NULL = 8,    /* with ALWAYS: absent or empty is written as null */
 	MAPPER_NULL_NEGATIVE = 16, /* a list: -1 is written as null */
+	MAPPER_NOT_EMPTY = 64,     /* with ALWAYS: a message that is there after reading, but not
+	                              written when nothing is in it */
+	MAPPER_TEXT_BOOL = 128,    /* a boolean that is stored as "true" or "false" */
 	MAPPER_KIND = 32, /* the kind of the object, or its API version: written though absent */
 };
 

@@ -63,12 +63,16 @@ static struct json *write_unsigned(uint64_t v)
 	return json_new_number(text);
 }
 
+static struct json *write_message(const ProtobufCMessage *m)
+{
+	const struct mapper_scalar *scalar = mapper_scalar(m->descriptor);
+
+	return scalar ? scalar->write(m) : mapper_write(m);
+}
+
 /* The value; NULL when JSON has none for it. */
 static struct json *write_value(const ProtobufCFieldDescriptor *f, const void *value)
 {
-	const struct mapper_scalar *scalar;
-	const ProtobufCMessage *m;
-
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_INT32:
 	case PROTOBUF_C_TYPE_SINT32:
@@ -88,9 +92,7 @@ static struct json *write_value(const ProtobufCFieldDescriptor *f, const void *v
 	case PROTOBUF_C_TYPE_STRING:
 		return json_new_str(*(const char *const *)value);
 	case PROTOBUF_C_TYPE_MESSAGE:
-		m = *(const ProtobufCMessage *const *)value;
-		scalar = mapper_scalar(f->descriptor);
-		return scalar ? scalar->write(m) : mapper_write(m);
+		return write_message(*(const ProtobufCMessage *const *)value);
 	default:
 		return NULL;
 	}
@@ -103,6 +105,8 @@ static struct json *write_absent(const ProtobufCMessageDescriptor *d,
 	ProtobufCMessage *empty;
 	struct json *j;
 
+	if (flags & MAPPER_NOT_EMPTY)
+		return NULL;
 	if (flags & MAPPER_KIND)
 		return json_new_str(strcmp(f->name, "kind") == 0 ? kind_by_message(d)->name
 		                                                 : MODEL_API_VERSION);
@@ -119,10 +123,10 @@ static struct json *write_absent(const ProtobufCMessageDescriptor *d,
 	case PROTOBUF_C_TYPE_STRING:
 		return json_new_str("");
 	case PROTOBUF_C_TYPE_BOOL:
-		return json_new_bool(false);
+		return flags & MAPPER_TEXT_BOOL ? json_new_str("false") : json_new_bool(false);
 	case PROTOBUF_C_TYPE_MESSAGE:
 		empty = msg_new(f->descriptor);
-		j = mapper_write(empty);
+		j = write_message(empty);
 		msg_free(empty);
 		return j;
 	default:
@@ -135,13 +139,21 @@ static struct json *write_one(const ProtobufCMessage *m, const ProtobufCFieldDes
 {
 	const void *value = (const char *)m + f->offset;
 	bool pointer = f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE;
+	struct json *j;
 
 	if (pointer ? *(void *const *)value == NULL
 	            : !*(const protobuf_c_boolean *)((const char *)m + f->quantifier_offset))
 		return write_absent(m->descriptor, f, flags);
 	if (!mapper_keeps_zero(f, flags) && mapper_is_zero(f, value))
 		return write_absent(m->descriptor, f, flags);
-	return write_value(f, value);
+	if (flags & MAPPER_TEXT_BOOL)
+		return json_new_str(*(const protobuf_c_boolean *)value ? "true" : "false");
+	j = write_value(f, value);
+	if ((flags & MAPPER_NOT_EMPTY) && j->len == 0) {
+		json_free(j);
+		return NULL;
+	}
+	return j;
 }
 
 static struct json *write_list(const char *values, size_t n, const ProtobufCFieldDescriptor *f,

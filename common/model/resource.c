@@ -51,6 +51,23 @@ V3__ObjectMeta *model_meta(ProtobufCMessage *msg, bool create)
 	return *at;
 }
 
+const char *model_tier(const ProtobufCMessage *msg)
+{
+	const ProtobufCFieldDescriptor *f =
+	        protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "spec");
+	const ProtobufCMessage *spec;
+	const char *tier;
+
+	if (!f || f->type != PROTOBUF_C_TYPE_MESSAGE)
+		return NULL;
+	spec = *(ProtobufCMessage *const *)(const void *)((const char *)msg + f->offset);
+	f = protobuf_c_message_descriptor_get_field_by_name(f->descriptor, "tier");
+	if (!f || f->type != PROTOBUF_C_TYPE_STRING)
+		return NULL;
+	tier = spec ? *(char *const *)(const void *)((const char *)spec + f->offset) : NULL;
+	return tier && *tier != '\0' ? tier : "default";
+}
+
 static int parse_revision(const char *s, uint64_t *ret)
 {
 	char *end;

@@ -39,6 +39,10 @@ void resource_free(struct resource *r); /* NULL is fine */
  * without metadata. Borrowed. */
 V3__ObjectMeta *model_meta(ProtobufCMessage *msg, bool create);
 
+/* The tier of a policy, staged or not, "default" when it names none. NULL: msg is no such policy.
+ * Borrowed. */
+const char *model_tier(const ProtobufCMessage *msg);
+
 /*
  * The resource of a v3 message (taken): identity and revision from its metadata (resourceVersion is
  * decimal). -EINVAL when the name is missing or resourceVersion is not a number; msg is then still

@@ -379,9 +379,8 @@ static int by_name(const void *a, const void *b)
 
 static void run_list(struct job *j, struct op *op, struct err *err)
 {
-	const struct kind_info *k = kind_info(op->kind);
 	CLEANUP(free_p)
-	char *prefix = k->v3 ? key_prefix(op->kind, op->ns) : xstrdup("/calico/ipam/v2/");
+	char *prefix = key_prefix(op->kind, op->ns);
 
 	op_clear_items(op);
 	op->items_own = true;

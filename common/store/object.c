@@ -12,7 +12,6 @@
 #include "common/json/json.h"
 #include "common/model/key.h"
 #include "common/model/mapper.h"
-#include "proto/v3_policy.pb-c.h"
 
 #define NAME_ANNOTATION "projectcalico.org/metadata"
 #define STATIC_PROFILE "projectcalico-default-allow"
@@ -163,7 +162,9 @@ void object_stamp(struct resource *r, const ProtobufCMessage *old, uint64_t now_
 static bool carries_name_annotation(model_kind kind)
 {
 	return kind == V3__KIND__KIND_NETWORK_POLICY ||
-	       kind == V3__KIND__KIND_GLOBAL_NETWORK_POLICY;
+	       kind == V3__KIND__KIND_GLOBAL_NETWORK_POLICY ||
+	       kind == V3__KIND__KIND_STAGED_NETWORK_POLICY ||
+	       kind == V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY;
 }
 
 static void annotation_set(V3__ObjectMeta *meta, const char *value)
@@ -205,18 +206,6 @@ int object_encode(struct resource *r, struct buf *out, struct err *err)
 
 /* ---- reading */
 
-static const char *policy_tier(const struct resource *r)
-{
-	if (r->kind == V3__KIND__KIND_NETWORK_POLICY) {
-		const V3__NetworkPolicy *p = (const V3__NetworkPolicy *)r->msg;
-
-		return p->spec ? p->spec->tier : NULL;
-	}
-	const V3__GlobalNetworkPolicy *p = (const V3__GlobalNetworkPolicy *)r->msg;
-
-	return p->spec ? p->spec->tier : NULL;
-}
-
 /* The v3 name of a stored policy: from its annotation, which goes; else the stored name without the
  * prefix that old releases wrote. */
 static void policy_name_restore(struct resource *r)
@@ -226,7 +215,7 @@ static void policy_name_restore(struct resource *r)
 	const char *value =
 	        meta_get(meta->n_annotations,
 	                 (V3__ObjectMeta__LabelsEntry *const *)meta->annotations, NAME_ANNOTATION);
-	const char *tier = policy_tier(r);
+	bool in_default = strcmp(model_tier(r->msg), "default") == 0;
 
 	if (value) {
 		struct json *j = NULL;
@@ -236,7 +225,7 @@ static void policy_name_restore(struct resource *r)
 			msg_set_str(&meta->name, json_str(json_get(j, "name")));
 		json_free(j);
 		annotation_set(meta, NULL);
-	} else if ((!tier || !*tier || strcmp(tier, "default") == 0) && meta->name &&
+	} else if (in_default && meta->name &&
 	           strncmp(meta->name, old_prefix, strlen(old_prefix)) == 0) {
 		char *name = xstrdup(meta->name + strlen(old_prefix));
 

@@ -32,11 +32,11 @@ expect "on both sides" "Mesh_10_9_1_2 " "$(peers b)"
 expect "exactly one side waits" 1 "$(cat /run/n/a/bgpd/bgpd.conf /run/n/b/bgpd/bgpd.conf | grep -c passive)"
 routed() { ip -n "$1" route show proto bird | grep -q "^$2 "; }
 client put IPPool p1 '{"spec":{"cidr":"10.20.0.0/16"}}' >/dev/null
-client put BlockAffinity a/10.20.1.0/26 '{"state":"pending","deleted":false}' >/dev/null
-client put BlockAffinity b/10.20.2.0/26 '{"state":"confirmed","deleted":false}' >/dev/null
+client put IPAMAffinity a/10.20.1.0/26 '{"state":"pending","deleted":false}' >/dev/null
+client put IPAMAffinity b/10.20.2.0/26 '{"state":"confirmed","deleted":false}' >/dev/null
 if wait_for 10 has b "network 10.20.2.0/26 blackhole;"; then ok "a confirmed block is announced"; else fail "a confirmed block is announced"; fi
 check "a pending one is not" hasnt a 10.20.1.0
-client put BlockAffinity a/10.20.1.0/26 '{"state":"confirmed","deleted":false}' >/dev/null
+client put IPAMAffinity a/10.20.1.0/26 '{"state":"confirmed","deleted":false}' >/dev/null
 if wait_for 10 has a "network 10.20.1.0/26 blackhole;"; then ok "until it is confirmed"; else fail "until it is confirmed"; fi
 if wait_for 30 routed a 10.20.2.0/26; then ok "the block of b is routed on a"; else fail "the block of b is routed on a"; fi
 if wait_for 5 routed b 10.20.1.0/26; then ok "the block of a is routed on b"; else fail "the block of a is routed on b"; fi
@@ -45,7 +45,7 @@ if wait_for 5 routed b 10.20.1.0/26; then ok "the block of a is routed on b"; el
 put_node c 10.9.3.2/24
 if wait_for 10 has a "peer Mesh_10_9_3_2 {" && wait_for 10 has b "peer Mesh_10_9_3_2 {"; then ok "a node that joins is in every mesh soon"; else fail "a node that joins is in every mesh soon"; fi
 start c confd --typhad /run/n/a/typhad/api.sock
-client put BlockAffinity c/10.20.3.0/26 '{"state":"confirmed"}' >/dev/null
+client put IPAMAffinity c/10.20.3.0/26 '{"state":"confirmed"}' >/dev/null
 if wait_for 30 routed a 10.20.3.0/26; then ok "and its block is routed"; else fail "and its block is routed"; fi
 stop c confd
 client remove Node c >/dev/null

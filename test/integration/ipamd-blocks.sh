@@ -30,7 +30,7 @@ put Node n2 '{"metadata":{"labels":{"zone":"b"}},"spec":{}}'
 expect "no pool" "error 2: cannot find a qualified ippool for IPv4 and use Workload: there is no pool of that family" "$(a assign net.a)"
 put IPPool two '{"spec":{"cidr":"10.1.0.0/29","blockSize":30}}'
 expect "an address comes with its block's length" "/30" "$(a assign net.a1 | sed 's/.*\//\//')"
-expect "the affinity is confirmed" confirmed "$(show BlockAffinity n1/ | sed 's/^[^ ]* //' | jq -r .state)"
+expect "the affinity is confirmed" confirmed "$(show IPAMAffinity n1/ | sed 's/^[^ ]* //' | jq -r .state)"
 a assign net.a2 3 >$W/a2
 expect "the first block is full" 0 "$(show IPAMBlock | cut -d' ' -f2- | jq -c '.unallocated | length')"
 expect "the other node claims the other block" "/30" "$(b assign net.b1 | sed 's/.*\//\//')"
@@ -57,7 +57,7 @@ expect "an address that is taken" "error 5: Address already assigned in block" "
 expect "an address outside of all pools" "error 2: The provided IP address is not in a configured pool: 10.9.9.9" "$(a ips net.x 10.9.9.9)"
 put IPPool named '{"spec":{"cidr":"10.2.0.0/24","assignmentMode":"Manual"}}'
 wait_for 5 sh -c "$BUILD/test/integration/ipam_client /run/n/n1 ips net.x 10.2.0.77 | grep -qx 10.2.0.77/32"
-expect "a specific address claims its block" "n1/10.2.0.64/26" "$(show BlockAffinity n1/10.2 | cut -d' ' -f1)"
+expect "a specific address claims its block" "n1/10.2.0.64/26" "$(show IPAMAffinity n1/10.2 | cut -d' ' -f1)"
 expect "all or nothing" "error 5: Address already assigned in block" "$(a ips net.y 10.2.0.78 10.2.0.77)"
 expect "the first of the two is free again" "" "$(show IPAMHandle net.y)"
 expect "the other node may have one there too" "10.2.0.79/32" "$(b ips net.z 10.2.0.79)"
@@ -79,34 +79,34 @@ check "the limit of blocks per host" wait_for 5 limit
 put IPAMConfig default '{"auto_allocate_blocks":true}'
 
 # A pool that no longer selects a node: its empty blocks are given back.
-expect "the blocks of the pool" 4 "$(show BlockAffinity n2/10.3 | wc -l)"
+expect "the blocks of the pool" 4 "$(show IPAMAffinity n2/10.3 | wc -l)"
 b release net.m >/dev/null
 put IPPool many '{"spec":{"cidr":"10.3.0.0/24","blockSize":32,"nodeSelector":"zone == \"a\""}}'
-given_back() { [ -z "$(show BlockAffinity n2/10.3)" ] && [ -z "$(show IPAMBlock 10.3)" ]; }
+given_back() { [ -z "$(show IPAMAffinity n2/10.3)" ] && [ -z "$(show IPAMBlock 10.3)" ]; }
 check "empty blocks are given back when the pool turns away" wait_for 5 given_back
 
 # Halves that a crash leaves: settled by the next start.
 stop n1 ipamd KILL
-put BlockAffinity n1/10.2.0.128/26 '{"state":"pending"}'
-put BlockAffinity n1/10.2.0.192/26 '{"state":"pendingDeletion"}'
+put IPAMAffinity n1/10.2.0.128/26 '{"state":"pending"}'
+put IPAMAffinity n1/10.2.0.192/26 '{"state":"pendingDeletion"}'
 blk() { echo "{\"cidr\":\"$1\",\"affinity\":$2,\"allocations\":[null,null],\"unallocated\":[0,1],\"sequenceNumber\":5}"; }
 put IPPool halves '{"spec":{"cidr":"10.4.0.0/28","blockSize":31,"assignmentMode":"Manual"}}'
-put BlockAffinity n1/10.4.0.0/31 '{"state":"pending"}'
+put IPAMAffinity n1/10.4.0.0/31 '{"state":"pending"}'
 put IPAMBlock 10.4.0.0/31 "$(blk 10.4.0.0/31 '"host:n1"')"
 put IPAMBlock 10.4.0.2/31 "$(blk 10.4.0.2/31 '"host:n1"')"
-put BlockAffinity n1/10.4.0.4/31 '{"state":"confirmed"}'
+put IPAMAffinity n1/10.4.0.4/31 '{"state":"confirmed"}'
 put IPAMBlock 10.4.0.4/31 "$(blk 10.4.0.4/31 '"host:n2"')"
-put BlockAffinity n2/10.4.0.4/31 '{"state":"confirmed"}'
+put IPAMAffinity n2/10.4.0.4/31 '{"state":"confirmed"}'
 put IPAMHandle net.leaked '{"block":{"10.2.0.64/26":1},"deleted":false}'
 put IPAMHandle net.n '{"block":{"10.2.0.64/26":7},"deleted":false}'
 client /run/n/n1 remove IPAMHandle net.a2
 ipamd n1
 wait_for 10 ready /run/n/n1
-expect "a claim without a block is forgotten" "" "$(show BlockAffinity n1/10.2.0.128; show BlockAffinity n1/10.2.0.192)"
-expect "a claim with its block is finished" '{"state":"confirmed","deleted":false}' "$(show BlockAffinity n1/10.4.0.0 | cut -d' ' -f2)"
+expect "a claim without a block is forgotten" "" "$(show IPAMAffinity n1/10.2.0.128; show BlockAffinity n1/10.2.0.192)"
+expect "a claim with its block is finished" '{"state":"confirmed","deleted":false}' "$(show IPAMAffinity n1/10.4.0.0 | cut -d' ' -f2)"
 expect "its block was rewritten" 6 "$(show IPAMBlock 10.4.0.0 | cut -d' ' -f2- | jq .sequenceNumber)"
-expect "a block without affinity gets one" '{"state":"confirmed","deleted":false}' "$(show BlockAffinity n1/10.4.0.2 | cut -d' ' -f2)"
-expect "a stale affinity goes" "" "$(show BlockAffinity n1/10.4.0.4)"
+expect "a block without affinity gets one" '{"state":"confirmed","deleted":false}' "$(show IPAMAffinity n1/10.4.0.2 | cut -d' ' -f2)"
+expect "a stale affinity goes" "" "$(show IPAMAffinity n1/10.4.0.4)"
 handle() { show IPAMHandle "$1" | cut -d' ' -f2 | jq -c .block; }
 gone() { [ -z "$(show IPAMHandle net.leaked)" ]; }
 check "a handle that nobody has any more is removed" wait_for 5 gone

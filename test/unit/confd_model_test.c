@@ -195,12 +195,12 @@ static void blocks_and_pools(void **state)
 	struct json *m;
 
 	(void)state;
-	put("BlockAffinity", "n2/10.1.0.0/26", "{\"state\":\"confirmed\",\"deleted\":false}");
-	put("BlockAffinity", "n2/10.1.0.64/26", "{\"state\":\"pending\"}");
-	put("BlockAffinity", "n2/10.1.0.128/26", "{\"state\":\"pendingDeletion\"}");
-	put("BlockAffinity", "n2/10.1.0.192/26", "{}");
-	put("BlockAffinity", "n2/10.3.0.1/32", "{\"state\":\"confirmed\"}");
-	put("BlockAffinity", "n2/fd00::/122", "{\"state\":\"confirmed\"}");
+	put("IPAMAffinity", "n2/10.1.0.0/26", "{\"state\":\"confirmed\",\"deleted\":false}");
+	put("IPAMAffinity", "n2/10.1.0.64/26", "{\"state\":\"pending\"}");
+	put("IPAMAffinity", "n2/10.1.0.128/26", "{\"state\":\"pendingDeletion\"}");
+	put("IPAMAffinity", "n2/10.1.0.192/26", "{}");
+	put("IPAMAffinity", "n2/10.3.0.1/32", "{\"state\":\"confirmed\"}");
+	put("IPAMAffinity", "n2/fd00::/122", "{\"state\":\"confirmed\"}");
 	put("IPPool", "a", "{\"spec\":{\"cidr\":\"10.1.0.0/16\"}}");
 	put("IPPool", "b",
 	    "{\"spec\":{\"cidr\":\"10.2.0.0/"

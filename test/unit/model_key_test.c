@@ -54,6 +54,18 @@ static const struct {
 	{ V3__KIND__KIND_IPAM_HANDLE, NULL, "k8s-pod-network.4f1c",
 	  "/calico/ipam/v2/handle/k8s-pod-network.4f1c" },
 	{ V3__KIND__KIND_IPAM_CONFIG, NULL, "default", "/calico/ipam/v2/config" },
+	{ V3__KIND__KIND_BLOCK_AFFINITY, NULL, "n1-10-0-0-0-26",
+	  "/calico/resources/v3/projectcalico.org/blockaffinities/n1-10-0-0-0-26" },
+	{ V3__KIND__KIND_STAGED_KUBERNETES_NETWORK_POLICY, "ns1", "web",
+	  "/calico/resources/v3/projectcalico.org/stagedkubernetesnetworkpolicies/ns1/web" },
+	{ V3__KIND__KIND_FELIX_STATUS, NULL, "no-region/n1",
+	  "/calico/felix/v2/no-region/host/n1/status" },
+	{ V3__KIND__KIND_FELIX_LAST_STATUS, NULL, "region-a/n1",
+	  "/calico/felix/v2/region-a/host/n1/last_reported_status" },
+	{ V3__KIND__KIND_WORKLOAD_ENDPOINT_STATUS, NULL, "no-region/n1/k8s/ns1%2fweb-0/eth0",
+	  "/calico/felix/v2/no-region/host/n1/workload/k8s/ns1%2fweb-0/endpoint/eth0" },
+	{ V3__KIND__KIND_HOST_ENDPOINT_STATUS, NULL, "n1/n1-eth%25",
+	  "/calico/felix/v1/host/n1/endpoint/n1-eth%25" },
 };
 
 static void keys_are_upstreams_and_come_back(void **state)
@@ -102,6 +114,12 @@ static void names_that_would_not_come_back_are_refused(void **state)
 		{ V3__KIND__KIND_IPAM_HANDLE, NULL, "a/b" },
 		{ V3__KIND__KIND_IPAM_HANDLE, NULL, "" },
 		{ V3__KIND__KIND_IPAM_CONFIG, NULL, "other" },
+		{ V3__KIND__KIND_FELIX_STATUS, NULL, "n1" },
+		{ V3__KIND__KIND_FELIX_STATUS, NULL, "no-region/" },
+		{ V3__KIND__KIND_FELIX_STATUS, NULL, "no-region/n1/x" },
+		{ V3__KIND__KIND_FELIX_STATUS, NULL, "no-region/n%1" },
+		{ V3__KIND__KIND_WORKLOAD_ENDPOINT_STATUS, NULL, "no-region/n1/k8s/ns1/web/eth0" },
+		{ V3__KIND__KIND_HOST_ENDPOINT_STATUS, NULL, "/n1-eth0" },
 		{ (model_kind)4711, NULL, "a" },
 	};
 
@@ -147,6 +165,13 @@ static void strange_keys_are_not_ours(void **state)
 		"/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-026",
 		"/calico/ipam/v2/assignment/ipv6/block/10.0.0.0-26",
 		"/calico/ipam/v2/assignment/ipv6/block/",
+		"/calico/felix/v2/no-region/host/n1",
+		"/calico/felix/v2/no-region/host//status",
+		"/calico/felix/v2/no-region/host/n1/status/x",
+		"/calico/felix/v2/no-region/host/n%2/status",
+		"/calico/felix/v2/no-region/host/n1/workload/k8s/ns1%2fweb-0/endpoint/",
+		"/calico/felix/v1/host/n1/status",
+		"/calico/felix/v1/host/n1/endpoint/a/b",
 	};
 
 	(void)state;
@@ -202,10 +227,10 @@ static void kinds_are_found_by_every_name(void **state)
 	for (const struct kind_info *k = kind_next(NULL); k; k = kind_next(k), n++) {
 		assert_ptr_equal(kind_info(k->kind), k);
 		assert_ptr_equal(kind_by_name(k->name), k);
-		assert_ptr_equal(kind_by_message(k->message), k);
+		assert_ptr_equal(kind_by_message(k->message)->message, k->message);
 		for (const char *const *a = k->aliases; *a; a++)
 			assert_ptr_equal(kind_by_alias(*a), k);
-		if (k->v3)
+		if (*k->aliases)
 			assert_ptr_equal(kind_by_alias(k->plural), k);
 	}
 	/* every number of the enum has its row, and no row a number that is not there */
