@@ -217,6 +217,7 @@ static void write_resource(struct client *c, uint64_t id, const Sync__V1__Resour
 	}
 	r = resource_new(m->kind, m->namespace_ && *m->namespace_ ? m->namespace_ : NULL, m->name,
 	                 m->revision, msg);
+	r->ttl_sec = m->ttl_seconds;
 	write(c->t->store, r, on_written, q);
 	resource_free(r);
 }

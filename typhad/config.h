@@ -37,6 +37,8 @@ const char *config_source_str(enum config_source s);
 struct typhad_config {
 	char *datastore_type; /* "embedded", "etcdv3", "kubernetes", "typha" */
 	char *datastore_path;
+	uint64_t keep_ms; /* 0: any age */
+	unsigned keep_changes;
 	struct {
 		char *endpoints; /* "http://a:1,http://b:2": of EtcdEndpoints or else of EtcdScheme
 		                    and EtcdAddr */

@@ -30,6 +30,10 @@ const struct param params[] = {
 	  "The datastore: one SQLite file, etcd, the Kubernetes API, or another typhad (see UpstreamAddrs).", NULL },
 	{ "DatastorePath", PARAM_FILE, "/var/lib/calico/datastore.db", NULL, 0, 0, true, true, "CALICO_DATASTORE_PATH", F(datastore_path),
 	  "The file of the embedded datastore; created when absent.", NULL },
+	{ "DatastoreKeepChanges", PARAM_INT, "10000", NULL, 1, INT32_MAX, false, false, NULL, F(keep_changes),
+	  "How many changes the log of the embedded datastore keeps: another process that lags further behind reads everything again.", NULL },
+	{ "DatastoreKeepSeconds", PARAM_SECONDS, "3600", NULL, 0, 0, false, false, NULL, F(keep_ms),
+	  "How old these changes may grow; 0: any age.", NULL },
 
 	{ "EtcdAddr", PARAM_AUTHORITY, "127.0.0.1:2379", NULL, 0, 0, false, false, NULL, F(etcd.addr),
 	  "The one member of etcd, where EtcdEndpoints is not set.", NULL },

@@ -168,6 +168,7 @@ void typhad_health(struct daemon *d, void *ctx)
 	daemon_counter(ctx, "datastore_commits_failed", s.commits_failed);
 	daemon_counter(ctx, "datastore_conflicts", s.conflicts);
 	daemon_counter(ctx, "datastore_foreign_changes", s.foreign_changes);
+	daemon_counter(ctx, "datastore_expired", s.expired);
 	daemon_counter(ctx, "datastore_bad_values", s.bad_values);
 }
 

@@ -75,6 +75,18 @@ static void raise_fd_limit(void)
 	}
 }
 
+static int embedded_open(struct typhad *t, struct err *err)
+{
+	const struct store_embedded_options how = {
+		.keep_changes = t->config.keep_changes,
+		.keep_sec = t->config.keep_ms / 1000u,
+		.check = true,
+	};
+
+	return store_embedded_open_with(t->daemon->loop, t->config.datastore_path, &how, &t->store,
+	                                err);
+}
+
 static int start(struct daemon *d, struct err *err)
 {
 	static const int no_caps[] = { -1 };
@@ -101,7 +113,7 @@ static int start(struct daemon *d, struct err *err)
 		daemon_sock_path(d, "typhad", "api.sock", t->listen_path);
 	}
 	raise_fd_limit();
-	rc = store_embedded_open(d->loop, t->config.datastore_path, &t->store, err);
+	rc = embedded_open(t, err);
 	if (rc < 0)
 		return rc;
 	/* Capabilities are a thread's: given up before the store has its worker. The directories

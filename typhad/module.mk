@@ -6,6 +6,7 @@ $(call program,test/integration/typhad_client,test/integration/typhad_client.c,-
 store_libs := -luv -lprotobuf-c -lsqlite3 -lyajl
 $(call unit_test,store_seen,,-lprotobuf-c)
 $(call unit_test,store_kv,,-lsqlite3 -lprotobuf-c)
+$(call unit_test,store_backup,,-lsqlite3 -lprotobuf-c)
 $(call unit_test,store_object,,$(store_libs))
 $(call unit_test,store_embedded,,$(store_libs))
 $(call unit_test,store_typha,,-luv -lprotobuf-c)

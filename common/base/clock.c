@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "common/base/clock.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
 
 static uint64_t read_ns(clockid_t id)
 {
@@ -35,6 +39,19 @@ bool mono_before(struct mono_ms a, struct mono_ms b)
 uint64_t wall_unix_ns(void)
 {
 	return read_ns(CLOCK_REALTIME);
+}
+
+uint64_t boottime_ms(void)
+{
+	return read_ns(CLOCK_BOOTTIME) / 1000000u;
+}
+
+void boot_id(char out[BOOT_ID_SIZE])
+{
+	CLEANUP(close_p) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, BOOT_ID_SIZE - 1);
+
+	out[n > 0 ? n : 0] = '\0';
 }
 
 void rfc3339_sec(char out[RFC3339_MAX], uint64_t unix_sec)

@@ -23,7 +23,11 @@ struct resource *resource_new(model_kind kind, const char *ns, const char *name,
 
 struct resource *resource_copy(const struct resource *r)
 {
-	return resource_new(r->kind, r->ns, r->name, r->revision, r->msg ? msg_copy(r->msg) : NULL);
+	struct resource *copy = resource_new(r->kind, r->ns, r->name, r->revision,
+	                                     r->msg ? msg_copy(r->msg) : NULL);
+
+	copy->ttl_sec = r->ttl_sec;
+	return copy;
 }
 
 void resource_free(struct resource *r)

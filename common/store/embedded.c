@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/model/key.h"
@@ -44,6 +45,8 @@ struct embedded {
 	unsigned open_handles;
 	uv_fs_event_t wal;
 	uv_timer_t timer;
+	uv_timer_t due;   /* for what expires next, and for tidying when writes have ended */
+	uint64_t tidy_at; /* boottime_ms(); 0: nothing has been written since */
 
 	const struct store_watch_ops *ops;
 	void *arg;
@@ -135,6 +138,7 @@ static void embedded_free(struct store *s)
 	queue_free(&e->queue);
 	uv_close((uv_handle_t *)&e->wal, on_handle_closed);
 	uv_close((uv_handle_t *)&e->timer, on_handle_closed);
+	uv_close((uv_handle_t *)&e->due, on_handle_closed);
 }
 
 /* ---- what comes back from the worker */
@@ -193,6 +197,7 @@ static void stats_take(struct embedded *e)
 	e->stats.conflicts += j->conflicts;
 	e->stats.reads += j->reads;
 	e->stats.foreign_changes += j->foreign;
+	e->stats.expired += j->expired;
 	if (j->write_err.code && (!e->last_error || strcmp(e->last_error, j->write_err.text) != 0))
 		log_error("the datastore refuses writes", "why=%s", LOG_VIS(j->write_err.text));
 	else if (!j->write_err.code && e->last_error)
@@ -232,10 +237,47 @@ static void deliver(struct embedded *e)
 	}
 }
 
+static void tidy_push(struct embedded *e)
+{
+	struct op *op = xcalloc(1, sizeof(*op));
+
+	op->type = OP_TIDY;
+	op_push(e, op);
+}
+
+static void on_due(uv_timer_t *t)
+{
+	struct embedded *e = t->data;
+
+	e->tidy_at = 0;
+	tidy_push(e);
+}
+
+/* One timer for the next thing that is to happen by itself. Who does not watch does not stay. */
+static void due_arm(struct embedded *e, bool wrote)
+{
+	uint64_t now = boottime_ms(), at = e->job.next_expiry_ms,
+	         age_ms = e->job.keep.age_sec * 1000;
+
+	if (!e->ops)
+		return;
+	if (wrote && age_ms)
+		e->tidy_at = now + age_ms + age_ms / 8;
+	if (!at || (e->tidy_at && e->tidy_at < at))
+		at = e->tidy_at;
+	if (!at) {
+		(void)uv_timer_stop(&e->due);
+		return;
+	}
+	if (e->last_error && at < now + RETRY_MS) /* it cannot be written at the moment */
+		at = now + RETRY_MS;
+	(void)uv_timer_start(&e->due, on_due, at > now ? at - now : 0, 0);
+}
+
 static void on_work_done(uv_work_t *work, int status)
 {
 	struct embedded *e = work->data;
-	bool reload;
+	bool reload, untidy, wrote;
 
 	(void)status; /* never cancelled */
 	if (!e->freed) {
@@ -243,6 +285,8 @@ static void on_work_done(uv_work_t *work, int status)
 		deliver(e);
 	}
 	reload = e->job.reload;
+	untidy = e->job.untidy && !e->last_error;
+	wrote = e->job.commits > 0;
 	job_clear(&e->job);
 	queue_free(&e->job.ops);
 	e->busy = false;
@@ -252,6 +296,9 @@ static void on_work_done(uv_work_t *work, int status)
 	}
 	if (reload && !e->catching_up)
 		catch_up_push(e, OP_LOAD, 0);
+	if (untidy && e->ops) /* behind the writes that have come meanwhile */
+		tidy_push(e);
+	due_arm(e, wrote);
 	batch_start(e);
 }
 
@@ -448,6 +495,7 @@ static int embedded_watch(struct store *s, const model_kind *kinds, size_t n,
 	e->seen = seen_new();
 	uv_ref((uv_handle_t *)&e->wal);
 	uv_ref((uv_handle_t *)&e->timer);
+	uv_ref((uv_handle_t *)&e->due);
 	catch_up_push(e, OP_LOAD, mask);
 	return 0;
 }
@@ -482,12 +530,36 @@ static const struct store_ops embedded_ops = {
 	.free = embedded_free,
 };
 
-int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, struct err *err)
+/* What a daemon wants of a file that it will live with. */
+static int look_after(struct kv *kv, const char *path, struct err *err)
+{
+	struct mono_ms start = mono_now();
+	struct err why = { 0 };
+	bool whole = true;
+	int rc = kv_check(kv, &whole, err);
+
+	if (rc < 0)
+		return rc;
+	log_info("the datastore has been checked", "path=%s ms=%lld whole=%s", LOG_VIS(path),
+	         (long long)mono_since_ms(start), whole ? "yes" : "no: it is too large");
+	if (kv_make_shrinkable(kv, &why) < 0)
+		log_warn("the datastore will not give space back", "why=%s", LOG_VIS(why.text));
+	return 0;
+}
+
+int store_embedded_open_with(uv_loop_t *loop, const char *path,
+                             const struct store_embedded_options *options, struct store **ret,
+                             struct err *err)
 {
 	struct kv *kv;
 	struct embedded *e;
-	int rc = kv_open(path, &kv, err);
+	int rc = kv_open(path, true, &kv, err);
 
+	if (rc == 0 && options->check) {
+		rc = look_after(kv, path, err);
+		if (rc < 0)
+			kv_close(kv);
+	}
 	if (rc < 0)
 		return rc;
 	e = xcalloc(1, sizeof(*e));
@@ -495,15 +567,26 @@ int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, s
 	e->base.loop = loop;
 	e->job.kv = kv;
 	e->job.path = xstrdup(path);
+	e->job.keep.changes = options->keep_changes;
+	e->job.keep.age_sec = options->keep_sec;
 	list_init(&e->job.ops);
 	list_init(&e->queue);
-	if (uv_fs_event_init(loop, &e->wal) != 0 || uv_timer_init(loop, &e->timer) != 0)
-		abort(); /* neither can fail on Linux */
-	e->open_handles = 2;
-	e->wal.data = e->timer.data = e;
+	if (uv_fs_event_init(loop, &e->wal) != 0 || uv_timer_init(loop, &e->timer) != 0 ||
+	    uv_timer_init(loop, &e->due) != 0)
+		abort(); /* none can fail on Linux */
+	e->open_handles = 3;
+	e->wal.data = e->timer.data = e->due.data = e;
 	/* A program that watches nothing and waits for nothing may end. */
 	uv_unref((uv_handle_t *)&e->wal);
 	uv_unref((uv_handle_t *)&e->timer);
+	uv_unref((uv_handle_t *)&e->due);
 	*ret = &e->base;
 	return 0;
+}
+
+int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, struct err *err)
+{
+	static const struct store_embedded_options options = STORE_EMBEDDED_DEFAULTS;
+
+	return store_embedded_open_with(loop, path, &options, ret, err);
 }

@@ -108,7 +108,8 @@ void job_clear(struct job *j)
 	free(j->changes);
 	j->changes = NULL;
 	j->cap_changes = 0;
-	j->load_began = j->load_done = j->reload = false;
+	j->load_began = j->load_done = j->reload = j->untidy = false;
+	j->expired = 0;
 	j->writes = j->commits = j->commits_failed = j->conflicts = j->reads = j->foreign = 0;
 }
 
@@ -241,7 +242,7 @@ static int write_one(struct job *j, struct op *op, uint64_t now_sec, struct err 
 		op_answer(op, STORE_INVALID, why.text);
 		return 0;
 	}
-	rc = kv_put(j->kv, op->key, buf_cstr(&value), value.len, &revision, err);
+	rc = kv_put(j->kv, op->key, buf_cstr(&value), value.len, op->r->ttl_sec, &revision, err);
 	if (rc < 0)
 		return rc;
 	resource_set_revision(op->r, revision);
@@ -253,10 +254,22 @@ static int write_one(struct job *j, struct op *op, uint64_t now_sec, struct err 
 	return 0;
 }
 
-/* The transaction of the n writes from first on. */
+static void on_expired(void *arg, uint64_t revision, const char *key, bool deleted)
+{
+	struct job *j = arg;
+
+	(void)revision;
+	(void)deleted;
+	j->expired++;
+	if (j->live)
+		change_from_item(j, key, NULL);
+}
+
+/* The transaction of the n writes from ops on, of what expires, and of a little tidying. */
 static int write_group(struct job *j, struct op **ops, size_t n, struct err *err)
 {
 	uint64_t now_sec = wall_unix_ns() / 1000000000u, before, after;
+	uint64_t expired = j->expired;
 	size_t ours;
 	int rc = kv_begin(j->kv, true, err);
 
@@ -266,12 +279,14 @@ static int write_group(struct job *j, struct op **ops, size_t n, struct err *err
 	if (rc == 0)
 		rc = catch_up(j, before, err);
 	ours = j->n_changes;
+	if (rc == 0)
+		rc = kv_expire(j->kv, on_expired, j, err);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		ops[i]->header = 0;
 		rc = write_one(j, ops[i], now_sec, err);
 	}
 	if (rc == 0)
-		rc = kv_compact(j->kv, KV_LOG_KEEP, err);
+		rc = kv_tidy(j->kv, &j->keep, now_sec, &j->untidy, err);
 	if (rc == 0)
 		rc = kv_revision(j->kv, &after, err);
 	if (rc == 0)
@@ -279,10 +294,11 @@ static int write_group(struct job *j, struct op **ops, size_t n, struct err *err
 	if (rc < 0) {
 		kv_rollback(j->kv);
 		changes_truncate(j, ours);
+		j->expired = expired;
 		return rc;
 	}
 	j->revision = after;
-	j->writes += after - before;
+	j->writes += after - before - (j->expired - expired);
 	j->commits += after != before;
 	if (j->live)
 		j->delivered = after;
@@ -313,7 +329,7 @@ static void run_writes(struct job *j, struct op **ops, size_t n)
 		             last commit left it */
 		struct kv *fresh;
 
-		if (kv_open(j->path, &fresh, NULL) == 0) {
+		if (kv_open(j->path, false, &fresh, NULL) == 0) {
 			kv_close(j->kv);
 			j->kv = fresh;
 		}
@@ -484,10 +500,22 @@ static void run_read(struct job *j, struct op *op)
 	j->reads += op->type == OP_GET || op->type == OP_LIST;
 }
 
+/* What is due goes before anybody looks. */
+static void expire(struct job *j)
+{
+	struct err err = { 0 };
+
+	if (kv_next_expiry(j->kv, &j->next_expiry_ms, &err) == 0 && j->next_expiry_ms &&
+	    j->next_expiry_ms <= boottime_ms())
+		run_writes(j, NULL, 0);
+}
+
 void job_run(struct job *j)
 {
 	struct op **writes;
 	size_t n = 0, cap = 0;
+
+	expire(j);
 
 	list_for_each (it, &j->ops)
 		cap++;
@@ -501,6 +529,10 @@ void job_run(struct job *j)
 			writes[n++] = op;
 			continue;
 		}
+		if (op->type == OP_TIDY) {
+			run_writes(j, NULL, 0);
+			continue;
+		}
 		if (n)
 			run_writes(j, writes,
 			           n); /* a read sees the writes that were asked for before it */
@@ -510,4 +542,5 @@ void job_run(struct job *j)
 	if (n)
 		run_writes(j, writes, n);
 	free(writes);
+	(void)kv_next_expiry(j->kv, &j->next_expiry_ms, NULL);
 }

@@ -32,6 +32,7 @@ enum op_type {
 	OP_REMOVE,
 	OP_LOAD,     /* one page of everything; the next one follows until the job is live */
 	OP_CATCH_UP, /* what others have changed; asks for a reload when the job is not live */
+	OP_TIDY,     /* a piece of tidying, and what is due to expire */
 };
 
 struct op {
@@ -71,6 +72,7 @@ struct job {
 	char *path;
 	struct kv *kv;
 	struct list ops; /* the batch */
+	struct kv_keep keep;
 
 	/* of the watch: the worker's own */
 	uint64_t kinds;     /* by bit; 0: no watch */
@@ -82,8 +84,11 @@ struct job {
 	struct change *changes;
 	size_t n_changes, cap_changes;
 	bool load_began, load_done;
-	bool reload;       /* the log does not reach back far enough: OP_LOAD is wanted */
-	uint64_t revision; /* of the datastore */
+	bool reload;             /* the log does not reach back far enough: OP_LOAD is wanted */
+	bool untidy;             /* there is more tidying to do: OP_TIDY is wanted */
+	uint64_t next_expiry_ms; /* boottime_ms() at which OP_TIDY is wanted; 0: never */
+	uint64_t expired;        /* objects */
+	uint64_t revision;       /* of the datastore */
 	uint64_t writes, commits, commits_failed, conflicts, reads, foreign;
 	struct err write_err; /* of the last transaction; code 0: fine */
 };

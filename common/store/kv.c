@@ -1,44 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The file says what it is: SQLite's application_id is ours and user_version is the number of the
- * schema. Both stand in the first 100 bytes, so a file is judged by reading these before SQLite
- * sees it, because SQLite's own opening of a database may already write beside it (-wal, -shm) or
- * roll a journal back into it. That they are there from the first instant on is made sure by
- * building a new database under another name, without WAL, and linking it into place when it is
- * complete.
- */
 #include "common/store/kv.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/buf.h"
-#include "common/base/cursor.h"
+#include "common/base/clock.h"
 #include "common/base/err.h"
-#include "common/base/file.h"
 #include "common/base/mem.h"
+#include "common/store/kv_file.h"
 
-#define KV_APPLICATION_ID 0x50726361 /* "Prca" */
-#define KV_SCHEMA 1
-#define KV_COMPACT_EVERY 1024u
-
-static const char schema_sql[] =
-        "BEGIN;"
-        "CREATE TABLE object (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, created INTEGER "
-        "NOT NULL,"
-        " modified INTEGER NOT NULL, value BLOB NOT NULL);"
-        "CREATE TABLE change (revision INTEGER PRIMARY KEY, key TEXT NOT NULL, deleted INTEGER NOT "
-        "NULL);"
-        "CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), compacted INTEGER NOT NULL);"
-        /* Revisions begin at 1 with nothing there, as etcd's do: 0 stays free to mean none. */
-        "INSERT INTO change VALUES (1, '', 1);"
-        "INSERT INTO meta VALUES (1, 1);"
-        "COMMIT;";
+#define COMPACT_EVERY 1024u  /* changes: fewer are not worth the while */
+#define COMPACT_STEP 4096u   /* changes that one transaction drops at most */
+#define MARKS_PER_AGE 16     /* how finely the age of changes is known */
+#define VACUUM_STEP 256      /* pages that one transaction gives back at most */
+#define VACUUM_FREE_MIN 512u /* pages: fewer are left for what will be written */
+#define EXPIRE_STEP 1024u    /* objects that expire in one transaction at most */
 
 enum kv_stmt {
 	KV_STMT_BEGIN_READ,
@@ -57,6 +38,19 @@ enum kv_stmt {
 	KV_STMT_OLDEST,
 	KV_STMT_COMPACT,
 	KV_STMT_SET_COMPACTED,
+	KV_STMT_EXPIRY_SET,
+	KV_STMT_EXPIRY_CLEAR,
+	KV_STMT_EXPIRY_NEXT,
+	KV_STMT_EXPIRED,
+	KV_STMT_BOOT,
+	KV_STMT_MARK,
+	KV_STMT_MARK_NEWEST,
+	KV_STMT_MARK_BOUND,
+	KV_STMT_MARK_DROP,
+	KV_STMT_LINEAGE,
+	KV_STMT_SET_LINEAGE,
+	KV_STMT_PAGES,
+	KV_STMT_PAGES_FREE,
 	KV_STMT_N
 };
 
@@ -81,6 +75,19 @@ static const char *const stmt_sql[KV_STMT_N] = {
 	[KV_STMT_OLDEST] = "SELECT min(revision) FROM change",
 	[KV_STMT_COMPACT] = "DELETE FROM change WHERE revision <= ?1",
 	[KV_STMT_SET_COMPACTED] = "UPDATE meta SET compacted = ?1",
+	[KV_STMT_EXPIRY_SET] = "INSERT OR REPLACE INTO expiry VALUES (?1, ?2, ?3)",
+	[KV_STMT_EXPIRY_CLEAR] = "DELETE FROM expiry WHERE key = ?1",
+	[KV_STMT_EXPIRY_NEXT] = "SELECT min(due) FROM expiry",
+	[KV_STMT_EXPIRED] = "SELECT key FROM expiry WHERE due <= ?1 ORDER BY due LIMIT ?2",
+	[KV_STMT_BOOT] = "SELECT boot FROM meta",
+	[KV_STMT_MARK] = "INSERT OR IGNORE INTO mark VALUES (?1, ?2)",
+	[KV_STMT_MARK_NEWEST] = "SELECT max(at) FROM mark",
+	[KV_STMT_MARK_BOUND] = "SELECT max(revision) FROM mark WHERE at <= ?1",
+	[KV_STMT_MARK_DROP] = "DELETE FROM mark WHERE revision <= ?1 OR at > ?2",
+	[KV_STMT_LINEAGE] = "SELECT lineage FROM meta",
+	[KV_STMT_SET_LINEAGE] = "UPDATE meta SET lineage = ?1",
+	[KV_STMT_PAGES] = "PRAGMA page_count",
+	[KV_STMT_PAGES_FREE] = "PRAGMA freelist_count",
 };
 
 struct kv {
@@ -89,211 +96,50 @@ struct kv {
 	dev_t dev; /* what we opened: the path may come to mean another file */
 	ino_t ino;
 	uint64_t revision; /* within a write transaction: of the last change so far */
+	bool boot_known;   /* what is due is so in this boot's time */
+	char boot[BOOT_ID_SIZE];
 	sqlite3_stmt *stmts[KV_STMT_N];
 };
 
-/* ---- errors */
+static void sqlite_free_p(char **p)
+{
+	sqlite3_free(*p);
+}
 
-/* SQLite's failure as an errno and a sentence that names the file, and what to do where that is
- * known. */
 static int db_err(struct kv *kv, struct err *err, const char *what)
 {
-	int code = sqlite3_extended_errcode(kv->db), sys = sqlite3_system_errno(kv->db);
-
-	switch (code & 0xff) {
-	case SQLITE_FULL:
-		return err_set(err, -ENOSPC,
-		               "%s: no space is left for the datastore '%s'; nothing was lost, and "
-		               "writes work again once there is space",
-		               what, kv->path);
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return err_set(err, -EBUSY,
-		               "%s: another process holds the lock of the datastore '%s'", what,
-		               kv->path);
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return err_set(err, -EINVAL,
-		               "%s: the datastore '%s' is damaged (%s); restore it from a backup",
-		               what, kv->path, sqlite3_errmsg(kv->db));
-	case SQLITE_READONLY:
-		return err_set(err, -EROFS, "%s: the datastore '%s' cannot be written", what,
-		               kv->path);
-	case SQLITE_IOERR:
-		/* Also a full disk: where the shared-memory file or a journal cannot grow. */
-		if (sys == ENOSPC || sys == EDQUOT)
-			return err_set(err, -ENOSPC,
-			               "%s: no space is left for the datastore '%s'; nothing was "
-			               "lost, and writes work again once there is space",
-			               what, kv->path);
-		return err_set(err, -EIO, "%s: the datastore '%s' failed: %s (%s)", what, kv->path,
-		               sqlite3_errmsg(kv->db), sys ? strerror(sys) : "no system error");
-	default:
-		return err_set(err, -EIO, "%s: the datastore '%s' failed: %s", what, kv->path,
-		               sqlite3_errmsg(kv->db));
-	}
+	return kv_db_err(kv->db, kv->path, err, what);
 }
 
 /* ---- opening */
 
-enum header_verdict {
-	HEADER_ABSENT,
-	HEADER_EMPTY,
-	HEADER_OURS
-};
-
-/* Reads what the file says of itself. SQLite's file format, section 1.3. */
-static int header_check(const char *path, enum header_verdict *ret, struct err *err)
+static bool still_same(const struct kv *kv)
 {
-	static const char magic[16] = "SQLite format 3";
-	/* Non-blocking: a FIFO would wait for a writer. */
-	CLEANUP(close_p) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	uint8_t head[100];
-	uint32_t schema = 0, application = 0;
-	struct cursor c;
 	struct stat st;
-	ssize_t n;
 
-	if (fd < 0 && errno == ENOENT) {
-		*ret = HEADER_ABSENT;
-		return 0;
-	}
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "open datastore '%s'", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EINVAL, "'%s' is not a datastore: it is not a regular file",
-		               path);
-	if (st.st_size == 0) {
-		*ret = HEADER_EMPTY;
-		return 0;
-	}
-	n = pread(fd, head, sizeof(head), 0);
-	if (n < 0)
-		return err_sys(err, "read datastore '%s'", path);
-	if ((size_t)n < sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
-		return err_set(err, -EINVAL,
-		               "'%s' is not a datastore: it is not an SQLite database; it was left "
-		               "as it is",
-		               path);
-	c = cursor_of(head, sizeof(head));
-	(void)cursor_skip(&c, 60);
-	(void)cursor_be32(&c, &schema);
-	(void)cursor_skip(&c, 4);
-	(void)cursor_be32(&c, &application);
-	if (application != KV_APPLICATION_ID)
-		return err_set(
-		        err, -EINVAL,
-		        "'%s' is not a datastore: it is the SQLite database of another program; it "
-		        "was left as it is",
-		        path);
-	if (schema != KV_SCHEMA)
-		return err_set(
-		        err, -EINVAL,
-		        "the datastore '%s' was written by %s version of this software (its schema "
-		        "is %u, this one knows %u); it was left as it is",
-		        path, schema > KV_SCHEMA ? "a newer" : "an unknown", schema, KV_SCHEMA);
-	*ret = HEADER_OURS;
-	return 0;
+	return stat(kv->path, &st) == 0 && st.st_dev == kv->dev && st.st_ino == kv->ino;
 }
 
-static int db_open(const char *path, sqlite3 **ret, struct err *err)
+int kv_open(const char *path, bool create, struct kv **ret, struct err *err)
 {
-	/* NOMUTEX: one call at a time is our caller's promise. */
-	int rc = sqlite3_open_v2(path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-
-	if (rc == SQLITE_OK)
-		return 0;
-	rc = err_set(err, -EIO, "open datastore '%s': %s", path, sqlite3_errmsg(*ret));
-	sqlite3_close(*ret);
-	*ret = NULL;
-	return rc;
-}
-
-/* Builds an empty datastore beside path and links it into place. Somebody else being faster is
- * fine. */
-static int db_create(const char *path, bool replace_empty, struct err *err)
-{
-	CLEANUP(free_p) char *tmp = xasprintf("%s.new.%ld", path, (long)getpid());
-	CLEANUP(free_p)
-	char *pragmas = xasprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;"
-	                          "PRAGMA synchronous = FULL; PRAGMA encoding = 'UTF-8';",
-	                          KV_APPLICATION_ID, KV_SCHEMA);
-	CLEANUP(free_p) char *parent = xstrdup(path);
-	char *slash = strrchr(parent, '/');
-	sqlite3 *db = NULL;
-	char *msg = NULL;
-	int fd, rc = 0;
-
-	if (slash && slash != parent) {
-		*slash = '\0';
-		rc = dir_make(parent, 0755, err);
-		if (rc < 0)
-			return rc;
-	}
-	(void)unlink(tmp);
-	fd = open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, "create datastore '%s'", path);
-	close(fd);
-	rc = db_open(tmp, &db, err);
-	if (rc == 0 && (sqlite3_exec(db, pragmas, NULL, NULL, &msg) != SQLITE_OK ||
-	                sqlite3_exec(db, schema_sql, NULL, NULL, &msg) != SQLITE_OK))
-		rc = err_set(err, sqlite3_errcode(db) == SQLITE_FULL ? -ENOSPC : -EIO,
-		             "create datastore '%s': %s", path, msg);
-	sqlite3_free(msg);
-	sqlite3_close(db);
-	if (rc == 0 && replace_empty && rename(tmp, path) < 0)
-		rc = err_sys(err, "create datastore '%s'", path);
-	else if (rc == 0 && !replace_empty && link(tmp, path) < 0 && errno != EEXIST)
-		rc = err_sys(err, "create datastore '%s'", path);
-	(void)unlink(tmp);
-	return rc < 0 ? rc : dir_sync_of(path, err);
-}
-
-static int kv_prepare(struct kv *kv, struct err *err)
-{
-	/* The page cache is kept small: typhad answers reads from its own memory. */
-	static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-	                              "PRAGMA cache_size = -512; PRAGMA foreign_keys = OFF;"
-	                              "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
-
-	sqlite3_extended_result_codes(kv->db, 1);
-	sqlite3_busy_timeout(kv->db, KV_BUSY_MS);
-	if (sqlite3_exec(kv->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
-		return db_err(kv, err, "open");
-	for (int i = 0; i < KV_STMT_N; i++)
-		if (sqlite3_prepare_v3(kv->db, stmt_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-		                       &kv->stmts[i], NULL) != SQLITE_OK)
-			return db_err(kv, err, "open");
-	return 0;
-}
-
-int kv_open(const char *path, struct kv **ret, struct err *err)
-{
-	enum header_verdict header = HEADER_ABSENT;
-	struct kv *kv;
+	struct kv *kv = xcalloc(1, sizeof(*kv));
 	struct stat st;
 	uint64_t revision;
-	int rc = header_check(path, &header, err);
+	int rc;
 
-	if (rc == 0 && header != HEADER_OURS)
-		rc = db_create(path, header == HEADER_EMPTY, err);
-	if (rc == 0 && header != HEADER_OURS)
-		rc = header_check(path, &header, err);
-	if (rc < 0)
-		return rc;
-	kv = xcalloc(1, sizeof(*kv));
 	kv->path = xstrdup(path);
-	rc = db_open(path, &kv->db, err);
-	if (rc == 0)
-		rc = kv_prepare(kv, err);
+	boot_id(kv->boot);
+	rc = kv_file_open(path, create, &kv->db, err);
+	for (int i = 0; i < KV_STMT_N && rc == 0; i++)
+		if (sqlite3_prepare_v3(kv->db, stmt_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+		                       &kv->stmts[i], NULL) != SQLITE_OK)
+			rc = db_err(kv, err, "open");
 	if (rc == 0 && stat(path, &st) == 0) {
 		kv->dev = st.st_dev;
 		kv->ino = st.st_ino;
 	}
-	if (rc == 0)
-		rc = kv_revision(kv, &revision,
-		                 err); /* reads a page of each kind: damage shows now */
+	if (rc == 0) /* reads a page of each kind: damage shows now */
+		rc = kv_revision(kv, &revision, err);
 	if (rc < 0) {
 		kv_close(kv);
 		return rc;
@@ -308,9 +154,30 @@ void kv_close(struct kv *kv)
 		return;
 	for (int i = 0; i < KV_STMT_N; i++)
 		sqlite3_finalize(kv->stmts[i]);
+	/* Closing removes the -wal file by its name, which may be another datastore's by now. */
+	if (kv->db && !still_same(kv)) {
+		int keep = 1;
+
+		(void)sqlite3_file_control(kv->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+		(void)sqlite3_db_config(kv->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	}
 	sqlite3_close(kv->db);
 	free(kv->path);
 	free(kv);
+}
+
+int kv_check(struct kv *kv, bool *ret_whole, struct err *err)
+{
+	int rc = kv_file_check(kv->db, kv->path, ret_whole, err);
+
+	if (rc < 0) /* what is damaged is not written to, not even by closing it */
+		(void)sqlite3_db_config(kv->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return rc;
+}
+
+int kv_make_shrinkable(struct kv *kv, struct err *err)
+{
+	return kv_file_make_shrinkable(kv->db, kv->path, err);
 }
 
 /* ---- statements */
@@ -349,31 +216,50 @@ static int stmt_number(struct kv *kv, enum kv_stmt which, uint64_t *ret, struct 
 	return 0;
 }
 
-/* What is written to a file without a name is lost with the process: rather no write than that. */
-static int still_there(struct kv *kv, struct err *err)
+/* What is due was so in the time of another boot: how long the machine was off, nobody knows, so
+ * that everything is given its whole time again. As etcd does with its leases when it has a new
+ * leader. */
+static int boot_check(struct kv *kv, struct err *err)
 {
-	struct stat st;
+	sqlite3_stmt *s = stmt_of(kv, KV_STMT_BOOT);
+	CLEANUP(sqlite_free_p) char *sql = NULL;
+	bool same;
 
-	if (stat(kv->path, &st) == 0 && st.st_dev == kv->dev && st.st_ino == kv->ino)
-		return 0;
-	return err_set(
-	        err, -ESTALE,
-	        "the datastore '%s' was removed or replaced while it was in use; put it back, or "
-	        "restart the daemon to use what is there now",
-	        kv->path);
+	if (sqlite3_step(s) != SQLITE_ROW) {
+		int rc = db_err(kv, err, "read");
+
+		sqlite3_reset(s);
+		return rc;
+	}
+	same = strcmp((const char *)sqlite3_column_text(s, 0), kv->boot) == 0;
+	sqlite3_reset(s);
+	if (!same) {
+		sql = sqlite3_mprintf("UPDATE expiry SET due = %lld + ttl * 1000;"
+		                      "UPDATE meta SET boot = %Q",
+		                      (long long)boottime_ms(), kv->boot);
+		if (!sql || sqlite3_exec(kv->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+			return db_err(kv, err, "write");
+	}
+	kv->boot_known = true; /* nobody turns it back */
+	return 0;
 }
 
 int kv_begin(struct kv *kv, bool write, struct err *err)
 {
-	int rc = write ? still_there(kv, err) : 0;
+	int rc;
 
-	if (rc < 0)
-		return rc;
+	/* What is written to a file without a name is lost with the process: rather no write. */
+	if (write && !still_same(kv))
+		return err_set(err, -ESTALE,
+		               "the datastore '%s' was removed or replaced while it was in use; "
+		               "put it back, or restart the daemon to use what is there now",
+		               kv->path);
 	rc = stmt_run(kv, stmt_of(kv, write ? KV_STMT_BEGIN_WRITE : KV_STMT_BEGIN_READ),
 	              write ? "write" : "read", err);
-
 	if (rc == 0 && write)
 		rc = kv_revision(kv, &kv->revision, err);
+	if (rc == 0 && write && !kv->boot_known)
+		rc = boot_check(kv, err);
 	return rc;
 }
 
@@ -431,8 +317,21 @@ static int kv_log(struct kv *kv, const char *key, bool deleted, struct err *err)
 	return stmt_run(kv, s, "write", err);
 }
 
-int kv_put(struct kv *kv, const char *key, const char *value, size_t len, uint64_t *ret_revision,
-           struct err *err)
+/* In ttl_sec from now, or (0) never. */
+static int kv_expiry(struct kv *kv, const char *key, uint32_t ttl_sec, struct err *err)
+{
+	sqlite3_stmt *s = stmt_of(kv, ttl_sec ? KV_STMT_EXPIRY_SET : KV_STMT_EXPIRY_CLEAR);
+
+	sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
+	if (ttl_sec) {
+		sqlite3_bind_int64(s, 2, (sqlite3_int64)(boottime_ms() + ttl_sec * 1000ull));
+		sqlite3_bind_int64(s, 3, ttl_sec);
+	}
+	return stmt_run(kv, s, "write", err);
+}
+
+int kv_put(struct kv *kv, const char *key, const char *value, size_t len, uint32_t ttl_sec,
+           uint64_t *ret_revision, struct err *err)
 {
 	uint64_t revision = kv->revision + 1;
 	int rc;
@@ -452,6 +351,8 @@ int kv_put(struct kv *kv, const char *key, const char *value, size_t len, uint64
 	kv->revision = revision;
 	rc = kv_log(kv, key, false, err);
 	if (rc == 0)
+		rc = kv_expiry(kv, key, ttl_sec, err);
+	if (rc == 0)
 		*ret_revision = revision;
 	return rc;
 }
@@ -467,6 +368,8 @@ int kv_delete(struct kv *kv, const char *key, uint64_t *ret_revision, struct err
 		return rc;
 	kv->revision++;
 	rc = kv_log(kv, key, true, err);
+	if (rc == 0)
+		rc = kv_expiry(kv, key, 0, err);
 	if (rc == 0)
 		*ret_revision = kv->revision;
 	return rc;
@@ -532,15 +435,56 @@ int kv_changes(struct kv *kv, uint64_t revision, kv_change_fn *fn, void *arg, st
 	return rc;
 }
 
-int kv_compact(struct kv *kv, uint64_t keep, struct err *err)
-{
-	uint64_t oldest, bound;
-	sqlite3_stmt *s;
-	int rc = stmt_number(kv, KV_STMT_OLDEST, &oldest, err);
+/* ---- objects that go by themselves */
 
-	if (rc < 0 || kv->revision - oldest < keep + KV_COMPACT_EVERY)
-		return rc;
-	bound = kv->revision - keep;
+int kv_next_expiry(struct kv *kv, uint64_t *ret_boot_ms, struct err *err)
+{
+	int rc = stmt_number(kv, KV_STMT_EXPIRY_NEXT, ret_boot_ms, err);
+
+	/* Of another boot, perhaps: kv_expire() will see to it. */
+	if (rc == 0 && *ret_boot_ms && !kv->boot_known)
+		*ret_boot_ms = 1;
+	return rc;
+}
+
+int kv_expire(struct kv *kv, kv_change_fn *fn, void *arg, struct err *err)
+{
+	sqlite3_stmt *s = stmt_of(kv, KV_STMT_EXPIRED);
+	CLEANUP(free_p) char **keys = xcalloc(EXPIRE_STEP, sizeof(*keys));
+	size_t n = 0;
+	int rc;
+
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)boottime_ms());
+	sqlite3_bind_int64(s, 2, EXPIRE_STEP);
+	while ((rc = sqlite3_step(s)) == SQLITE_ROW)
+		keys[n++] = xstrdup((const char *)sqlite3_column_text(s, 0));
+	rc = rc == SQLITE_DONE ? 0 : db_err(kv, err, "read");
+	sqlite3_reset(s);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t revision;
+
+		if (rc == 0)
+			rc = kv_delete(kv, keys[i], &revision, err);
+		if (rc == 0)
+			fn(arg, revision, keys[i], true);
+		free(keys[i]);
+	}
+	return rc;
+}
+
+/* ---- keeping the file small */
+
+/* Drops the changes up to bound, a step's worth at most. */
+static int compact_to(struct kv *kv, uint64_t oldest, uint64_t bound, bool *ret_more,
+                      struct err *err)
+{
+	sqlite3_stmt *s;
+	int rc;
+
+	if (bound >= oldest + COMPACT_STEP) {
+		bound = oldest + COMPACT_STEP - 1;
+		*ret_more = true;
+	}
 	s = stmt_of(kv, KV_STMT_COMPACT);
 	sqlite3_bind_int64(s, 1, (sqlite3_int64)bound);
 	rc = stmt_run(kv, s, "compact", err);
@@ -549,4 +493,111 @@ int kv_compact(struct kv *kv, uint64_t keep, struct err *err)
 	s = stmt_of(kv, KV_STMT_SET_COMPACTED);
 	sqlite3_bind_int64(s, 1, (sqlite3_int64)bound);
 	return stmt_run(kv, s, "compact", err);
+}
+
+/* Notes how far the log has come by now, when the last such mark is old enough; forgets those that
+ * nobody needs. A clock that was put back leaves marks in the future: they go. */
+static int mark_now(struct kv *kv, uint64_t now_sec, uint64_t age_sec, uint64_t bound,
+                    struct err *err)
+{
+	uint64_t newest;
+	sqlite3_stmt *s;
+	int rc = stmt_number(kv, KV_STMT_MARK_NEWEST, &newest, err);
+
+	if (rc < 0 || (now_sec >= newest && now_sec - newest < age_sec / MARKS_PER_AGE + 1))
+		return rc;
+	s = stmt_of(kv, KV_STMT_MARK_DROP);
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)bound);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)now_sec);
+	rc = stmt_run(kv, s, "compact", err);
+	if (rc < 0)
+		return rc;
+	s = stmt_of(kv, KV_STMT_MARK);
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)now_sec);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)kv->revision);
+	return stmt_run(kv, s, "compact", err);
+}
+
+static int compact(struct kv *kv, const struct kv_keep *keep, uint64_t now_sec, bool *ret_more,
+                   struct err *err)
+{
+	uint64_t oldest, bound, aged = 0;
+	bool by_age;
+	int rc = stmt_number(kv, KV_STMT_OLDEST, &oldest, err);
+
+	if (rc == 0 && keep->age_sec && now_sec > keep->age_sec) {
+		sqlite3_stmt *s = stmt_of(kv, KV_STMT_MARK_BOUND);
+
+		sqlite3_bind_int64(s, 1, (sqlite3_int64)(now_sec - keep->age_sec));
+		rc = stmt_number(kv, KV_STMT_MARK_BOUND, &aged, err);
+	}
+	if (rc < 0)
+		return rc;
+	bound = kv->revision > keep->changes ? kv->revision - keep->changes : 0;
+	by_age = aged > bound;
+	if (by_age)
+		bound = aged;
+	if (bound >= kv->revision) /* the last change stays: it says what the revision is */
+		bound = kv->revision - 1;
+	if (keep->age_sec)
+		rc = mark_now(kv, now_sec, keep->age_sec, bound, err);
+	if (rc < 0 || bound < oldest || (!by_age && bound - oldest < COMPACT_EVERY))
+		return rc;
+	return compact_to(kv, oldest, bound, ret_more, err);
+}
+
+/* Gives free pages at the end of the file back, when they are a good part of it. */
+static int vacuum(struct kv *kv, bool *ret_more, struct err *err)
+{
+	char sql[64];
+	uint64_t pages, free_pages = 0;
+	int rc = stmt_number(kv, KV_STMT_PAGES, &pages, err);
+
+	if (rc == 0)
+		rc = stmt_number(kv, KV_STMT_PAGES_FREE, &free_pages, err);
+	if (rc < 0 || free_pages < VACUUM_FREE_MIN || free_pages < pages / 4)
+		return rc;
+	(void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", VACUUM_STEP);
+	if (sqlite3_exec(kv->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return db_err(kv, err, "shrink");
+	rc = stmt_number(kv, KV_STMT_PAGES, &free_pages, err);
+	if (free_pages < pages) /* a file of an older version gives nothing back */
+		*ret_more = true;
+	return rc;
+}
+
+int kv_tidy(struct kv *kv, const struct kv_keep *keep, uint64_t now_unix_sec, bool *ret_more,
+            struct err *err)
+{
+	int rc = compact(kv, keep, now_unix_sec, ret_more, err);
+
+	return rc < 0 ? rc : vacuum(kv, ret_more, err);
+}
+
+/* ---- restoring */
+
+int kv_lineage(struct kv *kv, char ret[KV_LINEAGE_SIZE], struct err *err)
+{
+	sqlite3_stmt *s = stmt_of(kv, KV_STMT_LINEAGE);
+	int rc = sqlite3_step(s) == SQLITE_ROW ? 0 : db_err(kv, err, "read");
+
+	if (rc == 0)
+		(void)snprintf(ret, KV_LINEAGE_SIZE, "%s", (const char *)sqlite3_column_text(s, 0));
+	sqlite3_reset(s);
+	return rc;
+}
+
+int kv_set_lineage(struct kv *kv, const char *lineage, struct err *err)
+{
+	sqlite3_stmt *s = stmt_of(kv, KV_STMT_SET_LINEAGE);
+
+	sqlite3_bind_text(s, 1, lineage, -1, SQLITE_STATIC);
+	return stmt_run(kv, s, "write", err);
+}
+
+int kv_jump(struct kv *kv, uint64_t revision, struct err *err)
+{
+	assert(revision > kv->revision);
+	kv->revision = revision;
+	return kv_log(kv, "", true, err);
 }

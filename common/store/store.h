@@ -75,6 +75,7 @@ struct store_stats {
 	                     one */
 	uint64_t commits_failed;
 	uint64_t foreign_changes; /* found in the file, made by another process */
+	uint64_t expired;         /* objects whose time to live had passed */
 	/* etcdv3 */
 	uint64_t connects, connects_failed, connections_lost;
 	uint64_t retries; /* of calls, that found another connection or another member */
@@ -114,6 +115,21 @@ int store_typha_open(uv_loop_t *loop, const char *path, const char *program, con
 /* path: the database file, created when absent. -EINVAL when it is not one, or newer than this
  * software: nothing is changed then. */
 int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, struct err *err);
+
+/* How a daemon opens it that will live with the file. */
+struct store_embedded_options {
+	uint64_t keep_changes; /* compaction leaves so many changes in the log, */
+	uint64_t keep_sec;     /* none older than that; 0: however old */
+	bool check; /* look whether the file is whole before anything else: -EINVAL when not, and it
+	               is left as it was */
+};
+#define STORE_EMBEDDED_DEFAULTS                                                                    \
+	{                                                                                          \
+		10000, 3600, false                                                                 \
+	}
+int store_embedded_open_with(uv_loop_t *loop, const char *path,
+                             const struct store_embedded_options *options, struct store **ret,
+                             struct err *err);
 
 /* How to reach an etcd cluster, in upstream's terms. Everything is copied; NULL: not given. */
 struct store_etcd_options {

@@ -212,6 +212,8 @@ static void call_send(struct call *c)
 		msg_pack(c->r->msg, &body);
 		resource.has_body = 1;
 		resource.body = (ProtobufCBinaryData){ body.len, body.data };
+		resource.has_ttl_seconds = c->r->ttl_sec != 0;
+		resource.ttl_seconds = c->r->ttl_sec;
 	}
 	switch ((int)c->what) {
 	case SYNC__V1__TO_TYPHAD__PAYLOAD_GET:

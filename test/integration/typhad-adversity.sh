@@ -56,7 +56,7 @@ stop a typhad
 # ---- one that is newer than we are
 sqlite3 $W/small/datastore.db 'PRAGMA user_version = 9; PRAGMA journal_mode = DELETE' >/dev/null
 refused "a datastore of a newer version" $W/small/datastore.db "a newer version"
-sqlite3 $W/small/datastore.db 'PRAGMA user_version = 1'
+sqlite3 $W/small/datastore.db 'PRAGMA user_version = 2'
 
 # ---- broken values
 root=/calico/resources/v3/projectcalico.org

@@ -625,7 +625,7 @@ static void a_watch_whose_first_reading_fails_begins_again(void **state)
 	store_free(s);
 	while (uv_run(&loop, UV_RUN_DEFAULT))
 		;
-	assert_int_equal(kv_open(path, &j.kv, NULL), 0);
+	assert_int_equal(kv_open(path, true, &j.kv, NULL), 0);
 	assert_int_equal(kv_begin(j.kv, false, NULL), 0); /* the next transaction cannot begin */
 	run_one(&j, OP_LOAD, ~(uint64_t)0);
 	assert_false(j.load_done);
@@ -636,6 +636,74 @@ static void a_watch_whose_first_reading_fails_begins_again(void **state)
 	assert_int_equal(j.n_changes, 2); /* it, and the profile that is always there */
 	job_clear(&j);
 	kv_close(j.kv);
+}
+
+/* ---- time to live */
+
+static enum store_status put_ttl(struct store *s, const char *name, uint32_t ttl_sec)
+{
+	struct resource *r = object(name, "1", 0);
+	struct store_result *a;
+	enum store_status status;
+
+	r->ttl_sec = ttl_sec;
+	store_apply(s, r, on_done, NULL);
+	resource_free(r);
+	a = wait_answer();
+	status = a->status;
+	store_result_free(a);
+	return status;
+}
+
+static void what_lives_a_second_goes_by_itself_once_and_everybody_hears(void **state)
+{
+	struct seen_by w, w2;
+	struct store *s = must_watch(&w), *other = must_watch(&w2);
+	struct store_stats a, b;
+	struct mono_ms start;
+
+	(void)state;
+	assert_int_equal(put_ttl(s, "stays", 3600), STORE_OK);
+	assert_int_equal(put_ttl(s, "kept", 1), STORE_OK);
+	assert_int_equal(put_ttl(s, "goes", 1), STORE_OK);
+	assert_int_equal(put_ttl(s, "kept", 0), STORE_OK); /* written again */
+	start = mono_now();
+	while ((!strstr(w.text, "-goes ") || !strstr(w2.text, "-goes ")) &&
+	       mono_since_ms(start) < 10000)
+		uv_run(&loop, UV_RUN_ONCE);
+	assert_string_equal(w.text, "+stays=1 +kept=1 +goes=1 +kept=1 -goes ");
+	assert_non_null(strstr(w2.text, "-goes "));
+	assert_true(mono_since_ms(start) >= 900);
+	store_stats(s, &a);
+	store_stats(other, &b);
+	assert_int_equal(a.expired + b.expired, 1); /* by one of the two */
+	assert_int_equal(a.writes + b.writes, 4);
+	store_free(s);
+	store_free(other);
+}
+
+static void what_was_due_while_nobody_was_there_is_not_seen(void **state)
+{
+	struct store *s = must_open();
+	struct store_result *a;
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(put_ttl(s, "goes", 60), STORE_OK);
+	store_free(s);
+	while (uv_run(&loop, UV_RUN_DEFAULT))
+		;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE expiry SET due = due - 60000", NULL, NULL, NULL),
+	                 SQLITE_OK);
+	sqlite3_close(db);
+	s = must_open();
+	store_get(s, KIND, NULL, "goes", on_done, NULL);
+	a = wait_answer();
+	assert_int_equal(a->status, STORE_NOT_FOUND);
+	assert_int_equal(a->header_revision, 3); /* it was deleted, as of any deletion */
+	store_result_free(a);
+	store_free(s);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -653,6 +721,8 @@ int main(void)
 		T(a_compacted_log_leads_to_a_relist),
 		T(broken_values_are_skipped_counted_and_can_be_replaced),
 		T(a_watch_whose_first_reading_fails_begins_again),
+		T(what_lives_a_second_goes_by_itself_once_and_everybody_hears),
+		T(what_was_due_while_nobody_was_there_is_not_seen),
 		T(writes_that_wait_share_a_commit),
 		T(calls_under_way_are_answered_when_the_store_is_freed),
 		T(random_writes_against_a_model),
