@@ -51,7 +51,7 @@ text_check text_label, text_name, text_label_value, text_label_key, text_cidr, t
         text_any_net, text_not_all_net, text_host_net, text_ip, text_ipv4, text_ipv6,
         text_node_ipv4, text_node_ipv6, text_mac, text_interface, text_selector, text_pool_selector,
         text_namespace_selector, text_any_selector, text_duration, text_peer_ip, text_guid,
-        text_port_name;
+        text_port_name, text_regexp;
 bool text_is_name(const char *s, size_t len);  /* label(.label)*, at most 253 */
 bool text_is_label(const char *s, size_t len); /* at most 63 */
 
