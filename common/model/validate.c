@@ -12,10 +12,12 @@
 #include "common/model/scalar.h"
 #include "common/model/validate_rule.h"
 
+#define REASON_MAX 2048 /* the pattern of a community is long */
+
 void violate(struct violations *v, const struct path *p, const char *value, const char *fmt, ...)
 {
 	CLEANUP(buf_done) struct buf field = { 0 };
-	char reason[640];
+	char reason[REASON_MAX];
 	va_list ap;
 
 	if (v->n == VIOLATIONS_MAX)
@@ -26,6 +28,19 @@ void violate(struct violations *v, const struct path *p, const char *value, cons
 	va_end(ap);
 	v->items = xrealloc(v->items, (v->n + 1) * sizeof(*v->items));
 	v->items[v->n++] = (struct violation){ buf_take(&field), xstrdup(value), xstrdup(reason) };
+}
+
+void violate_body(struct violations *v, const struct path *p, const char *fmt, ...)
+{
+	CLEANUP(buf_done) struct buf field = { 0 };
+	char reason[REASON_MAX];
+	va_list ap;
+
+	path_str(p, &field);
+	va_start(ap, fmt);
+	(void)vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	violate(v, p, NULL, "%s in body %s", buf_cstr(&field), reason);
 }
 
 void violations_done(struct violations *v)
@@ -73,13 +88,21 @@ static bool is_word(const struct field_rule *rule, const char *s)
 static void check_words(const struct field_rule *rule, const char *s, const struct path *p,
                         struct violations *v)
 {
+	bool any_case = rule->flags & FIELD_ANY_CASE;
 	CLEANUP(buf_done) struct buf words = { 0 };
 
 	if (is_word(rule, s))
 		return;
 	for (const char *const *w = rule->words; *w; w++)
-		buf_printf(&words, "%s%s", w == rule->words ? "" : w[1] ? ", " : " or ", *w);
-	violate(v, p, s, "must be %s", buf_cstr(&words));
+		buf_printf(&words, any_case ? "%s%s" : "%s\"%s\"",
+		           w == rule->words ? ""
+		           : any_case       ? "|"
+		                            : ", ",
+		           *w);
+	if (any_case)
+		violate_body(v, p, "should match '^(?i)(%s)?$'", buf_cstr(&words));
+	else
+		violate(v, p, NULL, "supported values: %s", buf_cstr(&words));
 }
 
 static void check_string(const struct field_rule *rule, const char *s, const struct path *p,
@@ -89,26 +112,27 @@ static void check_string(const struct field_rule *rule, const char *s, const str
 	const char *wrong;
 
 	if (rule->max > 0 && strlen(s) > (size_t)rule->max) {
-		violate(v, p, s, "must be at most %lld bytes long", (long long)rule->max);
+		violate(v, p, NULL, "may not be more than %lld bytes", (long long)rule->max);
 		return;
 	}
 	if (rule->words)
 		check_words(rule, s, p, v);
 	wrong = rule->text ? rule->text(s, &why) : NULL;
-	if (wrong)
+	if (wrong && rule->pattern)
+		violate_body(v, p, "should match '%s'", rule->pattern);
+	else if (wrong)
 		violate(v, p, s, "%s", wrong);
 }
 
 static void check_integer(const struct field_rule *rule, int64_t i, const struct path *p,
                           struct violations *v)
 {
-	char text[32];
-
-	if ((rule->min == 0 && rule->max == 0) || (i >= rule->min && i <= rule->max))
+	if (rule->min == 0 && rule->max == 0)
 		return;
-	(void)snprintf(text, sizeof(text), "%lld", (long long)i);
-	violate(v, p, text, "must be between %lld and %lld", (long long)rule->min,
-	        (long long)rule->max);
+	if (i < rule->min)
+		violate_body(v, p, "should be greater than or equal to %lld", (long long)rule->min);
+	else if (i > rule->max)
+		violate_body(v, p, "should be less than or equal to %lld", (long long)rule->max);
 }
 
 static void check_port(const V3__Port *port, const struct path *p, struct violations *v)
@@ -162,6 +186,10 @@ static void check_value(const ProtobufCFieldDescriptor *f, const struct field_ru
 	case PROTOBUF_C_TYPE_INT64:
 		if (rule)
 			check_integer(rule, *(const int64_t *)value, p, v);
+		break;
+	case PROTOBUF_C_TYPE_INT32:
+		if (rule)
+			check_integer(rule, *(const int32_t *)value, p, v);
 		break;
 	case PROTOBUF_C_TYPE_UINT32:
 		if (rule)
@@ -220,7 +248,8 @@ static void check_list(const ProtobufCMessage *m, const ProtobufCFieldDescriptor
 	if (rule && (rule->flags & FIELD_REQUIRED) && n == 0)
 		violate(v, p, NULL, "is required");
 	if (rule && rule->items > 0 && n > rule->items) {
-		violate(v, p, NULL, "has %zu items, which is more than %zu", n, rule->items);
+		violate(v, p, NULL, "must have at most %zu item%s", rule->items,
+		        rule->items == 1 ? "" : "s");
 		return;
 	}
 	if (rule && (rule->flags & FIELD_SET) && f->type == PROTOBUF_C_TYPE_STRING && n > 1)
@@ -239,7 +268,8 @@ static void check_one(const ProtobufCMessage *m, const ProtobufCFieldDescriptor 
 	bool there;
 
 	if (f->type == PROTOBUF_C_TYPE_STRING)
-		there = *(char *const *)value && **(char *const *)value != '\0';
+		there = *(char *const *)value &&
+		        (**(char *const *)value != '\0' || (rule && (rule->flags & FIELD_EMPTY)));
 	else if (f->type == PROTOBUF_C_TYPE_MESSAGE)
 		there = *(void *const *)value != NULL;
 	else

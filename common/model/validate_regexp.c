@@ -169,8 +169,8 @@ static bool read_class_char(struct re *r, uint32_t *ret, bool *ret_class)
 
 	*ret_class = false;
 	if (*r->s != '\\')
-		return next_char(&r->s, ret) || fail(r, *r->s == '\0' ? "missing closing ]"
-		                                                      : "invalid UTF-8");
+		return next_char(&r->s, ret) ||
+		       fail(r, *r->s == '\0' ? "missing closing ]" : "invalid UTF-8");
 	r->s++;
 	named = (*r->s >= 'a' && *r->s <= 'z') && *r->s != 'x';
 	if (!read_escape(r, ret, ret_class))

@@ -14,6 +14,10 @@
 void violate(struct violations *v, const struct path *p, const char *value, const char *fmt, ...)
         __attribute__((format(printf, 4, 5)));
 
+/* The same of a value that does not fit its schema: "spec.listenPort in body should be ...". */
+void violate_body(struct violations *v, const struct path *p, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+
 /* What is wrong with a text: NULL when nothing, else a sentence, in why or static. */
 struct why {
 	char text[600];
@@ -22,8 +26,9 @@ typedef const char *text_check(const char *s, struct why *why);
 
 enum field_flag {
 	FIELD_REQUIRED = 1,
-	FIELD_SET = 2,     /* a list without duplicates */
-	FIELD_ANY_CASE = 4 /* of words */
+	FIELD_SET = 2,      /* a list without duplicates */
+	FIELD_ANY_CASE = 4, /* of words */
+	FIELD_EMPTY = 8     /* a text that is there is looked at though it is empty */
 };
 
 /* Of one field of one message; of each element when it is a list. Zero means: no such rule. */
@@ -32,6 +37,7 @@ struct field_rule {
 	const char *field;
 	unsigned flags; /* enum field_flag */
 	text_check *text;
+	const char *pattern;      /* what text looks for, as upstream's schema has it: the reason */
 	const char *const *words; /* all that is allowed, ended by NULL */
 	int64_t min, max;         /* of an integer; max also of a string's length */
 	size_t items;             /* a list's length at most */

@@ -61,7 +61,7 @@ spec:
 E
 ctl apply -f many.yaml >out 2>&1
 expect "all that is wrong is told at once, each with its line" "metadata.name 4 spec.cidr 6 spec.ipipMode 8 spec.blockSize 7" \
-	"$(echo $(sed -nE 's/^-  ([^ ]+) = .*, line ([0-9]+)]?$/\1 \2/p' out))"
+	"$(echo $(sed -nE 's/^-  ([^ ]+) .*, line ([0-9]+)]?$/\1 \2/p' out))"
 
 # ---- documents beside each other
 cat >three.yaml <<'E'
