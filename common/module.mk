@@ -34,3 +34,4 @@ $(call unit_test,loop_ipc,,-luv -lprotobuf-c)
 
 # ---- tls
 $(call unit_test,tls_tls,,-lssl -lcrypto)
+$(call unit_test,loop_tls,,-luv -lprotobuf-c -lssl -lcrypto)

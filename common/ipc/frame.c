@@ -50,6 +50,85 @@ int ipc_frame_next(const void *data, size_t len, struct cursor *ret_body, size_t
 	return 1;
 }
 
+/* ---- counting fields (the encoding: protobuf.dev/programming-guides/encoding) */
+
+#define DEPTH_MAX 32
+
+static bool varint(struct cursor *c, uint64_t *ret)
+{
+	uint64_t v = 0;
+	uint8_t byte;
+
+	for (unsigned shift = 0; shift < 70; shift += 7) {
+		if (!cursor_u8(c, &byte))
+			return false;
+		if (shift < 64)
+			v |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80)) {
+			*ret = v;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool fields_take(size_t *left, size_t n)
+{
+	if (*left < n)
+		return false;
+	*left -= n;
+	return true;
+}
+
+static bool count_fields(const ProtobufCMessageDescriptor *desc, struct cursor c, unsigned depth,
+                         size_t *left)
+{
+	while (cursor_left(&c)) {
+		const ProtobufCFieldDescriptor *f;
+		struct cursor value;
+		uint64_t tag, n;
+
+		if (!varint(&c, &tag) || tag >> 3 > UINT32_MAX || !fields_take(left, 1))
+			return false;
+		switch (tag & 7) {
+		case 0:
+			if (!varint(&c, &n))
+				return false;
+			continue;
+		case 1:
+			if (!cursor_sub(&c, 8, &value))
+				return false;
+			continue;
+		case 5:
+			if (!cursor_sub(&c, 4, &value))
+				return false;
+			continue;
+		case 2:
+			break;
+		default:
+			return false; /* groups: nobody has them */
+		}
+		if (!varint(&c, &n) || n > cursor_left(&c) || !cursor_sub(&c, (size_t)n, &value))
+			return false;
+		f = protobuf_c_message_descriptor_get_field(desc, (unsigned)(tag >> 3));
+		if (!f || f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_BYTES)
+			continue;
+		if (f->type != PROTOBUF_C_TYPE_MESSAGE) { /* packed numbers */
+			if (!fields_take(left, (size_t)n / 8))
+				return false;
+		} else if (depth == 0 || !count_fields(f->descriptor, value, depth - 1, left)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool ipc_fields_within(const ProtobufCMessageDescriptor *desc, const struct cursor *body,
+                       size_t max)
+{
+	return count_fields(desc, *body, DEPTH_MAX, &max);
+}
+
 ProtobufCMessage *ipc_unpack(const ProtobufCMessageDescriptor *desc, const struct cursor *body)
 {
 	return protobuf_c_message_unpack(desc, NULL, cursor_left(body), body->at);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct ipc_envelope {
 
 struct ipc_frame {
 	unsigned refs;
+	bool shared;    /* held by more than one queue: not on any one's account */
 	size_t len;     /* with the header */
 	uint8_t data[]; /* header and body */
 };
@@ -44,6 +46,15 @@ void ipc_frame_unref(struct ipc_frame *f); /* NULL is fine */
  * of 0 is a frame with an empty message.
  */
 int ipc_frame_next(const void *data, size_t len, struct cursor *ret_body, size_t *ret_consumed);
+
+/*
+ * Is body, read as desc, a message of at most max fields, those of inner messages included?
+ * Unpacked, a field of two bytes takes a hundred: who reads what strangers send asks first. false
+ * also when it is no message at all.
+ */
+bool ipc_fields_within(const ProtobufCMessageDescriptor *desc, const struct cursor *body,
+                       size_t max);
+#define IPC_REQUEST_FIELDS_MAX 65536u /* of a request: the largest, a Watch, has some dozens */
 
 /* Unpacks a body. The result is freed with protobuf_c_message_free_unpacked(). NULL if it is not
  * such a message. */

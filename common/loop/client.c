@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "common/loop/client.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/hmap.h"
 #include "common/base/list.h"
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/ipc/sock.h"
+#include "common/ipc/tcp.h"
 #include "common/loop/stream.h"
 
 #define BACKOFF_MIN_MS 50u
 #define BACKOFF_MAX_MS 2000u
+#define CONNECT_MS 10000u
 
 /* A request under way. */
 struct call {
@@ -31,18 +38,29 @@ struct link {
 	struct stream stream;
 	struct ipc_client *client; /* NULL once the client has let go of it */
 	struct stream_set set;
-	unsigned refs; /* stream and set, each until its close callback */
+	uv_getaddrinfo_t lookup; /* of its name, while looking */
+	char host[TCP_HOST_MAX];
+	uint16_t port;
+	bool looking, has_stream, up;
+	unsigned refs; /* stream, set, lookup, each until its last callback */
 };
 
 struct ipc_client {
 	uv_loop_t *loop;
-	char *path;
+	char **addresses; /* n of them, in the order in which they are tried */
+	size_t n, next;   /* next: the one to try next */
+	char *address;    /* of the attempt */
+	size_t failures;  /* attempts since one was up */
+	unsigned lookups; /* a name has several addresses: which of them is next */
+	bool shuffle;
+	struct transport_layer *layer;
+	unsigned connect_ms, user_timeout_ms;
 	const struct ipc_client_ops *ops;
 	void *arg;
-	uv_timer_t retry;  /* next attempt to connect */
+	uv_timer_t retry;  /* next attempt to connect; the deadline of the one under way */
 	uv_timer_t expire; /* the earliest deadline */
 	unsigned open_handles;
-	struct link *link; /* NULL while not connected */
+	struct link *link; /* NULL between attempts */
 	unsigned backoff_ms;
 	bool told_down, closing;
 	uint64_t next_id;
@@ -51,6 +69,7 @@ struct ipc_client {
 };
 
 static void connect_later(struct ipc_client *c);
+static void on_connect_late(uv_timer_t *t);
 
 /* ---- calls ---- */
 
@@ -144,28 +163,66 @@ static void unlink_connection(struct ipc_client *c)
 
 	c->link = NULL;
 	l->client = NULL;
-	stream_close(&l->stream);
+	if (l->has_stream)
+		stream_close(&l->stream);
+	if (l->looking)
+		(void)uv_cancel((uv_req_t *)&l->lookup);
 	stream_set_close(&l->set, on_set_closed);
+	(void)uv_timer_stop(&c->retry);
 }
 
-static void went_down(struct ipc_client *c, const char *why)
+static void tell_down(struct ipc_client *c, const char *why)
 {
-	unlink_connection(c);
-	log_debug("connection lost", "server=%s why=%s", c->ops->server, LOG_VIS(why));
-	fail_all(c, -ECONNRESET);
-	if (!c->closing && !c->told_down) {
-		c->told_down = true;
-		if (c->ops->on_down)
-			c->ops->on_down(c->arg, why);
+	if (c->told_down)
+		return;
+	c->told_down = true;
+	if (c->ops->on_down)
+		c->ops->on_down(c->arg, why);
+}
+
+/* The attempt has failed: the next address, and when there is none, later. */
+static void attempt_failed(struct ipc_client *c, const char *why)
+{
+	CLEANUP(free_p) char *text = NULL;
+
+	if (c->link)
+		unlink_connection(c);
+	log_debug("cannot connect", "server=%s address=%s why=%s", c->ops->server,
+	          LOG_VIS(c->address), LOG_VIS(why));
+	c->failures++;
+	c->lookups++;
+	if (c->failures >= c->n) {
+		text = c->n > 1 ? xasprintf("none of %zu servers can be reached; the last, %s: %s",
+		                            c->n, c->address, why)
+		                : xstrdup(why);
+		tell_down(c, text);
 	}
 	if (!c->closing)
 		connect_later(c);
 }
 
-static void on_broken(struct stream *s, const char *why)
+static void went_down(struct ipc_client *c, const char *why)
+{
+	if (!c->link->up) {
+		attempt_failed(c, why);
+		return;
+	}
+	unlink_connection(c);
+	log_debug("connection lost", "server=%s address=%s why=%s", c->ops->server,
+	          LOG_VIS(c->address), LOG_VIS(why));
+	fail_all(c, -ECONNRESET);
+	if (c->closing)
+		return;
+	tell_down(c, why);
+	if (!c->closing)
+		connect_later(c);
+}
+
+static void on_broken(struct stream *s, int code, const char *why)
 {
 	struct link *l = s->owner;
 
+	(void)code;
 	if (l->client)
 		went_down(l->client, why);
 }
@@ -194,62 +251,239 @@ static void on_frame(struct stream *s, const struct cursor *body)
 	protobuf_c_message_free_unpacked(msg, NULL);
 }
 
-static void try_connect(uv_timer_t *t)
+static void on_ready(struct stream *s)
 {
-	struct ipc_client *c = t->data;
-	struct err err = { 0 };
-	struct link *l;
-	int fd, r = unix_connect(c->path, 1, &fd, &err);
+	struct link *l = s->owner;
+	struct ipc_client *c = l->client;
 
-	if (r < 0) {
-		if (!c->told_down) {
-			c->told_down = true;
-			if (c->ops->on_down)
-				c->ops->on_down(c->arg, err.text);
-		}
-		if (!c->closing)
-			connect_later(c);
+	if (!c)
 		return;
-	}
-	l = xcalloc(1, sizeof(*l));
-	l->client = c;
-	l->refs = 2;
-	l->stream.owner = l;
-	l->stream.on_frame = on_frame;
-	l->stream.on_broken = on_broken;
-	l->stream.on_closed = on_stream_closed;
-	(void)stream_set_init(&l->set, c->loop);
-	if (stream_open(&l->stream, c->loop, &l->set, fd) < 0) {
-		l->refs = 1;
-		stream_set_close(&l->set, on_set_closed);
-		connect_later(c);
-		return;
-	}
-	c->link = l;
+	(void)uv_timer_stop(&c->retry);
+	l->up = true;
+	c->failures = 0;
 	c->told_down = false;
 	if (c->ops->on_up)
 		c->ops->on_up(c->arg);
 }
 
+/* fd is taken. */
+static void link_open(struct link *l, int fd, struct transport *transport, bool connecting)
+{
+	struct ipc_client *c = l->client;
+
+	l->stream.owner = l;
+	l->stream.on_frame = on_frame;
+	l->stream.on_ready = on_ready;
+	l->stream.on_broken = on_broken;
+	l->stream.on_closed = on_stream_closed;
+	if (stream_open(&l->stream, c->loop, &l->set, fd, transport, connecting) < 0) {
+		attempt_failed(c, "out of memory");
+		return;
+	}
+	l->has_stream = true;
+	l->refs++;
+	if (!connecting)
+		on_ready(&l->stream);
+}
+
+static void link_connect_tcp(struct link *l, const struct sockaddr *sa, socklen_t len)
+{
+	struct ipc_client *c = l->client;
+	struct transport *transport = NULL;
+	struct err err = { 0 };
+	int fd;
+
+	if (tcp_connect(sa, len, &fd, &err) < 0) {
+		attempt_failed(c, err.text);
+		return;
+	}
+	tcp_tune(fd, c->user_timeout_ms);
+	if (c->layer) {
+		transport = c->layer->open(c->layer, fd, l->host);
+		if (!transport) {
+			(void)close(fd);
+			attempt_failed(c, "out of memory");
+			return;
+		}
+	}
+	link_open(l, fd, transport, true);
+}
+
+static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
+{
+	struct link *l = req->data;
+	struct ipc_client *c = l->client;
+	unsigned n = 0, wanted;
+
+	l->looking = false;
+	if (c && status < 0) {
+		CLEANUP(free_p)
+		char *why = xasprintf("look up '%s': %s", l->host, uv_strerror(status));
+
+		attempt_failed(c, why);
+	} else if (c) {
+		const struct addrinfo *it = list;
+
+		for (; it; it = it->ai_next)
+			n++;
+		wanted = n ? c->lookups % n : 0;
+		for (it = list; it && wanted; it = it->ai_next)
+			wanted--;
+		if (it)
+			link_connect_tcp(l, it->ai_addr, it->ai_addrlen);
+		else
+			attempt_failed(c, "its name has no address");
+	}
+	uv_freeaddrinfo(list);
+	link_unref(l);
+}
+
+static void link_connect(struct link *l)
+{
+	struct ipc_client *c = l->client;
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct sockaddr_storage ss;
+	struct err err = { 0 };
+	socklen_t len;
+	char port[8];
+	int fd;
+
+	if (strchr(c->address, '/')) {
+		if (unix_connect(c->address, 1, &fd, &err) < 0)
+			attempt_failed(c, err.text);
+		else
+			link_open(l, fd, NULL, false);
+		return;
+	}
+	(void)tcp_addr_split(c->address, l->host, &l->port, NULL); /* was checked */
+	(void)uv_timer_start(&c->retry, on_connect_late, c->connect_ms, 0);
+	if (tcp_addr_numeric(l->host, l->port, &ss, &len)) {
+		link_connect_tcp(l, (struct sockaddr *)&ss, len);
+		return;
+	}
+	(void)snprintf(port, sizeof(port), "%u", l->port);
+	l->lookup.data = l;
+	if (uv_getaddrinfo(c->loop, &l->lookup, on_lookup, l->host, port, &hints) < 0) {
+		attempt_failed(c, "out of memory");
+		return;
+	}
+	l->looking = true;
+	l->refs++;
+}
+
+static void on_connect_late(uv_timer_t *t)
+{
+	attempt_failed(t->data, "it does not answer in time");
+}
+
+static void try_connect(uv_timer_t *t)
+{
+	struct ipc_client *c = t->data;
+	struct link *l = xcalloc(1, sizeof(*l));
+
+	if (c->next >= c->n)
+		c->next = 0;
+	free(c->address);
+	c->address = xstrdup(c->addresses[c->next++]);
+	l->client = c;
+	l->refs = 2; /* the set's, and ours until we return */
+	(void)stream_set_init(&l->set, c->loop);
+	c->link = l;
+	link_connect(l);
+	link_unref(l);
+}
+
 static void connect_later(struct ipc_client *c)
 {
+	bool same_round = c->failures && c->failures % c->n;
+	unsigned backoff = same_round ? BACKOFF_MIN_MS : c->backoff_ms;
 	/* Jitter, so that a restarted server is not met by everyone at once. */
-	unsigned wait = c->backoff_ms / 2 +
-	                hash_mix((uint32_t)mono_now().ms, c->backoff_ms) % (c->backoff_ms / 2 + 1);
+	unsigned wait =
+	        backoff / 2 + hash_mix((uint32_t)mono_now().ms, backoff) % (backoff / 2 + 1);
 
-	c->backoff_ms = c->backoff_ms * 2 < BACKOFF_MAX_MS ? c->backoff_ms * 2 : BACKOFF_MAX_MS;
+	if (!same_round)
+		c->backoff_ms =
+		        c->backoff_ms * 2 < BACKOFF_MAX_MS ? c->backoff_ms * 2 : BACKOFF_MAX_MS;
 	(void)uv_timer_start(&c->retry, try_connect, wait, 0);
+}
+
+/* ---- addresses ---- */
+
+static void addresses_free(char **addresses, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(addresses[i]);
+	free(addresses);
+}
+
+static int address_check(const char *address, struct err *err)
+{
+	char host[TCP_HOST_MAX];
+	uint16_t port;
+
+	return strchr(address, '/') ? 0 : tcp_addr_split(address, host, &port, err);
+}
+
+static void shuffle(char **list, size_t n)
+{
+	for (size_t i = n; i > 1; i--) {
+		size_t j = hash_mix((uint32_t)uv_hrtime(), (uint32_t)i) % i;
+		char *t = list[i - 1];
+
+		list[i - 1] = list[j];
+		list[j] = t;
+	}
+}
+
+int ipc_client_set_addresses(struct ipc_client *c, const char *const *addresses, size_t n,
+                             struct err *err)
+{
+	char **copy;
+
+	if (n == 0)
+		return err_set(err, -EINVAL, "there is no address to connect to");
+	for (size_t i = 0; i < n; i++) {
+		int r = address_check(addresses[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	copy = xcalloc(n, sizeof(*copy));
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(addresses[i]);
+	if (c->shuffle)
+		shuffle(copy, n);
+	addresses_free(c->addresses, c->n);
+	c->addresses = copy;
+	c->n = n;
+	c->next = 0;
+	return 0;
+}
+
+const char *ipc_client_address(const struct ipc_client *c)
+{
+	return c->address ? c->address : c->addresses[0];
 }
 
 /* ---- what users call ---- */
 
-struct ipc_client *ipc_client_new(uv_loop_t *loop, const char *path,
-                                  const struct ipc_client_ops *ops, void *arg)
+int ipc_client_open(uv_loop_t *loop, const struct ipc_client_config *config,
+                    const struct ipc_client_ops *ops, void *arg, struct ipc_client **ret,
+                    struct err *err)
 {
 	struct ipc_client *c = xcalloc(1, sizeof(*c));
+	int r;
 
+	c->shuffle = config->shuffle;
+	r = ipc_client_set_addresses(c, config->addresses, config->n, err);
+	if (r < 0) {
+		free(c);
+		return r;
+	}
 	c->loop = loop;
-	c->path = xstrdup(path);
+	c->layer = config->layer;
+	c->connect_ms = config->connect_ms ? config->connect_ms : CONNECT_MS;
+	c->user_timeout_ms = config->user_timeout_ms;
 	c->ops = ops;
 	c->arg = arg;
 	c->backoff_ms = BACKOFF_MIN_MS;
@@ -260,6 +494,20 @@ struct ipc_client *ipc_client_new(uv_loop_t *loop, const char *path,
 	c->retry.data = c->expire.data = c;
 	c->open_handles = 2;
 	(void)uv_timer_start(&c->retry, try_connect, 0, 0);
+	*ret = c;
+	return 0;
+}
+
+struct ipc_client *ipc_client_new(uv_loop_t *loop, const char *path,
+                                  const struct ipc_client_ops *ops, void *arg)
+{
+	CLEANUP(free_p) char *address = xasprintf("%s%s", strchr(path, '/') ? "" : "./", path);
+	const char *const addresses[] = { address };
+	const struct ipc_client_config config = { .addresses = addresses, .n = 1 };
+	struct ipc_client *c = NULL;
+	int r = ipc_client_open(loop, &config, ops, arg, &c, NULL);
+
+	assert(r == 0); /* a path is an address, if perhaps one that cannot be connected to */
 	return c;
 }
 
@@ -269,7 +517,8 @@ static void on_timer_closed(uv_handle_t *h)
 
 	if (--c->open_handles == 0) {
 		hmap_done(&c->calls);
-		free(c->path);
+		addresses_free(c->addresses, c->n);
+		free(c->address);
 		free(c);
 	}
 }
@@ -290,7 +539,7 @@ static int send_request(struct ipc_client *c, const ProtobufCMessage *msg)
 {
 	struct ipc_frame *f;
 
-	if (!c->link || c->closing)
+	if (!c->link || !c->link->up || c->closing)
 		return -ENOTCONN;
 	f = ipc_frame_pack(msg);
 	if (!f)
@@ -329,6 +578,6 @@ int ipc_client_call(struct ipc_client *c, ProtobufCMessage *request, unsigned ti
 
 void ipc_client_reset(struct ipc_client *c, const char *why)
 {
-	if (c->link)
+	if (c->link && c->link->up)
 		went_down(c, why);
 }
