@@ -22,6 +22,7 @@ struct options {
 
 	/* where the datastore is */
 	const char *config, *datastore;
+	bool force; /* backup, restore */
 
 	/* resources */
 	struct option_list files; /* -f */
@@ -61,4 +62,5 @@ struct options {
 typedef int command_fn(const struct options *o);
 
 command_fn cmd_get, cmd_apply, cmd_create, cmd_replace, cmd_delete, cmd_validate;
+command_fn cmd_datastore_backup, cmd_datastore_restore;
 command_fn cmd_node_status, cmd_version, cmd_debug;

@@ -70,6 +70,17 @@ static const struct cli_flag version_flags[] = {
 	END,
 };
 
+static const struct cli_flag backup_flags[] = {
+	{ "force", 0, CLI_BOOL, AT(force), NULL, NULL, NULL, "Replace FILE when it exists" },
+	END,
+};
+
+static const struct cli_flag restore_flags[] = {
+	{ "force", 0, CLI_BOOL, AT(force), NULL, NULL, NULL,
+	  "Change and delete what the backup does not hold alike" },
+	END,
+};
+
 #ifdef NOT_YET /* each is let in when its command is there */
 static const struct cli_flag selector_flags[] = {
 	{ "selector", 'l', CLI_SELECTOR, AT(selector), "SELECTOR", NULL, "@none",
@@ -181,6 +192,18 @@ const struct cli_command commands[] = {
 	{ "node status", "", "Show whether this node runs, and its BGP sessions", NULL, { 0 }, 0, 0, NULL,
 	  cmd_node_status },
 
+	{ "datastore", "", "Back up, move and repair the datastore", NULL, { 0 }, 0, 0, NULL, NULL },
+	{ "datastore backup", "FILE", "Write a copy of the embedded datastore to a file",
+	  "The copy is one state of the datastore, checked and on disk when this is done; typhad goes on\n"
+	  "meanwhile. Without --datastore, typhad is asked where its datastore is.\n",
+	  { backup_flags, store_flags }, 1, 1, "@file", cmd_datastore_backup },
+	{ "datastore restore", "FILE", "Make the embedded datastore what a backup is",
+	  "What differs is written, in one transaction; a typhad that runs tells its clients of these changes\n"
+	  "and of no others, and the revision never goes back. Without --force, only what is missing is\n"
+	  "restored, and a datastore that holds anything else is refused. A damaged datastore must be moved\n"
+	  "away first, with its -wal and -shm.\n",
+	  { restore_flags, store_flags }, 1, 1, "@file", cmd_datastore_restore },
+
 #ifdef NOT_YET
 	{ "node checksystem", "", "Check whether this machine can be a node", NULL,
 	  { node_checksystem_flags }, 0, 0, NULL, cmd_node_checksystem },
@@ -199,7 +222,6 @@ const struct cli_command commands[] = {
 	{ "ipam split", "NUMBER", "Split a pool into smaller ones", NULL,
 	  { ipam_split_flags, store_flags }, 1, 1, NULL, cmd_ipam_split },
 
-	{ "datastore", "", "Back up, move and repair the datastore", NULL, { 0 }, 0, 0, NULL, NULL },
 	{ "datastore migrate", "", "Move from one datastore to another", NULL, { 0 }, 0, 0, NULL, NULL },
 	{ "datastore migrate export", "", "Write what is in the datastore", NULL,
 	  { store_flags }, 0, 0, NULL, cmd_migrate_export },

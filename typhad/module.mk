@@ -3,6 +3,10 @@ typhad_src := $(patsubst %,typhad/%.c,main options config config_param cache fan
 typhad_libs := -luv -lprotobuf-c -lsqlite3 -lyajl -lcap-ng
 $(call program,typhad/typhad,$(typhad_src),$(typhad_libs))
 $(call program,test/integration/typhad_client,test/integration/typhad_client.c,-luv -lprotobuf-c)
+PROGRAMS += $(BUILD)/test/integration/powerloss.so
+$(BUILD)/test/integration/powerloss.so: test/integration/powerloss.c
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -D_GNU_SOURCE -std=c11 -O2 -g -Wall -Wextra -fPIC -shared -o $@ $< -ldl
 store_libs := -luv -lprotobuf-c -lsqlite3 -lyajl
 $(call unit_test,store_seen,,-lprotobuf-c)
 $(call unit_test,store_kv,,-lsqlite3 -lprotobuf-c)

@@ -3,7 +3,7 @@
  * A client of typhad for its integration tests: GlobalNetworkSets whose annotation "v" is a value
  * and "pad" is ballast.
  *
- *     typhad_client put SOCK NAME VALUE [PAD_BYTES]     apply; prints the revision
+ *     typhad_client put SOCK NAME VALUE [PAD_BYTES [TTL_SECONDS]]   apply; prints the revision
  *     typhad_client get SOCK NAME                       prints "value revision"
  *     typhad_client del SOCK NAME
  *     typhad_client list SOCK                           prints "name value revision" lines
@@ -130,6 +130,7 @@ static int cmd_put(struct store *s, char **a, int n)
 	struct resource *r = object_new(a[0], a[1], n > 2 ? strtoul(a[2], NULL, 10) : 0);
 	int rc;
 
+	r->ttl_sec = n > 3 ? (uint32_t)strtoul(a[3], NULL, 10) : 0;
 	store_apply(s, r, on_done, NULL);
 	resource_free(r);
 	rc = wait_result();
@@ -243,10 +244,10 @@ static void on_chain(void *arg, const struct store_result *r)
 		c->revision = strcmp(c->asked, "deleted") == 0 ? 0 : r->items[0]->revision;
 		break;
 	case STORE_UNAVAILABLE: /* perhaps */
-		fprintf(c->log, "%s ? %s\n", c->name, c->asked);
 		c->revision = 0;
 		break;
 	default: /* what "perhaps" led to */
+		fprintf(c->log, "%s %s\n", c->name, r->n ? object_value(r->items[0]) : "deleted");
 		c->revision = r->n ? r->items[0]->revision : 0;
 		break;
 	}
@@ -260,10 +261,12 @@ static void chain_next(struct chain *c)
 	c->n++;
 	if (c->revision && c->n % 5 == 0) {
 		(void)snprintf(c->asked, sizeof(c->asked), "deleted");
+		fprintf(c->log, "%s ! %s\n", c->name, c->asked);
 		store_remove(c->s, KIND, NULL, c->name, c->revision, on_chain, c);
 		return;
 	}
 	(void)snprintf(c->asked, sizeof(c->asked), "%u", c->n);
+	fprintf(c->log, "%s ! %s\n", c->name, c->asked);
 	r = object_new(c->name, c->asked, 200);
 	r->revision = c->revision;
 	if (c->revision)

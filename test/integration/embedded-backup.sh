@@ -1,0 +1,109 @@
+#!/bin/sh
+# The embedded datastore as something to live with: backed up while it is written to, restored under a typhad with watchers, checked at start, refused when
+# damaged or read-only; objects that go by themselves.        a: typhad, writers, calicoctl
+. "$(dirname "$0")/lib.sh"
+client=$BUILD/test/integration/typhad_client
+ctl="$BUILD/calicoctl/calicoctl --run-dir /run/n/a datastore"
+sock=/run/n/a/typhad/api.sock
+mkdir $W/ds
+ds=$W/ds/datastore.db
+node a
+counter() { $client counter /run/n/a "$1"; }
+start a typhad --datastore-path $ds
+wait_for 10 $client put $sock end start || fail "typhad starts"
+$client fill $sock big 3000 500 >/dev/null
+
+# ---- a backup of what is being written to
+$client writer $sock 1 3600 $W/record &
+writer=$!
+wrote() { [ "$(wc -l <$W/record)" -gt "$1" ]; }
+wait_for 10 wrote 50
+cp $W/record $W/before
+check "a backup while writers write" on a $ctl backup $W/backup
+lines=$(wc -l <$W/record)
+wait_for 10 wrote $((lines + 50)) && ok "they go on meanwhile and afterwards"
+kill -TERM $writer
+wait $writer
+expect "it is private" 600 "$(stat -c %a $W/backup)"
+expect "and one file" "$W/backup" "$(ls $W/backup*)"
+expect "and whole" ok "$(sqlite3 $W/backup 'PRAGMA integrity_check')"
+expect "the many objects are in it" 3000 "$(sqlite3 $W/backup "SELECT count(*) FROM object WHERE key LIKE '%/globalnetworksets/big%'")"
+# What was promised before it began is in it, or what was written later.
+sqlite3 -separator ' ' $W/backup "SELECT replace(key, rtrim(key, replace(key, '/', '')), ''),
+	json_extract(value, '\$.metadata.annotations.v') FROM object WHERE key LIKE '%/globalnetworksets/w%'" >$W/values
+awk 'FNR == NR { value[$1] = $2; next }
+	$2 != "!" && $2 != "deleted" { last[$1] = $2 } $2 == "deleted" { delete last[$1] }
+	END { for (n in last) if ((n in value) && value[n] + 0 < last[n] + 0) { print n, value[n], last[n]; bad = 1 } exit bad }' $W/values $W/before &&
+	ok "with all that was promised before" || fail "with all that was promised before"
+out=$(on a $ctl backup $W/backup 2>&1) && fail "a backup overwrites nothing" "$out" ||
+	case $out in *"exists already; --force replaces it"*) ok "a backup overwrites nothing" ;; *) fail "a backup overwrites nothing" "$out" ;; esac
+check "unless it is told to" on a $ctl backup --force $W/backup
+
+# ---- back, under a typhad that runs and clients that watch
+$client put $sock end backed-up >/dev/null
+on a $ctl backup --force $W/backup >/dev/null
+for i in 1 2 3; do $client put $sock big$i changed >/dev/null; done
+for i in 4 5; do $client del $sock big$i; done
+$client put $sock surplus 1 >/dev/null
+revision=$($client put $sock end later)
+$client watchers $sock 5 backed-up >$W/digest &
+watchers=$!
+watching() { [ "$(counter watchers)" = 5 ]; }
+wait_for 10 watching
+updates=$(counter updates)
+out=$(on a $ctl restore $W/backup 2>&1) && fail "what would be lost is not overwritten" "$out" ||
+	case $out in *"--force"*) ok "what would be lost is not overwritten" ;; *) fail "what would be lost is not overwritten" "$out" ;; esac
+expect "restored: the differences" \
+	"Restored '$ds' from '$W/backup': 6 object(s) written, 1 deleted" "$(on a $ctl restore --force $W/backup 2>&1 | sed 's/deleted, .*/deleted/')"
+wait $watchers && ok "those who watch have heard of it" || fail "those who watch have heard of it" "$(cat $W/digest)"
+expect "of the true differences" 7 $(($(counter updates) - updates))
+$client watchers $sock 1 backed-up >$W/fresh
+expect "and believe what one believes that comes now" "$(cut -d' ' -f2 $W/fresh)" "$(cut -d' ' -f2 $W/digest)"
+expect "by one voice" 1 "$(cut -d' ' -f1 $W/digest)"
+[ "$(counter datastore_revision)" -gt "$revision" ] && ok "the revision has gone on" || fail "the revision has gone on" "$revision, $(counter datastore_revision)"
+out=$(on a $ctl restore $W/nothing 2>&1) && fail "a backup that is not there" || ok "a backup that is not there is told"
+stop a typhad
+
+# ---- damage: told at start, the file left, the way out works
+start a typhad --datastore-path $ds # so that there is no -wal when it stops
+wait_for 10 $client get $sock end
+last=$($client put $sock lost 1)
+stop a typhad
+size=$(stat -c %s $ds)
+dd if=/dev/urandom of=$ds bs=4096 seek=$((size / 8192)) count=4 conv=notrunc 2>/dev/null
+sum=$(sha256sum $ds)
+out=$(timeout 10 "$BUILD/typhad/typhad" --run-dir /run/n/a --datastore-path $ds 2>&1) && fail "a damaged datastore is refused" "it was taken"
+case $out in *"the datastore '$ds' is damaged"*"datastore restore"*) ok "a damaged datastore is refused, and what to do is said" ;; *) fail "a damaged datastore is refused" "$out" ;; esac
+expect "it is left as it was" "$sum" "$(sha256sum $ds)"
+out=$("$BUILD/calicoctl/calicoctl" datastore backup --datastore $ds $W/no 2>&1) && fail "it is not backed up" "$out" || ok "it is not backed up"
+mkdir $W/damaged
+mv $ds* $W/damaged
+check "the backup is restored where it was" "$BUILD/calicoctl/calicoctl" datastore restore --datastore $ds $W/backup
+start a typhad --datastore-path $ds
+wait_for 10 $client get $sock end
+expect "typhad serves it" "backed-up" "$($client get $sock end | cut -d' ' -f1)"
+[ "$(counter datastore_revision)" -gt "$last" ] && ok "and no revision is used twice" || fail "no revision is used twice" "$last, $(counter datastore_revision)"
+
+# ---- what goes by itself
+expect "nothing has expired yet" 0 "$(counter datastore_expired)"
+$client put $sock goes 1 0 2 >/dev/null
+$client put $sock stays 1 0 2 >/dev/null
+$client put $sock stays 2 >/dev/null
+check "an object with two seconds to live" $client get $sock goes
+stop a typhad KILL
+start a typhad --datastore-path $ds
+wait_for 10 $client get $sock stays
+gone() { [ "$($client list $sock | grep -c '^goes')" = 0 ]; }
+wait_for 10 gone && ok "goes by itself, though typhad was killed meanwhile"
+expect "one that was written again stays" 2 "$($client get $sock stays | cut -d' ' -f1)"
+log_has() { sqlite3 $ds "SELECT count(*) FROM change WHERE deleted AND key LIKE '%/goes'"; }
+expect "its end is a deletion like any other" 1 "$(log_has)"
+stop a typhad
+
+# ---- a file system that is read-only
+mkdir $W/ro
+mount -t tmpfs tmpfs $W/ro
+cp $W/backup $W/ro/datastore.db
+mount -o remount,ro $W/ro
+out=$(timeout 10 "$BUILD/typhad/typhad" --run-dir /run/n/a --datastore-path $W/ro/datastore.db 2>&1) && fail "one that cannot be written is refused" ||
+	case $out in *"'$W/ro/datastore.db'"*) ok "one that cannot be written is refused in a sentence" ;; *) fail "read-only at start" "$out" ;; esac
