@@ -35,3 +35,8 @@ $(call unit_test,loop_ipc,,-luv -lprotobuf-c)
 # ---- tls
 $(call unit_test,tls_tls,,-lssl -lcrypto)
 $(call unit_test,loop_tls,,-luv -lprotobuf-c -lssl -lcrypto)
+
+# ---- http
+$(call unit_test,http_request,,)
+$(call unit_test,http_metrics,,-lm)
+$(call fuzz_test,http_request,,)

@@ -7,6 +7,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "typhad/http.h"
 #include "typhad/typhad.h"
 
 /* ---- the datastore's side */
@@ -125,6 +126,9 @@ static int start(struct daemon *d, struct err *err)
 	fanout_init(&t->fanout, d->loop, &t->cache);
 	(void)uv_timer_init(d->loop, &t->hello_timer);
 	t->hello_timer.data = t;
+	rc = http_open(t, err);
+	if (rc < 0)
+		return rc;
 	daemon_ready(d, false, "reading the datastore");
 	return store_watch(t->store, NULL, 0, &watch_ops, t);
 }
@@ -138,6 +142,7 @@ static void stop(struct daemon *d)
 		return;
 	t->store = NULL;
 	init_stop(t);
+	http_close(t);
 	api_close(t);
 	store_free(store); /* writes under way are finished, nobody is told */
 	fanout_close(&t->fanout, NULL);

@@ -12,6 +12,8 @@
 #include "typhad/config.h"
 #include "typhad/fanout.h"
 
+struct typhad_http;
+
 struct typhad {
 	struct daemon *daemon;
 	struct typhad_config config;
@@ -24,6 +26,7 @@ struct typhad {
 	uint64_t next_client;
 	uv_timer_t hello_timer; /* of clients that have not said Hello */
 	bool loaded;            /* the cache is complete */
+	struct typhad_http *http;
 	struct {
 		unsigned under_way; /* writes */
 		bool failed, told;

@@ -219,6 +219,24 @@ static int alpn_set(struct tls_context *c, const char *name, struct err *err)
 
 /* ---- the context */
 
+static int any_certificate(int ok, X509_STORE_CTX *store)
+{
+	(void)ok;
+	X509_STORE_CTX_set_error(store, X509_V_OK);
+	return 1;
+}
+
+static void verify_set(SSL_CTX *ssl, const struct tls_config *config)
+{
+	int mode = SSL_VERIFY_NONE;
+
+	if (config->verify_peer || config->peer_unverified)
+		mode = SSL_VERIFY_PEER;
+	if (mode && !config->peer_optional)
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	SSL_CTX_set_verify(ssl, mode, config->verify_peer ? NULL : any_certificate);
+}
+
 int tls_context_new(const struct tls_config *config, struct tls_context **ret, struct err *err)
 {
 	struct tls_context *c = xcalloc(1, sizeof(*c));
@@ -242,10 +260,7 @@ int tls_context_new(const struct tls_config *config, struct tls_context **ret, s
 	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_num_tickets(c->ssl, 0);
 	SSL_CTX_set_default_passwd_cb(c->ssl, no_password);
-	SSL_CTX_set_verify(c->ssl,
-	                   config->verify_peer ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-	                                       : SSL_VERIFY_NONE,
-	                   NULL);
+	verify_set(c->ssl, config);
 	r = tls_suites_set(c->ssl, config->min_version, config->cipher_suites, err);
 	if (r == 0)
 		r = ca_load(c, config, err);

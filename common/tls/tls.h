@@ -22,6 +22,8 @@ struct tls_config {
 	const char *ca_file, *cert_file, *key_file;
 	const char *ca_pem, *cert_pem, *key_pem; /* in place of the files */
 	bool verify_peer;          /* the peer must show a certificate that ca vouches for */
+	bool peer_optional;        /* of a server, with verify_peer: or none at all */
+	bool peer_unverified;      /* of a server: it must show one, whoever vouches for it */
 	const char *alpn;          /* "h2"; NULL: none */
 	const char *min_version;   /* "1.2" (the default) or "1.3": TLS_MIN_VERSION */
 	const char *cipher_suites; /* comma list in Go's names: TLS_CIPHER_SUITES; NULL: default */
