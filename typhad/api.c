@@ -13,10 +13,10 @@
 #include "common/base/mem.h"
 #include "common/base/version.h"
 #include "common/store/object.h"
+#include "common/store/sync.h"
 #include "typhad/client.h"
 #include "typhad/typhad.h"
 
-#define SYNC_VERSION 1
 #define CLIENTS_MAX 10000u
 #define HELLO_MS 10000 /* from connecting to Hello */
 
@@ -255,29 +255,49 @@ static void on_delete(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m
 
 /* ---- the connection */
 
+static void hello_refuse(struct client *c, uint64_t id, Sync__V1__ErrorCode code, const char *text)
+{
+	c->t->count.bad_hello++;
+	refuse(c, id, code, text);
+	if (c->peer)
+		ipc_peer_close(c->peer);
+}
+
 static void on_hello(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 {
 	const Sync__V1__Hello *hello = m->hello;
 	Sync__V1__FromTyphad reply = SYNC__V1__FROM_TYPHAD__INIT;
 	Sync__V1__Hello own = SYNC__V1__HELLO__INIT;
 
-	if (hello->version != SYNC_VERSION) {
+	c->version = sync_version_agree(hello->version, hello->min_version);
+	if (!c->version) {
+		uint32_t min = hello->min_version ? hello->min_version : hello->version;
 		CLEANUP(free_p)
-		char *text = xasprintf("this typhad speaks version %d of the sync protocol, not %u",
-		                       SYNC_VERSION, hello->version);
+		char *text = xasprintf("this typhad speaks versions %u to %u of the sync protocol, "
+		                       "the client %u to %u: upgrade %s",
+		                       SYNC_VERSION_MIN, SYNC_VERSION, min, hello->version,
+		                       hello->version < SYNC_VERSION_MIN ? "the client" : "typhad");
 
-		c->t->count.bad_hello++;
-		refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_VERSION, text);
-		if (c->peer)
-			ipc_peer_close(c->peer);
+		hello_refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_VERSION, text);
+		return;
+	}
+	if (sync_type_kinds(hello->sync_type, &c->kinds) < 0) {
+		CLEANUP(free_p)
+		char *text = xasprintf("there is no sync type '%s': there are %s",
+		                       LOG_VIS(hello->sync_type), sync_type_names());
+
+		hello_refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_INVALID, text);
 		return;
 	}
 	c->program = xstrndup(hello->program ? hello->program : "?", 64);
 	c->hostname = xstrndup(hello->hostname ? hello->hostname : "", 253);
 	c->software = xstrndup(hello->software ? hello->software : "", 64);
 	c->phase = CLIENT_OPEN;
-	own.has_version = 1;
-	own.version = SYNC_VERSION;
+	own.has_version = own.has_min_version = own.has_connection_id = 1;
+	own.version = c->version;
+	own.min_version = SYNC_VERSION_MIN;
+	own.sync_type = hello->sync_type;
+	own.connection_id = c->id;
 	own.program = (char *)(uintptr_t) "typhad";
 	own.hostname = (char *)(uintptr_t)c->t->daemon->node;
 	own.software = (char *)(uintptr_t)percale_version;
@@ -301,13 +321,20 @@ static void on_watch(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 		kinds |= CACHE_KIND_BIT(m->watch->kinds[i]);
 	reply_result(c, id, NULL);
 	if (c->peer)
-		fanout_add(&c->t->fanout, &c->watcher, kinds);
+		fanout_add(&c->t->fanout, &c->watcher, kinds & c->kinds);
 }
 
 static void on_ping(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 {
 	(void)m;
 	reply_result(c, id, NULL);
+}
+
+static void on_pong(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
+{
+	(void)c;
+	(void)id;
+	(void)m;
 }
 
 struct api_handler {
@@ -330,6 +357,7 @@ static const struct api_handler handlers[] = {
 	{ CASE(DELETE), "delete", CLIENT_OPEN, on_delete },
 	{ CASE(WATCH),  "watch",  CLIENT_OPEN, on_watch },
 	{ CASE(PING),   "ping",   CLIENT_OPEN, on_ping },
+	{ CASE(PONG),   "pong",   CLIENT_OPEN, on_pong },
 };
 /* clang-format on */
 

@@ -40,6 +40,8 @@ struct client {
 	unsigned n_lists;
 	struct mono_ms since;
 	uint64_t requests;
+	unsigned version; /* of the protocol, that is spoken */
+	uint64_t kinds;   /* that its sync type carries */
 	char *program, *hostname, *software;
 };
 

@@ -535,7 +535,7 @@ void ipc_client_free(struct ipc_client *c)
 	uv_close((uv_handle_t *)&c->expire, on_timer_closed);
 }
 
-static int send_request(struct ipc_client *c, const ProtobufCMessage *msg)
+int ipc_client_send(struct ipc_client *c, const ProtobufCMessage *msg)
 {
 	struct ipc_frame *f;
 
@@ -558,7 +558,7 @@ int ipc_client_call(struct ipc_client *c, ProtobufCMessage *request, unsigned ti
 
 	envelope->has_request_id = 1;
 	envelope->request_id = c->next_id++;
-	r = send_request(c, request);
+	r = ipc_client_send(c, request);
 	if (r < 0)
 		return r;
 	call = xcalloc(1, sizeof(*call));
@@ -580,4 +580,14 @@ void ipc_client_reset(struct ipc_client *c, const char *why)
 {
 	if (c->link && c->link->up)
 		went_down(c, why);
+}
+
+void ipc_client_move(struct ipc_client *c)
+{
+	if (!c->link || !c->link->up)
+		return;
+	unlink_connection(c);
+	fail_all(c, -ECONNRESET);
+	if (!c->closing)
+		connect_later(c);
 }

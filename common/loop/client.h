@@ -70,6 +70,13 @@ void ipc_client_free(struct ipc_client *c);
 int ipc_client_call(struct ipc_client *c, ProtobufCMessage *request, unsigned timeout_ms,
                     ipc_reply_fn *fn, void *arg);
 
-/* Closes and reconnects, to the next server if there are several: because what this one sent makes
- * no sense, or because it said goodbye. */
+/* Sends what is not answered. -ENOTCONN, -EMSGSIZE. */
+int ipc_client_send(struct ipc_client *c, const ProtobufCMessage *msg);
+
+/* Goes to the next server, because this one asked for it: on_down() is not called, unless none can
+ * be reached. Requests under way fail with -ECONNRESET. */
+void ipc_client_move(struct ipc_client *c);
+
+/* Closes and reconnects, to the next server if there are several, because what this one sent makes
+ * no sense. */
 void ipc_client_reset(struct ipc_client *c, const char *why);

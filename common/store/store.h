@@ -24,6 +24,8 @@
 
 struct err;
 struct store;
+struct transport_layer;
+struct frame_codec;
 
 enum store_status {
 	STORE_OK,
@@ -112,6 +114,27 @@ struct store {
  */
 int store_typha_open(uv_loop_t *loop, const char *path, const char *program, const char *node,
                      struct store **ret, struct err *err);
+/* How to reach one of several typhads. */
+struct store_typha_options {
+	/* Paths of sockets (with a '/'), "10.0.0.1:5473", "[fd00::1]:5473", "name:5473": as good as
+	 * one another. Copied. */
+	const char *const *addresses;
+	size_t n_addresses;
+	bool shuffle;               /* else they are tried in this order */
+	const char *program, *node; /* go into the Hello; copied */
+	const char *sync_type; /* "felix", "bgp", ...: what a watch carries; NULL: everything */
+	struct transport_layer *layer;   /* TLS, for what is not a path; NULL: plain. Borrowed */
+	const struct frame_codec *codec; /* offered; NULL: no compression. Borrowed */
+	unsigned read_timeout_ms;  /* without a word from it, it is asked, and left; 0: 40 s */
+	unsigned write_timeout_ms; /* with what we send not acknowledged; 0: the kernel's */
+};
+/* As store_typha_open(). -EINVAL: an address that is none. */
+int store_typha_connect(uv_loop_t *loop, const struct store_typha_options *options,
+                        struct store **ret, struct err *err);
+/* From now on these; the connection stays. -EINVAL. Of a store of another driver: do not. */
+int store_typha_set_addresses(struct store *s, const char *const *addresses, size_t n,
+                              struct err *err);
+
 /* path: the database file, created when absent. -EINVAL when it is not one, or newer than this
  * software: nothing is changed then. */
 int store_embedded_open(uv_loop_t *loop, const char *path, struct store **ret, struct err *err);

@@ -10,6 +10,9 @@
  * attempt fails, it is answered STORE_UNAVAILABLE. What had been sent when the connection broke is
  * answered so, too: it may or may not have happened.
  *
+ * A server that says GoAway is left as soon as nothing is under way, for the next one of the list;
+ * what is asked meanwhile is held. Nobody is told.
+ *
  * Each connection's watch begins with a snapshot; the watcher hears of what differs from what it
  * knew.
  */
@@ -19,11 +22,13 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/base/version.h"
+#include "common/ipc/frame.h"
 #include "common/store/seen.h"
+#include "common/store/sync.h"
 #include "common/store/typha.h"
 
-#define SYNC_VERSION 1
-#define PING_EVERY_MS 30000
+#define READ_TIMEOUT_MS 40000u /* a ping after three quarters, its answer in the last one */
+#define LEAVE_MS 2000u         /* after GoAway, for what is under way */
 
 static struct typha *typha_of(struct store *s)
 {
@@ -67,6 +72,52 @@ static void on_update(struct typha *t, const Sync__V1__UpdateEvent *u)
 	resource_free(r);
 }
 
+/* ---- being asked to leave */
+
+static void on_leave(uv_timer_t *h)
+{
+	struct typha *t = h->data;
+
+	if (!t->leaving)
+		return;
+	t->leaving = t->watching = false;
+	(void)uv_timer_stop(&t->ping);
+	ipc_client_move(t->client);
+	typha_calls_down(t);
+}
+
+void typha_idle(struct typha *t)
+{
+	if (t->leaving && list_empty(&t->sent) && list_empty(&t->more))
+		(void)uv_timer_start(&t->leave, on_leave, 0, 0);
+}
+
+static void on_go_away(struct typha *t, const Sync__V1__GoAway *m)
+{
+	if (t->leaving || !t->ready)
+		return;
+	log_info("typhad asks us to go to another one", "address=%s why=%s",
+	         LOG_VIS(typha_where(t)), LOG_VIS(m->reason ? m->reason : ""));
+	t->leaving = true;
+	t->ready = false; /* what is asked from now on is asked of the next one */
+	(void)uv_timer_start(&t->leave, on_leave, LEAVE_MS, 0);
+	typha_idle(t);
+}
+
+/* ---- messages */
+
+static void on_asked(struct typha *t)
+{
+	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
+	Sync__V1__Pong pong = SYNC__V1__PONG__INIT;
+
+	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_PONG;
+	m.pong = &pong;
+	(void)ipc_client_send(t->client, &m.base);
+}
+
+static void on_compressed(struct typha *t, const Sync__V1__Compressed *m);
+
 static void on_message(void *arg, ProtobufCMessage *msg)
 {
 	struct typha *t = arg;
@@ -96,8 +147,47 @@ static void on_message(void *arg, ProtobufCMessage *msg)
 		log_warn("typhad complains", "text=%s",
 		         LOG_VIS(m->error->text ? m->error->text : ""));
 		return;
+	case SYNC__V1__FROM_TYPHAD__PAYLOAD_PING:
+		on_asked(t);
+		return;
+	case SYNC__V1__FROM_TYPHAD__PAYLOAD_GO_AWAY:
+		on_go_away(t, m->go_away);
+		return;
+	case SYNC__V1__FROM_TYPHAD__PAYLOAD_COMPRESSED:
+		on_compressed(t, m->compressed);
+		return;
 	default:
 		return;
+	}
+}
+
+static void on_compressed(struct typha *t, const Sync__V1__Compressed *m)
+{
+	CLEANUP(buf_done) struct buf raw = { 0 };
+	struct err err = { 0 };
+	size_t at = 0, used;
+	struct cursor body;
+	int r = t->codec ? sync_unpack(t->codec, m, &raw, &err)
+	                 : err_set(&err, -EPROTO, "compressed frames, which were not asked for");
+
+	while (r == 0 && at < raw.len && !t->freed) {
+		ProtobufCMessage *msg = NULL;
+
+		if (ipc_frame_next(raw.data + at, raw.len - at, &body, &used) == 1)
+			msg = ipc_unpack(&sync__v1__from_typhad__descriptor, &body);
+		if (!msg || ((const Sync__V1__FromTyphad *)msg)->payload_case ==
+		                    SYNC__V1__FROM_TYPHAD__PAYLOAD_COMPRESSED)
+			r = err_set(&err, -EPROTO, "compressed frames that are none");
+		else
+			on_message(t, msg);
+		at += used;
+		if (msg)
+			protobuf_c_message_free_unpacked(msg, NULL);
+	}
+	if (r < 0 && !t->freed) {
+		CLEANUP(free_p) char *why = xasprintf("it sent %s", err.text);
+
+		ipc_client_reset(t->client, why);
 	}
 }
 
@@ -107,10 +197,11 @@ static void on_pong(void *arg, int status, ProtobufCMessage *reply)
 
 	(void)reply;
 	if (status == -ETIMEDOUT && !t->freed)
-		ipc_client_reset(t->client, "it has not answered for 10 seconds");
+		ipc_client_reset(t->client, "it does not answer any more");
 }
 
-/* A peer that died is noticed at once, by its socket; one that is stuck, by this. */
+/* A peer that died is noticed at once, by its socket; one that is stuck, or whose host is gone, by
+ * this. */
 static void on_ping_due(uv_timer_t *h)
 {
 	struct typha *t = h->data;
@@ -119,7 +210,7 @@ static void on_ping_due(uv_timer_t *h)
 
 	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_PING;
 	m.ping = &ping;
-	(void)ipc_client_call(t->client, &m.base, TYPHA_REQUEST_MS, on_pong, t);
+	(void)ipc_client_call(t->client, &m.base, t->read_timeout_ms / 4 + 1, on_pong, t);
 }
 
 /* ---- the connection */
@@ -163,7 +254,21 @@ static void watch_send(struct typha *t)
 	if (ipc_client_call(t->client, &m.base, TYPHA_REQUEST_MS, on_watch_reply, t) < 0)
 		return;
 	t->watching = true;
-	(void)uv_timer_start(&t->ping, on_ping_due, PING_EVERY_MS, PING_EVERY_MS);
+	(void)uv_timer_start(&t->ping, on_ping_due, t->read_timeout_ms / 4 * 3,
+	                     t->read_timeout_ms / 4 * 3 + 1);
+}
+
+static bool hello_ok(struct typha *t, const Sync__V1__Hello *hello)
+{
+	CLEANUP(free_p) char *why = NULL;
+
+	if (!hello->has_version || sync_version_agree(hello->version, hello->min_version))
+		return true;
+	why = xasprintf("it speaks version %u of the sync protocol, we %u to %u: upgrade the older "
+	                "side",
+	                hello->version, SYNC_VERSION_MIN, SYNC_VERSION);
+	ipc_client_reset(t->client, why);
+	return false;
 }
 
 static void on_hello(void *arg, int status, ProtobufCMessage *reply)
@@ -172,10 +277,13 @@ static void on_hello(void *arg, int status, ProtobufCMessage *reply)
 
 	if (!handshake_ok(t, status, reply, "Hello", SYNC__V1__FROM_TYPHAD__PAYLOAD_HELLO))
 		return;
+	if (!hello_ok(t, ((const Sync__V1__FromTyphad *)reply)->hello))
+		return;
 	t->ready = t->was_ready = true;
+	t->connects++;
 	free(t->down_why);
 	t->down_why = NULL;
-	log_info("connected to typhad", "path=%s", LOG_VIS(t->path));
+	log_info("connected to typhad", "address=%s", LOG_VIS(typha_where(t)));
 	if (t->ops)
 		watch_send(t);
 	typha_calls_ready(t);
@@ -186,9 +294,16 @@ static void on_up(void *arg)
 	struct typha *t = arg;
 	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
 	Sync__V1__Hello hello = SYNC__V1__HELLO__INIT;
+	char *algorithms[] = { (char *)(uintptr_t)(t->codec ? t->codec->name : NULL) };
 
-	hello.has_version = 1;
+	hello.has_version = hello.has_min_version = 1;
 	hello.version = SYNC_VERSION;
+	hello.min_version = SYNC_VERSION_MIN;
+	hello.sync_type = t->sync_type;
+	if (t->codec) {
+		hello.compression = algorithms;
+		hello.n_compression = 1;
+	}
 	hello.program = t->program;
 	hello.hostname = t->node;
 	hello.software = (char *)(uintptr_t)percale_version;
@@ -201,9 +316,11 @@ static void on_down(void *arg, const char *why)
 {
 	struct typha *t = arg;
 
+	t->lost += t->ready || t->leaving;
 	if (t->ready)
-		log_warn("typhad is away", "path=%s why=%s", LOG_VIS(t->path), LOG_VIS(why));
-	t->ready = t->watching = false;
+		log_warn("typhad is away", "address=%s why=%s", LOG_VIS(typha_where(t)),
+		         LOG_VIS(why));
+	t->ready = t->watching = t->leaving = false;
 	free(t->down_why);
 	t->down_why = xstrdup(why);
 	(void)uv_timer_stop(&t->ping);
@@ -286,9 +403,9 @@ static void on_handle_closed(uv_handle_t *h)
 	seen_free(t->seen);
 	free(t->kinds);
 	free(t->down_why);
-	free(t->path);
 	free(t->program);
 	free(t->node);
+	free(t->sync_type);
 	free(t);
 }
 
@@ -302,6 +419,18 @@ static void typha_free(struct store *s)
 	typha_calls_abandon(t);
 	uv_close((uv_handle_t *)&t->timer, on_handle_closed);
 	uv_close((uv_handle_t *)&t->ping, on_handle_closed);
+	uv_close((uv_handle_t *)&t->leave, on_handle_closed);
+}
+
+static void typha_stats(const struct store *s, struct store_stats *ret)
+{
+	const struct typha *t = typha_of((struct store *)(uintptr_t)s);
+
+	ret->type = "typha";
+	ret->where = typha_where(t);
+	ret->last_error = t->down_why;
+	ret->connects = t->connects;
+	ret->connections_lost = t->lost;
 }
 
 static const struct store_ops typha_ops = {
@@ -312,31 +441,68 @@ static const struct store_ops typha_ops = {
 	.apply = typha_apply,
 	.remove = typha_remove,
 	.watch = typha_watch,
+	.stats = typha_stats,
 	.free = typha_free,
 };
 
-int store_typha_open(uv_loop_t *loop, const char *path, const char *program, const char *node,
-                     struct store **ret, struct err *err)
+const char *typha_where(const struct typha *t)
 {
-	struct typha *t;
+	return ipc_client_address(t->client);
+}
 
-	if (strlen(path) >= 108) /* sun_path */
-		return err_set(err, -ENAMETOOLONG, "the socket path '%.200s' is too long", path);
-	t = xcalloc(1, sizeof(*t));
+int store_typha_connect(uv_loop_t *loop, const struct store_typha_options *options,
+                        struct store **ret, struct err *err)
+{
+	const struct ipc_client_config config = { .addresses = options->addresses,
+		                                  .n = options->n_addresses,
+		                                  .shuffle = options->shuffle,
+		                                  .layer = options->layer,
+		                                  .user_timeout_ms = options->write_timeout_ms };
+	struct typha *t = xcalloc(1, sizeof(*t));
+	uv_timer_t *timers[] = { &t->timer, &t->ping, &t->leave };
+	int r;
+
 	t->base.ops = &typha_ops;
 	t->base.loop = loop;
-	t->path = xstrdup(path);
-	t->program = xstrdup(program);
-	t->node = xstrdup(node);
+	r = ipc_client_open(loop, &config, &client_ops, t, &t->client, err);
+	if (r < 0) {
+		free(t);
+		return r;
+	}
+	t->program = xstrdup(options->program);
+	t->node = xstrdup(options->node);
+	t->sync_type = xstrdup(options->sync_type);
+	t->codec = options->codec;
+	t->read_timeout_ms = options->read_timeout_ms ? options->read_timeout_ms : READ_TIMEOUT_MS;
 	t->log_bad = (struct log_limit)LOG_LIMIT_INIT(5, 10000);
 	list_init(&t->held);
 	list_init(&t->more);
 	list_init(&t->sent);
-	(void)uv_timer_init(loop, &t->timer);
-	(void)uv_timer_init(loop, &t->ping);
-	t->timer.data = t->ping.data = t;
-	t->open_handles = 2;
-	t->client = ipc_client_new(loop, path, &client_ops, t);
+	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
+		(void)uv_timer_init(loop, timers[i]);
+		timers[i]->data = t;
+	}
+	t->open_handles = ARRAY_SIZE(timers);
 	*ret = &t->base;
 	return 0;
+}
+
+int store_typha_set_addresses(struct store *s, const char *const *addresses, size_t n,
+                              struct err *err)
+{
+	return ipc_client_set_addresses(typha_of(s)->client, addresses, n, err);
+}
+
+int store_typha_open(uv_loop_t *loop, const char *path, const char *program, const char *node,
+                     struct store **ret, struct err *err)
+{
+	CLEANUP(free_p) char *address = xasprintf("%s%s", strchr(path, '/') ? "" : "./", path);
+	const char *const addresses[] = { address };
+	const struct store_typha_options options = {
+		.addresses = addresses, .n_addresses = 1, .program = program, .node = node
+	};
+
+	if (strlen(path) >= 108) /* sun_path */
+		return err_set(err, -ENAMETOOLONG, "the socket path '%.200s' is too long", path);
+	return store_typha_connect(loop, &options, ret, err);
 }

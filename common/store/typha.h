@@ -20,12 +20,17 @@ struct seen;
 
 struct typha {
 	struct store base;
-	char *path, *program, *node;
+	char *program, *node, *sync_type;
+	const struct frame_codec *codec; /* NULL: none */
+	unsigned read_timeout_ms;
 	struct ipc_client *client;
 	uv_timer_t timer; /* the earliest expiry of held and more */
 	uv_timer_t ping;
+	uv_timer_t leave; /* the server has said GoAway: then at the latest */
+	bool leaving;
 	unsigned open_handles;
 	bool ready, was_ready, freed;
+	uint64_t connects, lost;
 	char *down_why; /* the last attempt failed; NULL: it is under way, or up */
 	struct list held, more, sent;
 
@@ -49,6 +54,10 @@ void typha_calls_ready(struct typha *t);
 void typha_calls_down(struct typha *t);
 /* Answers what is held. */
 void typha_calls_abandon(struct typha *t);
+/* No call is under way: if the connection is to be left, now is the time. */
+void typha_idle(struct typha *t);
+/* Where we are connected to, for sentences. */
+const char *typha_where(const struct typha *t);
 /* A message that answers no request of the connection's own: a further part of a list, perhaps. */
 void typha_calls_part(struct typha *t, const Sync__V1__FromTyphad *m);
 

@@ -72,13 +72,15 @@ static void call_answer(struct call *c, enum store_status status, uint64_t heade
 	};
 
 	list_unlink(&c->node); /* before the callback, which may free the store */
+	typha_idle(c->t);
 	c->fn(c->arg, &result);
 	call_free(c);
 }
 
 static void call_unavailable(struct call *c, const char *what, const char *why)
 {
-	CLEANUP(free_p) char *text = xasprintf("%s typhad at '%s': %s", what, c->t->path, why);
+	CLEANUP(free_p)
+	char *text = xasprintf("%s typhad at '%s': %s", what, typha_where(c->t), why);
 
 	call_answer(c, STORE_UNAVAILABLE, 0, text);
 }

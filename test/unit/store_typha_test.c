@@ -97,7 +97,8 @@ static void on_message(struct ipc_peer *p, ProtobufCMessage *msg)
 		fake.hellos++;
 		assert_string_equal(m->hello->program, "prog");
 		assert_string_equal(m->hello->hostname, "node");
-		assert_int_equal(m->hello->version, 1);
+		assert_int_equal(m->hello->version, 2);
+		assert_int_equal(m->hello->min_version, 1);
 		if (fake.refuse_hello) {
 			Sync__V1__Error e = SYNC__V1__ERROR__INIT;
 
