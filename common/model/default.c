@@ -8,7 +8,9 @@
 #include "common/model/validate.h"
 #include "common/net/addr.h"
 #include "proto/v3_bgp.pb-c.h"
+#include "proto/v3_config.pb-c.h"
 #include "proto/v3_endpoint.pb-c.h"
+#include "proto/v3_felix.pb-c.h"
 #include "proto/v3_ippool.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
 
@@ -16,6 +18,9 @@
 #define NAMESPACE_LABEL "projectcalico.org/namespace"
 #define ORCHESTRATOR_LABEL "projectcalico.org/orchestrator"
 #define TIER_ORDER 1000000
+
+#define KUBE_CONTROLLERS_METRICS_PORT 9094
+#define LEAK_GRACE_NS (INT64_C(15) * 60 * 1000000000)
 
 static void default_str(char **field, const char *value)
 {
@@ -113,6 +118,64 @@ static void default_tier(V3__TierSpec *s)
 	default_str(&s->defaultaction, "Deny");
 }
 
+/* Of what upstream holds by pointer: an empty text is one that was given. */
+static void default_absent(char **field, const char *value)
+{
+	if (!*field)
+		msg_set_str(field, value);
+}
+
+static void default_bgp(V3__BgpConfigurationSpec *s)
+{
+	default_str(&s->logseverityscreen, "Info");
+	default_absent(&s->serviceloadbalanceraggregation, "Enabled");
+}
+
+/* bpfConnectTimeLoadBalancingEnabled is the older form of the two settings that follow it, and
+ * overrules them. */
+static void default_felix(V3__FelixConfigurationSpec *s)
+{
+	default_absent(&s->floatingips, "Disabled");
+	default_absent(&s->bpfconnecttimeloadbalancing, "TCP");
+	default_absent(&s->bpfhostnetworkednatwithoutctlb, "Enabled");
+	if (s->has_bpfconnecttimeloadbalancingenabled) {
+		msg_set_str(&s->bpfhostnetworkednatwithoutctlb, "Disabled");
+		msg_set_str(&s->bpfconnecttimeloadbalancing,
+		            s->bpfconnecttimeloadbalancingenabled ? "Enabled" : "Disabled");
+	}
+	default_absent(&s->nftablesmode, "Auto");
+	default_absent(&s->nftablesflowtableoffload, "Disabled");
+}
+
+/* What the schema says, of a specification wherever it stands. */
+static void default_controllers(V3__KubeControllersConfigurationSpec *s)
+{
+	default_str(&s->healthchecks, "Enabled");
+	if (s->controllers && s->controllers->loadbalancer)
+		default_str(&s->controllers->loadbalancer->assignips, "AllServices");
+	if (s->controllers && s->controllers->migration)
+		default_str(&s->controllers->migration->policynamemigrator, "Enabled");
+}
+
+static void default_kube_controllers(V3__KubeControllersConfiguration *c)
+{
+	V3__KubeControllersConfigurationSpec *s = c->spec;
+	V3__NodeControllerConfig *node = s->controllers ? s->controllers->node : NULL;
+
+	default_controllers(s);
+	if (!s->has_prometheusmetricsport) {
+		s->has_prometheusmetricsport = true;
+		s->prometheusmetricsport = KUBE_CONTROLLERS_METRICS_PORT;
+	}
+	if (node && !node->leakgraceperiod) {
+		node->leakgraceperiod = (V3__Duration *)msg_new(&v3__duration__descriptor);
+		node->leakgraceperiod->has_ns = true;
+		node->leakgraceperiod->ns = LEAK_GRACE_NS;
+	}
+	if (c->status && c->status->runningconfig)
+		default_controllers(c->status->runningconfig);
+}
+
 static void *member(ProtobufCMessage *m, const char *name)
 {
 	const ProtobufCFieldDescriptor *f =
@@ -152,7 +215,13 @@ void model_default(model_kind kind, ProtobufCMessage *msg)
 		default_tier((V3__TierSpec *)*spec);
 		break;
 	case V3__KIND__KIND_BGP_CONFIGURATION:
-		default_str(&((V3__BgpConfigurationSpec *)*spec)->logseverityscreen, "Info");
+		default_bgp((V3__BgpConfigurationSpec *)*spec);
+		break;
+	case V3__KIND__KIND_FELIX_CONFIGURATION:
+		default_felix((V3__FelixConfigurationSpec *)*spec);
+		break;
+	case V3__KIND__KIND_KUBE_CONTROLLERS_CONFIGURATION:
+		default_kube_controllers((V3__KubeControllersConfiguration *)msg);
 		break;
 	default:
 		break;

@@ -35,7 +35,8 @@ static const struct {
 } defaults[] = {
 	{ "BGPConfiguration", "{\"metadata\":{\"name\":\"default\"}}",
 	  "{\"kind\":\"BGPConfiguration\"," API
-	  ",\"metadata\":{\"name\":\"default\"},\"spec\":{\"logSeverityScreen\":\"Info\"}}" },
+	  ",\"metadata\":{\"name\":\"default\"},\"spec\":{\"logSeverityScreen\":\"Info\","
+	  "\"serviceLoadBalancerAggregation\":\"Enabled\"}}" },
 	{ "BGPPeer", "{\"metadata\":{\"name\":\"n\"}}",
 	  "{\"kind\":\"BGPPeer\"," API ",\"metadata\":{\"name\":\"n\"},\"spec\":{}}" },
 };
