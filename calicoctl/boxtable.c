@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "calicoctl/boxtable.h"
 
+#include <stdbool.h>
+
 #include "common/base/mem.h"
 
 /* Characters, not bytes. */
@@ -23,7 +25,16 @@ static void write_line(const size_t *width, size_t n, struct buf *out)
 	buf_str(out, "+\n");
 }
 
-void boxtable_write(const char *const *cells, size_t n_columns, size_t n_rows, struct buf *out)
+static void write_cell(const char *cell, size_t width, bool right, struct buf *out)
+{
+	size_t blanks = width - width_of(cell);
+
+	buf_printf(out, "| %*s%s", right ? (int)blanks : 0, "", cell);
+	buf_printf(out, "%*s ", right ? 0 : (int)blanks, "");
+}
+
+void boxtable_write(const char *const *cells, size_t n_columns, size_t n_rows, unsigned right,
+                    struct buf *out)
 {
 	CLEANUP(free_p) size_t *width = xcalloc(n_columns, sizeof(*width));
 
@@ -32,13 +43,8 @@ void boxtable_write(const char *const *cells, size_t n_columns, size_t n_rows, s
 			width[i % n_columns] = width_of(cells[i]);
 	write_line(width, n_columns, out);
 	for (size_t r = 0; r < n_rows; r++) {
-		for (size_t c = 0; c < n_columns; c++) {
-			const char *cell = cells[r * n_columns + c];
-
-			buf_printf(out, "| %s ", cell);
-			for (size_t i = width_of(cell); i < width[c]; i++)
-				buf_byte(out, ' ');
-		}
+		for (size_t c = 0; c < n_columns; c++)
+			write_cell(cells[r * n_columns + c], width[c], r && (right >> c & 1), out);
 		buf_str(out, "|\n");
 		if (r == 0)
 			write_line(width, n_columns, out);

@@ -64,3 +64,6 @@ typedef int command_fn(const struct options *o);
 command_fn cmd_get, cmd_apply, cmd_create, cmd_replace, cmd_delete, cmd_validate;
 command_fn cmd_datastore_backup, cmd_datastore_restore;
 command_fn cmd_node_status, cmd_version, cmd_debug;
+command_fn cmd_ipam_check, cmd_ipam_configure, cmd_ipam_release, cmd_ipam_show, cmd_ipam_split;
+command_fn cmd_migrate_export, cmd_migrate_import, cmd_migrate_lock, cmd_migrate_unlock;
+command_fn cmd_migrate_policy_names;

@@ -12,6 +12,8 @@
 #include "proto/v3_node.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
 
+#define TRIES 20
+
 void cluster_stamp(V3__ObjectMeta *meta)
 {
 	char uuid[UUID_STR_SIZE], now[RFC3339_MAX];
@@ -131,4 +133,59 @@ int cluster_ensure(struct db *db, struct err *err)
 		rc = create_missing(db, r, err);
 	}
 	return rc;
+}
+
+/* ---- the lock */
+
+static struct store_result *get_cluster(struct db *db, struct err *err)
+{
+	struct store_result *r = db_get(db, V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default");
+
+	if (r->status == STORE_OK)
+		return r;
+	db_error(r, V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default", err);
+	store_result_free(r);
+	return NULL;
+}
+
+int cluster_locked(struct db *db, bool *ret, struct err *err)
+{
+	CLEANUP(result_p) struct store_result *r = get_cluster(db, err);
+	const V3__ClusterInformationSpec *spec;
+
+	if (!r)
+		return err_wrap(err, err->code, "error retrieving ClusterInformation");
+	spec = ((const V3__ClusterInformation *)r->items[0]->msg)->spec;
+	*ret = spec && spec->has_datastoreready && !spec->datastoreready;
+	return 0;
+}
+
+int cluster_set_ready(struct db *db, bool ready, struct err *err)
+{
+	const char *verb = ready ? "unlocking" : "locking";
+
+	for (int i = 0; i < TRIES; i++) {
+		CLEANUP(result_p) struct store_result *r = get_cluster(db, err), *done = NULL;
+		V3__ClusterInformation *info;
+		struct resource *copy;
+
+		if (!r)
+			return err_wrap(err, err->code,
+			                "error retrieving ClusterInformation for %s", verb);
+		copy = resource_copy(r->items[0]);
+		info = (V3__ClusterInformation *)copy->msg;
+		if (!info->spec)
+			info->spec = (V3__ClusterInformationSpec *)msg_new(
+			        &v3__cluster_information_spec__descriptor);
+		info->spec->has_datastoreready = 1;
+		info->spec->datastoreready = ready;
+		done = db_update(db, copy);
+		resource_free(copy);
+		if (done->status == STORE_OK)
+			return 0;
+		db_error(done, V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default", err);
+		if (done->status != STORE_CONFLICT)
+			break;
+	}
+	return err_wrap(err, err->code, "error updating ClusterInformation for %s", verb);
 }

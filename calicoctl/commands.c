@@ -81,13 +81,6 @@ static const struct cli_flag restore_flags[] = {
 	END,
 };
 
-#ifdef NOT_YET /* each is let in when its command is there */
-static const struct cli_flag selector_flags[] = {
-	{ "selector", 'l', CLI_SELECTOR, AT(selector), "SELECTOR", NULL, "@none",
-	  "Only resources whose labels match: \"app == 'web' && has(tier)\", or a=b,c!=d,e" },
-	END,
-};
-
 static const struct cli_flag ipam_check_flags[] = {
 	{ "show-all-ips", 0, CLI_BOOL, AT(ipam.all_ips), NULL, NULL, NULL, "Print every address that is looked at" },
 	{ "show-problem-ips", 0, CLI_BOOL, AT(ipam.problem_ips), NULL, NULL, NULL,
@@ -130,6 +123,18 @@ static const struct cli_flag ipam_configure_flags[] = {
 	END,
 };
 
+static const struct cli_flag import_flags[] = {
+	{ "filename", 'f', CLI_LIST, AT(files), "FILE", NULL, "@file", "What 'datastore migrate export' wrote" },
+	END,
+};
+
+#ifdef NOT_YET /* each is let in when its command is there */
+static const struct cli_flag selector_flags[] = {
+	{ "selector", 'l', CLI_SELECTOR, AT(selector), "SELECTOR", NULL, "@none",
+	  "Only resources whose labels match: \"app == 'web' && has(tier)\", or a=b,c!=d,e" },
+	END,
+};
+
 static const struct cli_flag node_diags_flags[] = {
 	{ "log-dir", 0, CLI_TEXT, AT(node.log_dir), "DIR", "/var/log/calico", "@dir", "Directory of the daemons' logs" },
 	END,
@@ -137,11 +142,6 @@ static const struct cli_flag node_diags_flags[] = {
 
 static const struct cli_flag node_checksystem_flags[] = {
 	{ "kernel-config", 'f', CLI_TEXT, AT(node.kernel_config), "FILE", NULL, "@file", "The kernel's configuration" },
-	END,
-};
-
-static const struct cli_flag import_flags[] = {
-	{ "filename", 'f', CLI_LIST, AT(files), "FILE", NULL, "@file", "What 'datastore migrate export' wrote" },
 	END,
 };
 
@@ -192,24 +192,6 @@ const struct cli_command commands[] = {
 	{ "node status", "", "Show whether this node runs, and its BGP sessions", NULL, { 0 }, 0, 0, NULL,
 	  cmd_node_status },
 
-	{ "datastore", "", "Back up, move and repair the datastore", NULL, { 0 }, 0, 0, NULL, NULL },
-	{ "datastore backup", "FILE", "Write a copy of the embedded datastore to a file",
-	  "The copy is one state of the datastore, checked and on disk when this is done; typhad goes on\n"
-	  "meanwhile. Without --datastore, typhad is asked where its datastore is.\n",
-	  { backup_flags, store_flags }, 1, 1, "@file", cmd_datastore_backup },
-	{ "datastore restore", "FILE", "Make the embedded datastore what a backup is",
-	  "What differs is written, in one transaction; a typhad that runs tells its clients of these changes\n"
-	  "and of no others, and the revision never goes back. Without --force, only what is missing is\n"
-	  "restored, and a datastore that holds anything else is refused. A damaged datastore must be moved\n"
-	  "away first, with its -wal and -shm.\n",
-	  { restore_flags, store_flags }, 1, 1, "@file", cmd_datastore_restore },
-
-#ifdef NOT_YET
-	{ "node checksystem", "", "Check whether this machine can be a node", NULL,
-	  { node_checksystem_flags }, 0, 0, NULL, cmd_node_checksystem },
-	{ "node diags", "", "Gather what helps to find a fault of this node", NULL,
-	  { node_diags_flags }, 0, 0, NULL, cmd_node_diags },
-
 	{ "ipam", "", "Look into and manage the addresses that nodes give out", NULL, { 0 }, 0, 0, NULL, NULL },
 	{ "ipam check", "", "Check that blocks, handles and endpoints agree", NULL,
 	  { ipam_check_flags, store_flags }, 0, 0, NULL, cmd_ipam_check },
@@ -222,6 +204,17 @@ const struct cli_command commands[] = {
 	{ "ipam split", "NUMBER", "Split a pool into smaller ones", NULL,
 	  { ipam_split_flags, store_flags }, 1, 1, NULL, cmd_ipam_split },
 
+	{ "datastore", "", "Back up, move and repair the datastore", NULL, { 0 }, 0, 0, NULL, NULL },
+	{ "datastore backup", "FILE", "Write a copy of the embedded datastore to a file",
+	  "The copy is one state of the datastore, checked and on disk when this is done; typhad goes on\n"
+	  "meanwhile. Without --datastore, typhad is asked where its datastore is.\n",
+	  { backup_flags, store_flags }, 1, 1, "@file", cmd_datastore_backup },
+	{ "datastore restore", "FILE", "Make the embedded datastore what a backup is",
+	  "What differs is written, in one transaction; a typhad that runs tells its clients of these changes\n"
+	  "and of no others, and the revision never goes back. Without --force, only what is missing is\n"
+	  "restored, and a datastore that holds anything else is refused. A damaged datastore must be moved\n"
+	  "away first, with its -wal and -shm.\n",
+	  { restore_flags, store_flags }, 1, 1, "@file", cmd_datastore_restore },
 	{ "datastore migrate", "", "Move from one datastore to another", NULL, { 0 }, 0, 0, NULL, NULL },
 	{ "datastore migrate export", "", "Write what is in the datastore", NULL,
 	  { store_flags }, 0, 0, NULL, cmd_migrate_export },
@@ -232,6 +225,12 @@ const struct cli_command commands[] = {
 	  cmd_migrate_unlock },
 	{ "datastore migrate-policy-names", "", "Take the prefix 'default.' off the keys of policies", NULL,
 	  { store_flags }, 0, 0, NULL, cmd_migrate_policy_names },
+
+#ifdef NOT_YET
+	{ "node checksystem", "", "Check whether this machine can be a node", NULL,
+	  { node_checksystem_flags }, 0, 0, NULL, cmd_node_checksystem },
+	{ "node diags", "", "Gather what helps to find a fault of this node", NULL,
+	  { node_diags_flags }, 0, 0, NULL, cmd_node_diags },
 
 	{ "cluster", "", "Look at the cluster", NULL, { 0 }, 0, 0, NULL, NULL },
 	{ "cluster diags", "", "Gather what helps to find a fault of the cluster", NULL,

@@ -407,6 +407,30 @@ static void note(struct tally *t, const struct manifest_item *item, const struct
 	tally_error(t, buf_cstr(&text));
 }
 
+static void write_items(const struct options *o, struct db *db, struct manifest *m, enum mode mode,
+                        struct tally *t)
+{
+	struct err err;
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (m->items[i].error)
+			tally_error(t, m->items[i].error);
+		else if (write_one(o, db, &m->items[i], mode, &err) != 0)
+			note(t, &m->items[i], &err);
+		else
+			t->handled++;
+	}
+}
+
+int crud_apply(const struct options *o, struct db *db, struct manifest *m)
+{
+	struct tally t;
+
+	tally_begin(&t, "apply", "applied", m);
+	write_items(o, db, m, APPLY, &t);
+	return tally_end(&t);
+}
+
 static int write_all(const struct options *o, enum mode mode, const char *verb, const char *past)
 {
 	CLEANUP(manifest_done) struct manifest m = { 0 };
@@ -426,14 +450,7 @@ static int write_all(const struct options *o, enum mode mode, const char *verb, 
 		return 1;
 	}
 	tally_begin(&t, verb, past, &m);
-	for (size_t i = 0; i < m.n; i++) {
-		if (m.items[i].error)
-			tally_error(&t, m.items[i].error);
-		else if (write_one(o, db, &m.items[i], mode, &err) != 0)
-			note(&t, &m.items[i], &err);
-		else
-			t.handled++;
-	}
+	write_items(o, db, &m, mode, &t);
 	db_close(db);
 	return tally_end(&t);
 }

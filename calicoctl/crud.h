@@ -5,6 +5,7 @@
 #include "calicoctl/calicoctl.h"
 #include "calicoctl/manifest.h"
 
+struct db;
 struct err;
 
 /*
@@ -22,3 +23,6 @@ int crud_namespace(const struct options *o, const struct kind_info *kind, const 
 
 /* The kind of an argument such as "pools". Says what is wrong in *err. */
 const struct kind_info *crud_kind(const char *arg, struct err *err);
+
+/* Applies what a manifest holds, and says what became of it. Returns the exit status. */
+int crud_apply(const struct options *o, struct db *db, struct manifest *m);

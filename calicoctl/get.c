@@ -16,11 +16,10 @@
 #include "calicoctl/db.h"
 #include "calicoctl/kinds.h"
 #include "calicoctl/output.h"
+#include "calicoctl/shown.h"
 #include "calicoctl/table.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
-#include "common/model/mapper.h"
-#include "common/model/validate.h"
 #include "common/store/object.h"
 #include "proto/v3_bgp.pb-c.h"
 
@@ -73,31 +72,10 @@ static struct answer *add_answer(struct answers *a, const struct kind_info *kind
 	return answer;
 }
 
-/* Objects that older writers stored are shown as they are understood: with the defaults of reading.
- */
-static bool has_read_defaults(model_kind kind)
-{
-	return kind == V3__KIND__KIND_IP_POOL || kind == V3__KIND__KIND_TIER ||
-	       kind == V3__KIND__KIND_NETWORK_POLICY ||
-	       kind == V3__KIND__KIND_GLOBAL_NETWORK_POLICY;
-}
-
 static void add_object(struct answer *a, const struct resource *r)
 {
-	struct resource *copy = resource_copy(r);
-	V3__ObjectMeta *meta = model_meta(copy->msg, true);
-	char revision[24];
-
-	if (has_read_defaults(r->kind))
-		model_default(r->kind, copy->msg);
-	snprintf(revision, sizeof(revision), "%llu", (unsigned long long)r->revision);
-	msg_set_str(&meta->name, r->name);
-	if (r->ns)
-		msg_set_str(&meta->namespace_, r->ns);
-	msg_set_str(&meta->resourceversion, r->revision ? revision : NULL);
 	a->objects = xrealloc(a->objects, (a->n + 1) * sizeof(struct json *));
-	a->objects[a->n++] = mapper_write(copy->msg);
-	resource_free(copy);
+	a->objects[a->n++] = shown_tree(r);
 }
 
 static void get_one(struct db *db, const struct kind_info *kind, const char *ns, const char *name,
@@ -194,20 +172,15 @@ static struct json *all_trees(struct answers *a)
  * again. */
 static void strip_for_export(struct json *object)
 {
-	static const char *const members[] = { "namespace",         "uid",
-		                               "resourceVersion",   "creationTimestamp",
-		                               "deletionTimestamp", "deletionGracePeriodSeconds" };
-	struct json *meta = json_get(object, "metadata"), *kept = json_new(JSON_OBJECT);
+	static const char *const members[] = { "namespace",
+		                               "uid",
+		                               "resourceVersion",
+		                               "creationTimestamp",
+		                               "deletionTimestamp",
+		                               "deletionGracePeriodSeconds",
+		                               NULL };
 
-	for (size_t i = 0; meta && meta->type == JSON_OBJECT && i < meta->len; i++) {
-		bool strip = false;
-
-		for (size_t k = 0; k < ARRAY_SIZE(members); k++)
-			strip |= strcmp(meta->keys[i], members[k]) == 0;
-		if (!strip)
-			json_set(kept, meta->keys[i], json_copy(meta->items[i]));
-	}
-	json_set(object, "metadata", kept);
+	shown_strip(object, members);
 }
 
 /* "ippool.projectcalico.org/pool1" */

@@ -86,7 +86,7 @@ static void write_family(const Bgp__V1__Peers *peers, int family, time_t now, st
 	if (rows == 1)
 		buf_printf(out, "No IPv%d peers found.\n", family);
 	else
-		boxtable_write(cells, COLUMNS, rows, out);
+		boxtable_write(cells, COLUMNS, rows, 0, out);
 	for (size_t i = COLUMNS; i < rows * COLUMNS; i++)
 		free((char *)cells[i]);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "calicoctl/ipam.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
@@ -275,20 +276,6 @@ static int release_sorted(struct db *db, const struct named_prefix *blocks, size
 	return first;
 }
 
-static int read_cooldown(struct db *db, uint32_t *ret, struct err *err)
-{
-	struct resource *r;
-	int rc = fetch(db, V3__KIND__KIND_IPAM_CONFIG, "default", &r, err);
-	const V3__IpamConfig *config = r ? (const V3__IpamConfig *)r->msg : NULL;
-
-	*ret = 0;
-	if (config && config->has_ipcooldownseconds && config->ipcooldownseconds > 0)
-		*ret = config->ipcooldownseconds > UINT32_MAX ? UINT32_MAX
-		                                              : (uint32_t)config->ipcooldownseconds;
-	resource_free(r);
-	return rc;
-}
-
 int release_wishes(struct db *db, const struct release_wish *wishes, size_t n,
                    struct release_outcome *ret, struct err *err)
 {
@@ -302,7 +289,7 @@ int release_wishes(struct db *db, const struct release_wish *wishes, size_t n,
 	*ret = (struct release_outcome){ 0 };
 	if (n == 0)
 		return 0;
-	rc = read_cooldown(db, &cooldown, err);
+	rc = ipam_cooldown(db, &cooldown, err);
 	if (rc)
 		return rc;
 	listed = db_list(db, BLOCK, NULL, NULL);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "calicoctl/shown.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/model/mapper.h"
+#include "common/model/validate.h"
+
+static bool has_read_defaults(model_kind kind)
+{
+	return kind == V3__KIND__KIND_IP_POOL || kind == V3__KIND__KIND_TIER ||
+	       kind == V3__KIND__KIND_NETWORK_POLICY ||
+	       kind == V3__KIND__KIND_GLOBAL_NETWORK_POLICY;
+}
+
+struct json *shown_tree(const struct resource *r)
+{
+	struct resource *copy = resource_copy(r);
+	V3__ObjectMeta *meta = model_meta(copy->msg, true);
+	char revision[24];
+	struct json *j;
+
+	if (has_read_defaults(r->kind))
+		model_default(r->kind, copy->msg);
+	snprintf(revision, sizeof(revision), "%llu", (unsigned long long)r->revision);
+	if (!meta->name || !*meta->name) /* of a policy, it may not be the key's */
+		msg_set_str(&meta->name, r->name);
+	if (r->ns)
+		msg_set_str(&meta->namespace_, r->ns);
+	msg_set_str(&meta->resourceversion, r->revision ? revision : NULL);
+	j = mapper_write(copy->msg);
+	resource_free(copy);
+	return j;
+}
+
+void shown_strip(struct json *object, const char *const *members)
+{
+	struct json *meta = json_get(object, "metadata"), *kept = json_new(JSON_OBJECT);
+
+	for (size_t i = 0; meta && meta->type == JSON_OBJECT && i < meta->len; i++) {
+		const char *const *m = members;
+
+		while (*m && strcmp(meta->keys[i], *m) != 0)
+			m++;
+		if (!*m)
+			json_set(kept, meta->keys[i], json_copy(meta->items[i]));
+	}
+	json_set(object, "metadata", kept);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shown: an object of the datastore as people see it. */
+#pragma once
+
+#include "common/json/json.h"
+#include "common/model/resource.h"
+
+/* The object as JSON, with its revision in the metadata. What older writers stored is shown as it
+ * is understood: with the defaults of reading. The caller's. */
+struct json *shown_tree(const struct resource *r);
+
+/* Takes these members off an object's metadata; the list ends with NULL. */
+void shown_strip(struct json *object, const char *const *members);
