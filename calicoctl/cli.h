@@ -38,7 +38,7 @@ struct cli_flag {
 	const char *help; /* one line; NULL: not shown */
 };
 
-#define CLI_FLAG_LISTS 5
+#define CLI_FLAG_LISTS 6
 
 struct cli_command {
 	const char *name;                             /* "node status"; ends the table when NULL */

@@ -42,15 +42,32 @@ static const struct cli_flag file_flags[] = {
 	END,
 };
 
+static const struct cli_flag selector_flags[] = {
+	{ "selector", 'l', CLI_SELECTOR, AT(selector), "SELECTOR", NULL, "@none",
+	  "Only resources whose labels match: \"app == 'web' && has(tier)\", or a=b,c!=d,e" },
+	END,
+};
+
+static const struct cli_flag color_flags[] = {
+	{ "color", 0, CLI_TEXT, AT(color), "WHEN", "auto", "auto always never",
+	  "Colours: auto (on a terminal, unless NO_COLOR is set), always or never" },
+	END,
+};
+
 /* ---- flags of one command */
 
 static const struct cli_flag get_flags[] = {
 	{ "output", 'o', CLI_TEXT, AT(output), "FORMAT", "ps", "@output",
-	  "ps, wide, yaml, json, name or custom-columns=A,B" },
+	  "ps, wide, yaml, json, name, custom-columns=A,B, go-template=TEXT or go-template-file=FILE" },
 	{ "all-namespaces", 'A', CLI_BOOL, AT(all_namespaces), NULL, NULL, NULL, "Resources of all namespaces" },
 	{ "all-namespaces", 'a', CLI_BOOL, AT(all_namespaces), NULL, NULL, NULL, NULL },
 	{ "export", 0, CLI_BOOL, AT(export), NULL, NULL, NULL,
 	  "Without what belongs to this cluster alone (with a name)" },
+	{ "watch", 'w', CLI_BOOL, AT(watch), NULL, NULL, NULL, "Show what is there, and then every change until interrupted" },
+	{ "watch-only", 0, CLI_BOOL, AT(watch_only), NULL, NULL, NULL, "Show changes only" },
+	{ "output-watch-events", 0, CLI_BOOL, AT(watch_events), NULL, NULL, NULL,
+	  "With a watch: whether each was added, modified or deleted (tables, YAML, JSON)" },
+	{ "no-headers", 0, CLI_BOOL, AT(no_headers), NULL, NULL, NULL, "Tables without their headings" },
 	END,
 };
 
@@ -173,7 +190,7 @@ const struct cli_command commands[] = {
 	  "Without a name, all resources of the kind are listed. KIND is for example node, ippool (pool),\n"
 	  "workloadendpoint (wep), networkpolicy (np), globalnetworkpolicy (gnp), networkset,\n"
 	  "globalnetworkset, profile, tier, bgpconfiguration, bgppeer or clusterinformation.\n",
-	  { get_flags, namespace_flags, file_flags, store_flags }, 0, SIZE_MAX, "@kind|@name", cmd_get },
+	  { get_flags, namespace_flags, selector_flags, file_flags, store_flags, color_flags }, 0, SIZE_MAX, "@kind|@name", cmd_get },
 	{ "apply", "-f FILE", "Apply resources from files: create them, or replace what is there",
 	  FILES_HELP, { file_flags, namespace_flags, store_flags }, 0, 0, NULL, cmd_apply },
 	{ "create", "-f FILE", "Create resources from files; those that exist are an error",

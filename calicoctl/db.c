@@ -116,6 +116,18 @@ struct store_result *db_remove(struct db *db, model_kind kind, const char *ns, c
 	return await(db, w);
 }
 
+int db_watch(struct db *db, model_kind kind, const struct store_watch_ops *ops, void *arg,
+             const bool *stop, struct err *err)
+{
+	int rc = store_watch(db->store, &kind, 1, ops, arg);
+
+	if (rc)
+		return err_set(err, rc, "%s cannot be watched", db->where);
+	while (!*stop)
+		uv_run(&db->loop, UV_RUN_ONCE);
+	return 0;
+}
+
 void result_p(struct store_result **r)
 {
 	store_result_free(*r);

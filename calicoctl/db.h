@@ -32,6 +32,13 @@ struct store_result *db_remove(struct db *db, model_kind kind, const char *ns, c
                                uint64_t revision);
 void result_p(struct store_result **r);
 
+/*
+ * Watches one kind and runs the loop until *stop is set (by a callback). Whatever is asked of db
+ * must be asked before. ops and arg are borrowed until db_close().
+ */
+int db_watch(struct db *db, model_kind kind, const struct store_watch_ops *ops, void *arg,
+             const bool *stop, struct err *err);
+
 /* "resource does not exist: IPPool(pool1) with error: <nil>", and so on, as upstream words a
  * failure. */
 void db_error(const struct store_result *r, model_kind kind, const char *ns, const char *name,

@@ -1,82 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * get: objects out of the datastore, as tables, YAML, JSON or names.
- *
- * What was asked for are results: single objects, or lists. A list is shown as one object of kind
- * <Kind>List, several results as an array of them; each has a table of its own.
- */
-#include <ctype.h>
+/* get: objects out of the datastore. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include "calicoctl/crud.h"
 #include "calicoctl/db.h"
 #include "calicoctl/kinds.h"
-#include "calicoctl/output.h"
+#include "calicoctl/select.h"
+#include "calicoctl/show.h"
 #include "calicoctl/shown.h"
-#include "calicoctl/table.h"
+#include "calicoctl/watch.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/store/object.h"
 #include "proto/v3_bgp.pb-c.h"
 
 #define DEFAULT_ASN "64512"
-
-/* One object, or the objects of a list, as JSON. */
-struct answer {
-	const struct kind_info *kind;
-	bool is_list;
-	uint64_t revision; /* of a list */
-	struct json **objects;
-	size_t n;
-};
-
-struct answers {
-	struct answer *items;
-	size_t n;
-	char **errors;
-	size_t n_errors;
-};
-
-enum format {
-	TABLE,
-	YAML,
-	JSON,
-	NAME
-};
-
-struct request {
-	const struct options *o;
-	enum format format;
-	struct table_style style;
-};
-
-/* ---- asking */
-
-static void add_error(struct answers *a, const char *text)
-{
-	a->errors = xrealloc(a->errors, (a->n_errors + 1) * sizeof(*a->errors));
-	a->errors[a->n_errors++] = xstrdup(text);
-}
-
-static struct answer *add_answer(struct answers *a, const struct kind_info *kind)
-{
-	struct answer *answer;
-
-	a->items = xrealloc(a->items, (a->n + 1) * sizeof(*a->items));
-	answer = &a->items[a->n++];
-	*answer = (struct answer){ .kind = kind };
-	return answer;
-}
-
-static void add_object(struct answer *a, const struct resource *r)
-{
-	a->objects = xrealloc(a->objects, (a->n + 1) * sizeof(struct json *));
-	a->objects[a->n++] = shown_tree(r);
-}
 
 static void get_one(struct db *db, const struct kind_info *kind, const char *ns, const char *name,
                     struct answers *a)
@@ -85,14 +25,26 @@ static void get_one(struct db *db, const struct kind_info *kind, const char *ns,
 	struct err err;
 
 	if (r->status == STORE_OK) {
-		add_object(add_answer(a, kind), r->items[0]);
+		answer_add(answers_add(a, kind), shown_tree(r->items[0]));
 		return;
 	}
 	db_error(r, kind->kind, ns, name, &err);
-	add_error(a, err.text);
+	answers_error(a, err.text);
 }
 
-static void get_list(struct db *db, const struct kind_info *kind, const char *ns, struct answers *a)
+/* An object of a list, unless the selector is against it. */
+static void add_selected(struct answer *list, const struct resource *r, const struct selector *s)
+{
+	struct json *tree = shown_tree(r);
+
+	if (s && !select_matches(s, tree))
+		json_free(tree);
+	else
+		answer_add(list, tree);
+}
+
+static void get_list(struct db *db, const struct kind_info *kind, const char *ns,
+                     const struct selector *selector, struct answers *a)
 {
 	CLEANUP(result_p) struct store_result *r = db_list(db, kind->kind, ns, NULL);
 	const struct resource *always_there = NULL;
@@ -101,20 +53,20 @@ static void get_list(struct db *db, const struct kind_info *kind, const char *ns
 
 	if (r->status != STORE_OK) {
 		db_error(r, kind->kind, ns, "", &err);
-		add_error(a, err.text);
+		answers_error(a, err.text);
 		return;
 	}
-	list = add_answer(a, kind);
+	list = answers_add(a, kind);
 	list->is_list = true;
 	list->revision = r->header_revision;
 	for (size_t i = 0; i < r->n; i++) {
 		if (object_is_static(kind->kind, r->items[i]->name))
 			always_there = r->items[i];
 		else
-			add_object(list, r->items[i]);
+			add_selected(list, r->items[i], selector);
 	}
 	if (always_there) /* upstream has it last */
-		add_object(list, always_there);
+		add_selected(list, always_there, selector);
 }
 
 /* The AS number of nodes that have none of their own. The caller's; NULL: unknown. */
@@ -134,39 +86,7 @@ static char *default_asn(struct db *db)
 	return xasprintf("%u", c->spec->asnumber->value);
 }
 
-/* ---- showing */
-
-static struct json *list_tree(struct answer *a)
-{
-	struct json *list = json_new(JSON_OBJECT), *meta = json_new(JSON_OBJECT);
-	struct json *items = json_new(JSON_ARRAY);
-	CLEANUP(free_p) char *kind = xasprintf("%sList", a->kind->name);
-	char revision[24];
-
-	snprintf(revision, sizeof(revision), "%llu", (unsigned long long)a->revision);
-	json_set(list, "kind", json_new_str(kind));
-	json_set(list, "apiVersion", json_new_str(MODEL_API_VERSION));
-	json_set(meta, "resourceVersion", json_new_str(revision));
-	json_set(list, "metadata", meta);
-	for (size_t i = 0; i < a->n; i++)
-		json_append(items, json_copy(a->objects[i]));
-	json_set(list, "items", items);
-	return list;
-}
-
-static struct json *all_trees(struct answers *a)
-{
-	struct json *array;
-
-	if (a->n == 1)
-		return a->items[0].is_list ? list_tree(&a->items[0])
-		                           : json_copy(a->items[0].objects[0]);
-	array = json_new(JSON_ARRAY);
-	for (size_t i = 0; i < a->n; i++)
-		json_append(array, a->items[i].is_list ? list_tree(&a->items[i])
-		                                       : json_copy(a->items[i].objects[0]));
-	return array;
-}
+/* ---- --export */
 
 /* What tells this object from others of its name elsewhere is taken off, so that it can be created
  * again. */
@@ -183,108 +103,25 @@ static void strip_for_export(struct json *object)
 	shown_strip(object, members);
 }
 
-/* "ippool.projectcalico.org/pool1" */
-static void write_names(const struct answer *a, struct buf *out)
-{
-	for (size_t i = 0; i < a->n; i++) {
-		for (const char *c = a->kind->name; *c; c++)
-			buf_byte(out, (uint8_t)tolower((unsigned char)*c));
-		buf_printf(out, ".projectcalico.org/%s\n",
-		           json_str(json_get(json_get(a->objects[i], "metadata"), "name")));
-	}
-}
-
-static int show(const struct request *q, struct answers *a, struct err *err)
-{
-	CLEANUP(buf_done) struct buf out = { 0 };
-	struct json *tree = NULL;
-	int rc = 0;
-
-	if (q->format == YAML || q->format == JSON)
-		tree = all_trees(a);
-	if (q->format == YAML) {
-		rc = output_yaml(tree, &out, err);
-	} else if (q->format == JSON) {
-		json_write(tree, 2, &out);
-		if (isatty(STDOUT_FILENO)) /* upstream ends without a newline; a prompt is better on
-		                              a line of its own */
-			buf_byte(&out, '\n');
-	}
-	for (size_t i = 0; i < a->n && rc == 0; i++) {
-		if (q->format == TABLE)
-			rc = table_write(a->items[i].kind, a->items[i].objects, a->items[i].n,
-			                 &q->style, &out, err);
-		else if (q->format == NAME)
-			write_names(&a->items[i], &out);
-	}
-	json_free(tree);
-	if (rc == 0 && fwrite(buf_cstr(&out), 1, out.len, stdout) != out.len)
-		rc = err_sys(err, "write to standard output");
-	return rc;
-}
-
-static void answers_done(struct answers *a)
-{
-	for (size_t i = 0; i < a->n; i++) {
-		for (size_t k = 0; k < a->items[i].n; k++)
-			json_free(a->items[i].objects[k]);
-		free(a->items[i].objects);
-	}
-	free(a->items);
-	for (size_t i = 0; i < a->n_errors; i++)
-		free(a->errors[i]);
-	free(a->errors);
-}
-
-static int read_format(struct request *q, struct err *err)
-{
-	const char *f = q->o->output ? q->o->output : "ps";
-
-	if (strcmp(f, "ps") == 0 || strcmp(f, "wide") == 0) {
-		q->format = TABLE;
-		q->style.wide = *f == 'w';
-	} else if (strcmp(f, "yaml") == 0 || strcmp(f, "yml") == 0) {
-		q->format = YAML;
-	} else if (strcmp(f, "json") == 0) {
-		q->format = JSON;
-	} else if (strcmp(f, "name") == 0) {
-		q->format = NAME;
-	} else if (strncmp(f, "custom-columns=", 15) == 0 && f[15]) {
-		q->format = TABLE;
-		q->style.columns = f + 15;
-	} else {
-		return err_set(err, -EINVAL, "unrecognized output format '%s'", f);
-	}
-	return 0;
-}
-
 /* ---- the command */
 
-/* KIND [NAME...] */
-static int ask_by_args(const struct request *q, const struct kind_info *kind, struct db *db,
-                       struct answers *a, struct err *err)
+struct request {
+	const struct options *o;
+	struct show show;
+	struct selector *selector;    /* NULL: any */
+	const struct kind_info *kind; /* of the arguments; NULL: there are files instead */
+	const char *ns;
+};
+
+static int check_args(struct request *q, struct err *err)
 {
 	const struct options *o = q->o;
-	const char *ns;
-	int rc = crud_namespace(o, kind, NULL, &ns, err);
 
-	if (rc)
-		return rc;
-	if (o->n_args == 1)
-		get_list(db, kind, o->all_namespaces ? NULL : ns, a);
-	for (size_t i = 1; i < o->n_args; i++)
-		get_one(db, kind, ns, o->args[i], a);
-	return 0;
-}
-
-static int check_args(const struct options *o, const struct kind_info **ret_kind, struct err *err)
-{
-	const struct kind_info *kind = crud_kind(o->args[0], err);
-
-	if (!kind)
+	q->kind = crud_kind(o->args[0], err);
+	if (!q->kind)
 		return -EINVAL;
-	if ((o->ns || o->all_namespaces) && !kind->namespaced)
-		return err_set(err, -EINVAL, "%s is not namespaced", kind->name);
+	if ((o->ns || o->all_namespaces) && !q->kind->namespaced)
+		return err_set(err, -EINVAL, "%s is not namespaced", q->kind->name);
 	if (o->ns && o->all_namespaces)
 		return err_set(
 		        err, -EINVAL,
@@ -295,8 +132,70 @@ static int check_args(const struct options *o, const struct kind_info **ret_kind
 	if (o->all_namespaces && o->n_args > 1)
 		return err_set(err, -EINVAL,
 		               "a resource cannot be retrieved by name across all namespaces");
-	*ret_kind = kind;
-	return 0;
+	if (q->selector && o->n_args > 1)
+		return err_set(err, -EINVAL,
+		               "a name cannot be provided when a selector is specified");
+	return crud_namespace(o, q->kind, NULL, &q->ns, err);
+}
+
+static bool watches(const struct options *o)
+{
+	return o->watch || o->watch_only;
+}
+
+/* What is wrong with the command line, before anything is asked. */
+static int prepare(struct request *q, struct err *err)
+{
+	const struct options *o = q->o;
+	bool by_args = o->n_args && o->files.n == 0;
+	int rc = show_parse(o, &q->show, err);
+
+	if (rc == 0 && o->selector)
+		rc = select_parse(o->selector, &q->selector, err);
+	if (rc == 0 && by_args)
+		rc = check_args(q, err);
+	if (rc == 0 && !by_args && o->files.n && q->selector)
+		rc = err_set(err, -EINVAL, "a selector and files exclude each other");
+	if (rc == 0 && !by_args && watches(o))
+		rc = err_set(err, -EINVAL, "a watch needs a KIND");
+	if (rc == 0 && !watches(o) && o->watch_events)
+		rc = err_set(err, -EINVAL, "--output-watch-events is for --watch");
+	return rc;
+}
+
+static int watch(struct request *q, struct db *db, struct err *err)
+{
+	const struct options *o = q->o;
+	const struct watch_request w = {
+		.kind = q->kind,
+		.ns = o->all_namespaces ? NULL : q->ns,
+		.names = o->args + 1,
+		.n_names = o->n_args - 1,
+		.selector = q->selector,
+		.show = &q->show,
+		.events = o->watch_events,
+		.changes_only = o->watch_only,
+	};
+	CLEANUP(free_p) char *asn = NULL;
+	struct answer kind = { .kind = q->kind };
+	int rc;
+
+	if (show_needs_asn(&q->show, &(struct answers){ .items = &kind, .n = 1 }))
+		q->show.style.node_asn = asn = default_asn(db);
+	rc = watch_run(db, &w, err);
+	q->show.style.node_asn = NULL;
+	return rc;
+}
+
+/* KIND [NAME...] */
+static void ask_by_args(const struct request *q, struct db *db, struct answers *a)
+{
+	const struct options *o = q->o;
+
+	if (o->n_args == 1)
+		get_list(db, q->kind, o->all_namespaces ? NULL : q->ns, q->selector, a);
+	for (size_t i = 1; i < o->n_args; i++)
+		get_one(db, q->kind, q->ns, o->args[i], a);
 }
 
 static void ask_by_manifest(const struct request *q, struct manifest *m, struct db *db,
@@ -309,63 +208,83 @@ static void ask_by_manifest(const struct request *q, struct manifest *m, struct 
 		struct err err;
 
 		if (item->error) {
-			add_error(a, item->error);
+			answers_error(a, item->error);
 			continue;
 		}
 		meta = model_meta(item->msg, true);
 		if (crud_namespace(q->o, item->kind, meta->namespace_, &ns, &err) != 0)
-			add_error(a, err.text);
+			answers_error(a, err.text);
 		else if (!meta->name || !*meta->name)
-			get_list(db, item->kind, ns, a);
+			get_list(db, item->kind, ns, NULL, a);
 		else
 			get_one(db, item->kind, ns, meta->name, a);
 	}
 }
 
+static int print(struct request *q, struct answers *a, struct err *err)
+{
+	CLEANUP(buf_done) struct buf out = { 0 };
+	int rc = show_write(&q->show, a, &out, err);
+
+	/* what a template printed before it failed is shown, as upstream has it */
+	if (fwrite(buf_cstr(&out), 1, out.len, stdout) != out.len && rc == 0)
+		rc = err_sys(err, "write to standard output");
+	fflush(stdout);
+	return rc;
+}
+
+/* What was found is shown, then what was not. */
+static int get(struct request *q, struct manifest *m, struct db *db, struct answers *a,
+               struct err *err)
+{
+	const struct options *o = q->o;
+	CLEANUP(free_p) char *asn = NULL;
+	int rc = 0;
+
+	if (q->kind)
+		ask_by_args(q, db, a);
+	else
+		ask_by_manifest(q, m, db, a);
+	if (show_needs_asn(&q->show, a))
+		q->show.style.node_asn = asn = default_asn(db);
+	for (size_t i = 0; i < a->n && o->export && (o->n_args > 1 || !q->kind); i++)
+		if (!a->items[i].is_list)
+			strip_for_export(a->items[i].objects[0]);
+	if (a->n || a->n_errors == 0)
+		rc = print(q, a, err);
+	q->show.style.node_asn = NULL;
+	return rc;
+}
+
+static int report(int rc, const struct answers *a, const struct err *err)
+{
+	if (rc)
+		fprintf(stderr, "failed to get resources: %s\n", err->text);
+	for (size_t i = 0; i < a->n_errors; i++)
+		fprintf(stderr, "%s\n", a->errors[i]);
+	return rc || a->n_errors ? 1 : 0;
+}
+
 int cmd_get(const struct options *o)
 {
-	struct request q = { .o = o, .style.namespaces = o->all_namespaces || o->ns };
+	struct request q = { .o = o };
 	CLEANUP(manifest_done) struct manifest m = { 0 };
-	const struct kind_info *kind = NULL;
-	CLEANUP(free_p) char *asn = NULL;
 	struct answers a = { 0 };
 	struct err err = { 0 };
-	struct db *db;
-	int status = 0, rc = read_format(&q, &err);
+	struct db *db = NULL;
+	int status, rc = prepare(&q, &err);
 
-	if (rc == 0 && o->n_args && o->files.n == 0)
-		rc = check_args(o, &kind, &err);
 	if (rc) {
-		fprintf(stderr, "failed to get resources: %s\n", err.text);
-		return 1;
+		status = report(rc, &a, &err);
+	} else if (q.kind || crud_load(o, "get", &m, &status)) {
+		db = db_begin(o, false);
+		if (db)
+			rc = watches(o) ? watch(&q, db, &err) : get(&q, &m, db, &a, &err);
+		status = db ? report(rc, &a, &err) : 1;
 	}
-	if (!kind && !crud_load(o, "get", &m, &status))
-		return status;
-	db = db_begin(o, false);
-	if (!db)
-		return 1;
-	if (kind)
-		rc = ask_by_args(&q, kind, db, &a, &err);
-	else
-		ask_by_manifest(&q, &m, db, &a);
-	for (size_t i = 0; i < a.n && !asn && q.format == TABLE; i++)
-		if (a.items[i].kind->kind == V3__KIND__KIND_NODE &&
-		    (q.style.wide || q.style.columns))
-			asn = default_asn(db);
-	q.style.node_asn = asn;
 	db_close(db);
-	for (size_t i = 0; i < a.n && o->export && (o->n_args > 1 || !kind); i++)
-		if (!a.items[i].is_list)
-			strip_for_export(a.items[i].objects[0]);
-
-	if (rc == 0 && (a.n || a.n_errors == 0))
-		rc = show(&q, &a, &err);
-	fflush(stdout);
-	if (rc)
-		fprintf(stderr, "failed to get resources: %s\n", err.text);
-	for (size_t i = 0; i < a.n_errors; i++)
-		fprintf(stderr, "%s\n", a.errors[i]);
-	status = rc || a.n_errors ? 1 : 0;
 	answers_done(&a);
+	show_done(&q.show);
+	selector_unref(q.selector);
 	return status;
 }

@@ -16,3 +16,8 @@ $(call unit_test,calicoctl_manifest,calicoctl/manifest.c $(calicoctl_yaml),-lyam
 calicoctl_ipam := $(patsubst %,calicoctl/%.c,usage split report check blockcheck boxtable)
 $(call unit_test,calicoctl_ipam,$(calicoctl_ipam),-lyajl -lprotobuf-c -lm)
 $(call fuzz_test,report,calicoctl/report.c,-lyajl -lprotobuf-c)
+
+calicoctl_template := $(patsubst %,calicoctl/%.c,template template_run template_func template_value table visible)
+$(call unit_test,calicoctl_template,$(calicoctl_template),-lyajl -lprotobuf-c -lm)
+$(call fuzz_test,template,$(calicoctl_template),-lyajl -lprotobuf-c -lm)
+$(call unit_test,calicoctl_select,calicoctl/select.c calicoctl/visible.c,-lyajl -lprotobuf-c -lm)

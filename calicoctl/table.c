@@ -7,10 +7,10 @@
 #include "calicoctl/visible.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 
 #define COLUMN_MIN 5
 #define COLUMN_GAP 3
-#define NETS_MAX 80 /* characters of a joined list of networks */
 
 /* ---- columns */
 
@@ -32,8 +32,8 @@ struct column {
 	const char *otherwise; /* when there is nothing there */
 };
 
-static cell_fn text, count, joined, joined_short, number, labels, nats, workload, peer_node,
-        node_asn;
+static cell_fn text, joined, count, number, labels, nats, workload, peer_node, node_asn,
+        pod_selector;
 
 struct kind_table {
 	model_kind kind;
@@ -73,7 +73,16 @@ static const struct kind_table kind_tables[] = {
 	{ V3__KIND__KIND_FELIX_CONFIGURATION, { NAME(BOTH) } },
 	{ V3__KIND__KIND_GLOBAL_NETWORK_POLICY, { POLICY_COLUMNS } },
 	{ V3__KIND__KIND_GLOBAL_NETWORK_SET, { NAME(BOTH),
-		{ "NETS", WIDE, joined_short, "spec.nets", "" } } },
+		{ "NETS", WIDE, joined, "spec.nets", "" } } },
+	{ V3__KIND__KIND_HOST_ENDPOINT, { NAME(BOTH),
+		{ "NODE", BOTH, text, "spec.node", "" },
+		{ "INTERFACE", WIDE, text, "spec.interfaceName", "" },
+		{ "IPS", WIDE, joined, "spec.expectedIPs", "" },
+		{ "PROFILES", WIDE, joined, "spec.profiles", "" } } },
+	{ V3__KIND__KIND_IPAM_CONFIGURATION, { NAME(BOTH),
+		{ "STRICTAFFINITY", BOTH, text, "spec.strictAffinity", "false" },
+		{ "AUTOALLOCATEBLOCKS", BOTH, text, "spec.autoAllocateBlocks", "false" },
+		{ "MAXBLOCKSPERHOST", WIDE, text, "spec.maxBlocksPerHost", "0" } } },
 	{ V3__KIND__KIND_IP_POOL, { NAME(BOTH),
 		{ "CIDR", BOTH, text, "spec.cidr", "" },
 		{ "NAT", WIDE, text, "spec.natOutgoing", "false" },
@@ -84,16 +93,23 @@ static const struct kind_table kind_tables[] = {
 		{ "SELECTOR", BOTH, text, "spec.nodeSelector", "all()" },
 		{ "ASSIGNMENTMODE", WIDE, text, "spec.assignmentMode", "Automatic" } } },
 	{ V3__KIND__KIND_KUBE_CONTROLLERS_CONFIGURATION, { NAME(BOTH) } },
+	{ V3__KIND__KIND_IP_RESERVATION, { NAME(BOTH),
+		{ "CIDRS", WIDE, joined, "spec.reservedCIDRs", "" } } },
 	{ V3__KIND__KIND_NETWORK_POLICY, { POLICY_COLUMNS, NAMESPACE } },
 	{ V3__KIND__KIND_NETWORK_SET, { NAME(BOTH),
-		{ "NETS", WIDE, joined_short, "spec.nets", "" },
+		{ "NETS", WIDE, joined, "spec.nets", "" },
 		NAMESPACE } },
 	{ V3__KIND__KIND_NODE, { NAME(BOTH),
 		{ "ASN", WIDE, node_asn, "spec.bgp.asNumber", "" },
 		{ "IPV4", WIDE, text, "spec.bgp.ipv4Address", "" },
 		{ "IPV6", WIDE, text, "spec.bgp.ipv6Address", "" } } },
 	{ V3__KIND__KIND_PROFILE, { NAME(BOTH),
-		{ "LABELS", WIDE, labels, "metadata.labels", "" } } },
+		{ "LABELS", WIDE, labels, "spec.labelsToApply", "" } } },
+	{ V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY, { POLICY_COLUMNS } },
+	{ V3__KIND__KIND_STAGED_KUBERNETES_NETWORK_POLICY, { NAME(BOTH),
+		{ "PODSELECTOR", WIDE, pod_selector, "spec.podSelector", "" },
+		NAMESPACE } },
+	{ V3__KIND__KIND_STAGED_NETWORK_POLICY, { POLICY_COLUMNS, NAMESPACE } },
 	{ V3__KIND__KIND_TIER, { NAME(BOTH),
 		{ "ORDER", BOTH, number, "spec.order", "<nil>" } } },
 	{ V3__KIND__KIND_WORKLOAD_ENDPOINT, { NAME(WIDE),
@@ -140,9 +156,21 @@ static void put(const struct json *v, const char *otherwise, struct buf *out)
 		buf_str(out, v->boolean ? "true" : "false");
 }
 
+/* What happened to the object, when a watch shows that. */
+static cell_fn event;
+static const struct column event_column = { "EVENT", 0, event, "", "" };
+
 #define CELL(name)                                                                                 \
 	static void name(const struct json *o, const struct column *c,                             \
 	                 const struct table_style *style __attribute__((unused)), struct buf *out)
+
+static void event(const struct json *o, const struct column *c, const struct table_style *style,
+                  struct buf *out)
+{
+	(void)o;
+	(void)c;
+	buf_str(out, style->event);
+}
 
 CELL(text)
 {
@@ -164,17 +192,6 @@ CELL(joined)
 		if (i)
 			buf_byte(out, ',');
 		put(v->items[i], "", out);
-	}
-}
-
-CELL(joined_short)
-{
-	size_t start = out->len;
-
-	joined(o, c, style, out);
-	if (out->len - start > NETS_MAX) {
-		out->len = start + NETS_MAX - 3;
-		buf_str(out, "...");
 	}
 }
 
@@ -255,9 +272,10 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-CELL(labels)
+/* "a=1,b=2": sorted, with a text between key and value, and one between or behind the pairs. */
+static void put_map(const struct json *v, const char *is, const char *between, const char *behind,
+                    struct buf *out)
 {
-	const struct json *v = at(o, c->path);
 	CLEANUP(free_p) char **sorted = NULL;
 
 	if (!v || v->type != JSON_OBJECT || v->len == 0)
@@ -266,9 +284,42 @@ CELL(labels)
 	memcpy(sorted, v->keys, v->len * sizeof(*sorted));
 	qsort(sorted, v->len, sizeof(*sorted), by_text);
 	for (size_t i = 0; i < v->len; i++) {
-		buf_printf(out, "%s%s=", i ? "," : "", sorted[i]);
+		buf_printf(out, "%s%s%s", i ? between : "", sorted[i], is);
 		put(json_get(v, sorted[i]), "", out);
+		buf_str(out, behind);
 	}
+}
+
+CELL(labels)
+{
+	put_map(at(o, c->path), "=", ",", "", out);
+}
+
+/* Upstream prints Kubernetes' LabelSelector as its Go type prints itself. */
+CELL(pod_selector)
+{
+	const struct json *v = at(o, c->path);
+	const struct json *expressions = v ? at(v, "matchExpressions") : NULL;
+
+	buf_str(out, "&LabelSelector{MatchLabels:map[string]string{");
+	put_map(v ? at(v, "matchLabels") : NULL, ": ", "", ",", out);
+	buf_str(out, "},MatchExpressions:[]LabelSelectorRequirement{");
+	for (size_t i = 0; expressions && expressions->type == JSON_ARRAY && i < expressions->len;
+	     i++) {
+		const struct json *e = expressions->items[i], *values = at(e, "values");
+
+		buf_str(out, "LabelSelectorRequirement{Key:");
+		put(at(e, "key"), "", out);
+		buf_str(out, ",Operator:");
+		put(at(e, "operator"), "", out);
+		buf_str(out, ",Values:[");
+		for (size_t k = 0; values && values->type == JSON_ARRAY && k < values->len; k++) {
+			buf_str(out, k ? " " : "");
+			put(values->items[k], "", out);
+		}
+		buf_str(out, "],},");
+	}
+	buf_str(out, "},}");
 }
 
 /* ---- choosing columns */
@@ -286,8 +337,6 @@ static const struct column *columns_of(const struct kind_info *kind)
 	return plain;
 }
 
-#define COLUMNS_MAX 16
-
 static const struct column *find_column(const struct column *all, const char *name, size_t len)
 {
 	for (; all->heading; all++)
@@ -298,11 +347,13 @@ static const struct column *find_column(const struct column *all, const char *na
 
 /* Returns how many columns there are, or -EINVAL. */
 static int choose(const struct kind_info *kind, const struct table_style *style,
-                  const struct column *chosen[COLUMNS_MAX], struct err *err)
+                  const struct column *chosen[TABLE_COLUMNS_MAX], struct err *err)
 {
 	const struct column *all = columns_of(kind), *c;
 	int n = 0;
 
+	if (style->event)
+		chosen[n++] = &event_column;
 	if (!style->columns) {
 		if (style->namespaces && kind->namespaced)
 			chosen[n++] = find_column(all, "NAMESPACE", 9);
@@ -323,8 +374,8 @@ static int choose(const struct kind_info *kind, const struct table_style *style,
 			return err_set(err, -EINVAL, "unknown heading %.*s, valid values are: %s",
 			               (int)len, p, buf_cstr(&valid));
 		}
-		if (n == COLUMNS_MAX)
-			return err_set(err, -EINVAL, "more than %d columns", COLUMNS_MAX);
+		if (n == TABLE_COLUMNS_MAX)
+			return err_set(err, -EINVAL, "more than %d columns", TABLE_COLUMNS_MAX);
 		chosen[n++] = c;
 		p += len + (p[len] == ',');
 	}
@@ -332,16 +383,6 @@ static int choose(const struct kind_info *kind, const struct table_style *style,
 }
 
 /* ---- layout */
-
-/* Characters, not bytes. */
-static size_t width_of(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
 
 static char *printable(const char *s)
 {
@@ -354,7 +395,7 @@ static char *printable(const char *s)
 static void write_cell(const char *text, size_t width, struct buf *out)
 {
 	buf_str(out, text);
-	for (size_t n = width_of(text); n < width; n++)
+	for (size_t n = utf8_columns(text); n < width; n++)
 		buf_byte(out, ' ');
 }
 
@@ -383,13 +424,39 @@ static int by_tier_order(const void *a, const void *b)
 	return strcmp(name_of(*(struct json *const *)a), name_of(*(struct json *const *)b));
 }
 
+/* The cells of a table, row by row, as they are shown. */
+static char **make_cells(const struct column *const *columns, size_t nc, struct json *const *rows,
+                         size_t n, const struct table_style *style)
+{
+	char **cells = xcalloc(n * nc + 1, sizeof(*cells));
+
+	for (size_t i = 0; i < n * nc; i++) {
+		CLEANUP(buf_done) struct buf cell = { 0 };
+		const struct column *c = columns[i % nc];
+
+		c->cell(rows[i / nc], c, style, &cell);
+		cells[i] = printable(buf_cstr(&cell));
+	}
+	return cells;
+}
+
+static void widen(size_t *width, const char *text)
+{
+	size_t w = utf8_columns(text) + COLUMN_GAP;
+
+	if (w < COLUMN_MIN)
+		w = COLUMN_MIN;
+	if (w > *width)
+		*width = w;
+}
+
 int table_write(const struct kind_info *kind, struct json *const *objects, size_t n,
                 const struct table_style *style, struct buf *out, struct err *err)
 {
-	const struct column *columns[COLUMNS_MAX];
+	const struct column *columns[TABLE_COLUMNS_MAX];
 	CLEANUP(free_p) struct json **rows = xcalloc(n + 1, sizeof(struct json *));
 	CLEANUP(free_p) char **cells = NULL;
-	size_t width[COLUMNS_MAX];
+	size_t own[TABLE_COLUMNS_MAX] = { 0 }, *width = style->widths ? style->widths : own;
 	int n_columns = choose(kind, style, columns, err);
 	size_t nc = n_columns < 0 ? 0 : (size_t)n_columns;
 
@@ -400,31 +467,24 @@ int table_write(const struct kind_info *kind, struct json *const *objects, size_
 	if (kind->kind == V3__KIND__KIND_TIER) /* as they are evaluated */
 		qsort(rows, n, sizeof(*rows), by_tier_order);
 
-	cells = xcalloc(n * nc + 1, sizeof(*cells));
-	for (size_t c = 0; c < nc; c++) {
-		width[c] = width_of(columns[c]->heading) + COLUMN_GAP;
-		if (width[c] < COLUMN_MIN)
-			width[c] = COLUMN_MIN;
-		for (size_t r = 0; r < n; r++) {
-			CLEANUP(buf_done) struct buf cell = { 0 };
-			size_t w;
-
-			columns[c]->cell(rows[r], columns[c], style, &cell);
-			cells[r * nc + c] = printable(buf_cstr(&cell));
-			w = width_of(cells[r * nc + c]) + COLUMN_GAP;
-			if (w > width[c])
-				width[c] = w;
-		}
+	cells = make_cells(columns, nc, rows, n, style);
+	for (size_t i = 0; i < nc && !style->no_headings; i++)
+		widen(&width[i], columns[i]->heading);
+	for (size_t i = 0; i < n * nc; i++)
+		widen(&width[i % nc], cells[i]);
+	if (!style->no_headings) {
+		buf_str(out, style->color ? "\x1b[1m" : "");
+		for (size_t c = 0; c < nc; c++)
+			write_cell(columns[c]->heading, width[c], out);
+		buf_str(out, style->color ? "\x1b[0m\n" : "\n");
 	}
-	for (size_t c = 0; c < nc; c++)
-		write_cell(columns[c]->heading, width[c], out);
-	buf_byte(out, '\n');
 	for (size_t i = 0; i < n * nc; i++) {
 		write_cell(cells[i], width[i % nc], out);
 		if (i % nc == nc - 1)
 			buf_byte(out, '\n');
 		free(cells[i]);
 	}
-	buf_byte(out, '\n');
+	if (!style->no_gap)
+		buf_byte(out, '\n');
 	return 0;
 }

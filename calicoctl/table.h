@@ -3,8 +3,9 @@
  * table: objects as rows.
  *
  * Which columns a kind has stands in one table. The layout is upstream's: each column, the last one
- * too, is as wide as its widest cell and three blanks, at least five; nothing is cut off to fit. An
- * empty line follows each table.
+ * too, is as wide as its widest cell and three blanks, at least five; nothing is cut off. Wide
+ * characters count as the two columns of a terminal that they take. An empty line follows each
+ * table.
  *
  * Pure: JSON trees in, text out.
  */
@@ -18,11 +19,17 @@
 
 struct err;
 
+#define TABLE_COLUMNS_MAX 16
+
 struct table_style {
 	bool wide;
 	bool namespaces;      /* NAMESPACE comes first, where the kind has one */
 	const char *columns;  /* "NAME,CIDR": these and no others; NULL: the kind's own */
 	const char *node_asn; /* the AS number of nodes without one; NULL: unknown */
+	bool color;           /* headings are bold */
+	bool no_headings, no_gap;
+	const char *event; /* of a watch, a column of its own; NULL: none */
+	size_t *widths;    /* of a watch: TABLE_COLUMNS_MAX of them, that only grow; NULL: none */
 };
 
 /* Appends the table of n objects of one kind. -EINVAL: an unknown column. */

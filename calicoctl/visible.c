@@ -8,6 +8,16 @@
 
 #define SHOWN_MAX 120
 
+/* U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069: they turn the direction of what follows, and
+ * what is shown is not what is there. */
+static bool turns_writing(const char *s)
+{
+	unsigned char b = (unsigned char)s[1], c = b ? (unsigned char)s[2] : 0;
+
+	return (b == 0x80 && (c == 0x8e || c == 0x8f || (c >= 0xaa && c <= 0xae))) ||
+	       (b == 0x81 && c >= 0xa6 && c <= 0xa9);
+}
+
 /* Appends one character's worth from s; returns how many bytes that were. */
 static size_t add_one(struct buf *out, const char *s)
 {
@@ -22,6 +32,11 @@ static size_t add_one(struct buf *out, const char *s)
 	} else if (c == 0xc2 && next >= 0x80 && next < 0xa0) { /* U+0080 to U+009F: C1 controls */
 		buf_printf(out, "\\x%02x", next);
 		return 2;
+	} else if (c == 0xe2 && turns_writing(s)) {
+		buf_printf(
+		        out, "\\u20%02x",
+		        (unsigned)(((unsigned char)s[1] & 1) << 6 | ((unsigned char)s[2] & 0x3f)));
+		return 3;
 	} else {
 		buf_byte(out, c);
 	}

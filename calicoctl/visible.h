@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * visible: text from outside, for a terminal: control characters are shown as \n, \t or \x1b, all
- * else as it is. (common/base/log.h's str_vis() quotes for log lines; this is for people.)
+ * visible: text from outside, for a terminal: control characters are shown as \n, \t, \x1b or
+ * \u202e, all else as it is. (common/base/log.h's str_vis() quotes for log lines; this is for
+ * people.)
  */
 #pragma once
 

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 
 #include "common/base/buf.h"
 #include "common/json/json.h"
@@ -39,3 +40,6 @@ struct json *mapper_write(const ProtobufCMessage *m);
 int mapper_read_text(const ProtobufCMessageDescriptor *d, const char *text, size_t len,
                      enum mapper_unknown unknown, ProtobufCMessage **ret, struct err *err);
 void mapper_write_text(const ProtobufCMessage *m, unsigned indent, struct buf *out);
+
+/* Whether upstream's struct holds the field by a pointer to a scalar: absent is not zero then. */
+bool mapper_is_pointer(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f);

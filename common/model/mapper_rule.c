@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/model/duration.h"
 #include "common/model/kind.h"
+#include "common/model/mapper.h"
 #include "common/model/scalar.h"
 #include "proto/v3_bgp.pb-c.h"
 #include "proto/v3_config.pb-c.h"
@@ -225,6 +226,11 @@ unsigned mapper_flags(const ProtobufCMessageDescriptor *d, const ProtobufCFieldD
 			return MAPPER_ALWAYS;
 	}
 	return 0;
+}
+
+bool mapper_is_pointer(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f)
+{
+	return mapper_flags(d, f) & MAPPER_POINTER;
 }
 
 bool mapper_keeps_zero(const ProtobufCFieldDescriptor *f, unsigned flags)

@@ -76,6 +76,8 @@ static const char *table(const char *kind, const char *yaml, const struct table_
 	" {metadata: {name: n2-foo-w-e, namespace: ns1}, spec: {orchestrator: foo, node: n2, "     \
 	"workload: w}}]"
 
+static size_t watch_widths[TABLE_COLUMNS_MAX] = { 11 };
+
 static void tables(void **state)
 {
 	/* clang-format off */
@@ -144,7 +146,7 @@ static void tables(void **state)
 		  "a      1e+06...\n"
 		  "b      1e+06...\n"
 		  "none   <nil>...\n\n" },
-		{ "Profile", "[{metadata: {name: p, labels: {z: 1, a: 'b'}}}, {metadata: {name: q}}]", { .wide = true },
+		{ "Profile", "[{metadata: {name: p}, spec: {labelsToApply: {z: 1, a: 'b'}}}, {metadata: {name: q, labels: {k: v}}}]", { .wide = true },
 		  "NAME   LABELS....\n"
 		  "p      a=b,z=1...\n"
 		  "q................\n\n" },
@@ -177,9 +179,49 @@ static void tables(void **state)
 		{ "GlobalNetworkSet", "[{metadata: {name: s}, spec: {nets: [10.10.10.0/24, 10.10.11.0/24, 10.10.12.0/24,"
 				      " 10.10.13.0/24, 10.10.14.0/24, 10.10.15.0/24, 10.10.16.0/24]}}, {metadata: {name: \xc3\xa9t\xc3\xa9}}]",
 		  { .wide = true },
-		  "NAME   NETS...............................................................................\n"
-		  "s      10.10.10.0/24,10.10.11.0/24,10.10.12.0/24,10.10.13.0/24,10.10.14.0/24,10.10.1......\n"
-		  "\xc3\xa9t\xc3\xa9.......................................................................................\n\n" },
+		  "NAME   NETS................................................................................................\n"
+		  "s      10.10.10.0/24,10.10.11.0/24,10.10.12.0/24,10.10.13.0/24,10.10.14.0/24,10.10.15.0/24,10.10.16.0/24...\n"
+		  "\xc3\xa9t\xc3\xa9........................................................................................................\n\n" },
+		{ "StagedKubernetesNetworkPolicy", "[{metadata: {name: k}, spec: {podSelector: {matchLabels: {b: c, a: web}, matchExpressions: ["
+						   "{key: k, operator: In, values: [x, w]}, {key: z, operator: Exists}]}}}, {metadata: {name: l}}]",
+		  { .columns = "PODSELECTOR" },
+		  "PODSELECTOR.......................................................................................................................................................................................................................\n"
+		  "&LabelSelector{MatchLabels:map[string]string{a: web,b: c,},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[x w],},LabelSelectorRequirement{Key:z,Operator:Exists,Values:[],},},}...\n"
+		  "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{},}....................................................................................................................................\n\n" },
+		{ "HostEndpoint", "[{metadata: {name: h}, spec: {node: n1, interfaceName: eth0, expectedIPs: [1.2.3.4, 1.2.3.5], profiles: [a, b]}}]",
+		  { .wide = true },
+		  "NAME   NODE   INTERFACE   IPS               PROFILES...\n"
+		  "h      n1     eth0        1.2.3.4,1.2.3.5   a,b........\n\n" },
+		{ "IPAMConfiguration", "[{metadata: {name: default}, spec: {strictAffinity: true}}]", { .wide = true },
+		  "NAME      STRICTAFFINITY   AUTOALLOCATEBLOCKS   MAXBLOCKSPERHOST...\n"
+		  "default   true             false                0..................\n\n" },
+		{ "BGPFilter", "[{metadata: {name: f}, spec: {exportV4: [{action: Accept}, {action: Reject}], importV6: []}}]", { 0 },
+		  "NAME   NUMEXPORTV4   NUMIMPORTV4   NUMEXPORTV6   NUMIMPORTV6...\n"
+		  "f      2             0             0             0.............\n\n" },
+		{ "CalicoNodeStatus", "[{metadata: {name: s}, spec: {node: n1, classes: [Agent, BGP]}}]", { .wide = true },
+		  "NAME   NODE   CLASSES.....\n"
+		  "s      n1     Agent,BGP...\n\n" },
+		{ "IPReservation", "[{metadata: {name: r}, spec: {reservedCIDRs: [10.0.0.0/24, 10.1.0.0/24]}}]", { .wide = true },
+		  "NAME   CIDRS.....................\n"
+		  "r      10.0.0.0/24,10.1.0.0/24...\n\n" },
+
+		/* CJK and pictographs take two columns, combining marks none; what turns the direction of writing is shown */
+		{ "GlobalNetworkPolicy", "[{metadata: {name: a}, spec: {selector: \"\xe6\x9d\xb1\xe4\xba\xac\"}},"
+					 " {metadata: {name: b}, spec: {selector: \"e\xcc\x81t\xc3\xa9\"}},"
+					 " {metadata: {name: c}, spec: {selector: \"\xf0\x9f\x98\x80\"}},"
+					 " {metadata: {name: d}, spec: {selector: \"\xe2\x80\xae\xe2\x81\xa7\"}}]",
+		  { .columns = "SELECTOR,NAME" },
+		  "SELECTOR       NAME...\n"
+		  "\xe6\x9d\xb1\xe4\xba\xac           a......\n"
+		  "e\xcc\x81t\xc3\xa9            b......\n"
+		  "\xf0\x9f\x98\x80             c......\n"
+		  "\\u202e\\u2067   d......\n\n" },
+
+		/* as a watch has it */
+		{ "IPPool", "[{metadata: {name: p}, spec: {cidr: 10.0.0.0/16, nodeSelector: all()}}]",
+		  { .event = "ADDED", .no_headings = true, .no_gap = true, .widths = watch_widths },
+		  "ADDED      p      10.0.0.0/16   all()      \n" },
+		{ "IPPool", "[]", { .color = true }, "\x1b[1mNAME   CIDR   SELECTOR   \x1b[0m\n\n" },
 	};
 	/* clang-format on */
 	(void)state;
