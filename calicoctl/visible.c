@@ -61,7 +61,8 @@ const char *visible(const char *s)
 	char *slot = ring[turn++ % ARRAY_SIZE(ring)];
 	const char *end = s + strnlen(s, SHOWN_MAX);
 
-	while (*end && ((unsigned char)*end & 0xc0) == 0x80) /* not in the middle of a character */
+	/* not in the middle of a character */
+	for (int i = 0; i < 3 && end > s && ((unsigned char)*end & 0xc0) == 0x80; i++)
 		end--;
 	while (s < end)
 		s += add_one(&out, s);
