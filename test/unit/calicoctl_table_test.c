@@ -220,7 +220,7 @@ static void tables(void **state)
 		/* as a watch has it */
 		{ "IPPool", "[{metadata: {name: p}, spec: {cidr: 10.0.0.0/16, nodeSelector: all()}}]",
 		  { .event = "ADDED", .no_headings = true, .no_gap = true, .widths = watch_widths },
-		  "ADDED      p      10.0.0.0/16   all()      \n" },
+		  "ADDED      p    10.0.0.0/16   all()   \n" },
 		{ "IPPool", "[]", { .color = true }, "\x1b[1mNAME   CIDR   SELECTOR   \x1b[0m\n\n" },
 	};
 	/* clang-format on */
