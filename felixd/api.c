@@ -241,6 +241,16 @@ static bool acceptable(struct felixd *f, struct ipc_peer *p, uint64_t id, const 
 	return false;
 }
 
+/* Nothing is changed in the kernel before the policy is known, or while the datastore is locked. */
+static bool may_act(struct felixd *f, struct ipc_peer *p, uint64_t id, const char *unsynced)
+{
+	if (f->synced && f->unlocked)
+		return true;
+	answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_NOT_READY,
+	             f->synced ? "the datastore is locked: try again when it is not" : unsynced);
+	return false;
+}
+
 static void on_program(struct felixd *f, struct ipc_peer *p, uint64_t id,
                        const Endpoint__V1__Program *m)
 {
@@ -249,12 +259,10 @@ static void on_program(struct felixd *f, struct ipc_peer *p, uint64_t id,
 	ProtobufCMessage *wep;
 	int rc;
 
-	if (!f->synced) {
-		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_NOT_READY,
-		             "felixd has not seen the datastore yet, and does not know the policy: "
-		             "try again");
+	if (!may_act(f, p, id,
+	             "felixd has not seen the datastore yet, and does not know the policy: try "
+	             "again"))
 		return;
-	}
 	if (!acceptable(f, p, id, or_empty(m->namespace_), or_empty(m->name)))
 		return;
 	wep = msg_unpack(&v3__workload_endpoint__descriptor, m->workload_endpoint.data,
@@ -282,12 +290,10 @@ static void on_remove(struct felixd *f, struct ipc_peer *p, uint64_t id,
 	           *container = or_empty(m->container_id);
 	struct calc_local_info info;
 
-	if (!f->synced) {
-		answer_error(p, id, ENDPOINT__V1__ERROR_CODE__ERROR_NOT_READY,
-		             "felixd has not seen the datastore yet: what is in the kernel stays "
-		             "until it has");
+	if (!may_act(f, p, id,
+	             "felixd has not seen the datastore yet: what is in the kernel stays until "
+	             "it has"))
 		return;
-	}
 	if (!acceptable(f, p, id, ns, name))
 		return;
 	if (calc_local_endpoint_info(f->calc, ns, name, &info)) {

@@ -7,8 +7,24 @@
 
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "proto/v3_node.pb-c.h"
 
 /* ---- the datastore's side */
+
+/*
+ * A datastore that is being moved or repaired is locked: its ClusterInformation says that it is not
+ * ready. What it says meanwhile is taken note of, and the kernel keeps what it has until the lock
+ * is gone. Without a ClusterInformation nobody has set the cluster up yet.
+ */
+static void set_unlocked(struct felixd *f, bool unlocked)
+{
+	if (f->unlocked == unlocked)
+		return;
+	f->unlocked = unlocked;
+	f->status_changed = true;
+	if (f->synced)
+		log_info("the datastore's lock has changed", "locked=%s", unlocked ? "no" : "yes");
+}
 
 static void on_update(void *arg, const struct resource *r)
 {
@@ -17,6 +33,13 @@ static void on_update(void *arg, const struct resource *r)
 	unsigned more;
 
 	f->updates++;
+	if (r->kind == V3__KIND__KIND_CLUSTER_INFORMATION) {
+		const V3__ClusterInformationSpec *spec =
+		        ((const V3__ClusterInformation *)r->msg)->spec;
+
+		set_unlocked(f, spec && spec->datastoreready);
+		return;
+	}
 	if (calc_update(f->calc, r, &err) == 0)
 		return;
 	f->invalid++;
@@ -32,7 +55,10 @@ static void on_remove(void *arg, model_kind kind, const char *ns, const char *na
 	struct felixd *f = arg;
 
 	f->removals++;
-	calc_remove(f->calc, kind, ns, name);
+	if (kind == V3__KIND__KIND_CLUSTER_INFORMATION)
+		set_unlocked(f, false);
+	else
+		calc_remove(f->calc, kind, ns, name);
 }
 
 static void on_in_sync(void *arg)
@@ -69,7 +95,7 @@ static const struct store_watch_ops watch_ops = {
 
 static void tell_status(struct felixd *f)
 {
-	bool ready = f->synced && f->store_up && f->in_step;
+	bool ready = f->synced && f->store_up && (f->in_step || !f->unlocked);
 	char *status;
 
 	if (!f->store_up && f->synced)
@@ -78,6 +104,8 @@ static void tell_status(struct felixd *f)
 	else if (!f->synced)
 		status = xasprintf("waiting for the datastore%s%s", f->why_down ? ": " : "",
 		                   f->why_down ? f->why_down : "");
+	else if (!f->unlocked)
+		status = xstrdup("the datastore is locked: the kernel keeps what it has");
 	else if (!f->in_step)
 		status = xasprintf("the kernel is not in step%s%s", f->why_kernel ? ": " : "",
 		                   f->why_kernel ? f->why_kernel : "");
@@ -123,7 +151,7 @@ static void on_turn(uv_prepare_t *h)
 {
 	struct felixd *f = h->data;
 
-	if (f->synced)
+	if (f->synced && f->unlocked)
 		turn(f);
 	if (f->status_changed)
 		tell_status(f);
@@ -142,6 +170,7 @@ static int watch(struct felixd *f, struct err *err)
 		V3__KIND__KIND_NETWORK_SET,
 		V3__KIND__KIND_GLOBAL_NETWORK_SET,
 		V3__KIND__KIND_IP_POOL,
+		V3__KIND__KIND_CLUSTER_INFORMATION,
 	};
 	char path[SOCK_PATH_MAX];
 	const char *opt = daemon_opt(f->d, "typhad");

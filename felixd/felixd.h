@@ -34,6 +34,7 @@ struct felixd {
 	uv_prepare_t turn;
 	bool synced;   /* the datastore's state has been seen whole, once at least */
 	bool store_up; /* and is up to date */
+	bool unlocked; /* the cluster says that it may be acted upon */
 	bool in_step;  /* so is the kernel */
 	bool status_changed, turning;
 	char *why_down, *why_kernel;
