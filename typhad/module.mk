@@ -1,6 +1,6 @@
 # The datastore daemon, and the tests of common/store.
 typhad_src := $(patsubst %,typhad/%.c,main options config config_param cache fanout client api init dump http health metrics)
-typhad_libs := -luv -lprotobuf-c -lsqlite3 -lyajl -lcap-ng -lssl -lcrypto -lm
+typhad_libs := -luv -lprotobuf-c -lsqlite3 -lyajl -lcap-ng -lnghttp2 -lssl -lcrypto -lresolv -lssl -lcrypto -lm
 $(call program,typhad/typhad,$(typhad_src),$(typhad_libs))
 $(call program,test/integration/typhad_client,test/integration/typhad_client.c,-luv -lprotobuf-c)
 PROGRAMS += $(BUILD)/test/integration/powerloss.so
@@ -19,3 +19,12 @@ $(call fuzz_test,frame,,-lprotobuf-c)
 $(call fuzz_test,store_value,,-lprotobuf-c -lyajl)
 $(call unit_test,typhad_config,typhad/config.c typhad/config_param.c,)
 $(call fuzz_test,typhad_config,typhad/config.c typhad/config_param.c,)
+
+# ---- the driver for etcd
+etcd_libs := -luv -lprotobuf-c -lyajl -lnghttp2 -lssl -lcrypto -lresolv
+$(call program,test/interop/etcd_client,test/interop/etcd_client.c,$(etcd_libs))
+$(call unit_test,store_grpc,,$(etcd_libs))
+$(call unit_test,store_etcd_endpoint,,-lresolv)
+$(call unit_test,store_etcd_feed,,-lprotobuf-c -lyajl)
+$(call fuzz_test,etcd_reply,,$(etcd_libs))
+$(call fuzz_test,etcd_endpoint,,-lresolv)

@@ -385,14 +385,6 @@ static void on_list_item(void *arg, const struct kv_item *item)
 	op->items[op->n++] = r;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct resource *x = *(struct resource *const *)a, *y = *(struct resource *const *)b;
-	int c = strcmp(x->ns ? x->ns : "", y->ns ? y->ns : "");
-
-	return c ? c : strcmp(x->name, y->name);
-}
-
 static void run_list(struct job *j, struct op *op, struct err *err)
 {
 	CLEANUP(free_p)
@@ -412,8 +404,7 @@ static void run_list(struct job *j, struct op *op, struct err *err)
 			resource_free(r);
 		}
 	}
-	if (op->n)
-		qsort(op->items, op->n, sizeof(struct resource *), by_name);
+	store_sort(op->items, op->n);
 	op_answer(op, STORE_OK, NULL);
 }
 

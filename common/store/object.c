@@ -248,7 +248,7 @@ int object_decode(model_kind kind, const char *ns, const char *name, uint64_t re
 		value = "{\"state\":\"confirmed\"}";
 		len = strlen(value);
 	}
-	rc = mapper_read_text(k->message, value, len, MAPPER_KEEP, &msg, err);
+	rc = mapper_read_text(k->message, value ? value : "", len, MAPPER_KEEP, &msg, err);
 	if (rc < 0)
 		return rc;
 	if (k->v3)

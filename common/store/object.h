@@ -38,7 +38,8 @@ void object_stamp(struct resource *r, const ProtobufCMessage *old, uint64_t now_
  */
 int object_encode(struct resource *r, struct buf *out, struct err *err);
 
-/* A value as a resource. -EINVAL with a sentence when it is not an object of this kind. */
+/* A value as a resource; one of no bytes may be NULL. -EINVAL with a sentence when it is not an
+ * object of this kind. */
 int object_decode(model_kind kind, const char *ns, const char *name, uint64_t revision,
                   const char *value, size_t len, struct resource **ret, struct err *err);
 

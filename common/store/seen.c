@@ -102,6 +102,12 @@ void seen_snapshot(struct seen *s)
 	s->in_snapshot = true;
 }
 
+void seen_distrust(struct seen *s)
+{
+	hmap_for_each (o, &s->objects, struct seen_object, node)
+		o->revision = 0;
+}
+
 void seen_snapshot_end(struct seen *s, seen_gone_fn *fn, void *arg)
 {
 	struct seen_object **gone;

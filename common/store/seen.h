@@ -32,6 +32,10 @@ bool seen_remove(struct seen *s, model_kind kind, const char *ns, const char *na
  * before the end. */
 void seen_snapshot(struct seen *s);
 
+/* The revisions that are known mean nothing any more: the next seen_update() of each object is
+ * news. */
+void seen_distrust(struct seen *s);
+
 /* The snapshot is complete: calls fn for each object still in doubt, which is then forgotten.
  * Without a snapshot: does nothing. */
 typedef void seen_gone_fn(void *arg, model_kind kind, const char *ns, const char *name);

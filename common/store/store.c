@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/mem.h"
 
@@ -83,6 +84,20 @@ void store_bad_values(const struct store *s,
 {
 	if (s->ops->bad_values)
 		s->ops->bad_values(s, fn, arg);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct resource *x = *(struct resource *const *)a, *y = *(struct resource *const *)b;
+	int c = strcmp(x->ns ? x->ns : "", y->ns ? y->ns : "");
+
+	return c ? c : strcmp(x->name, y->name);
+}
+
+void store_sort(struct resource **items, size_t n)
+{
+	if (n)
+		qsort(items, n, sizeof(struct resource *), by_name);
 }
 
 void resource_set_revision(struct resource *r, uint64_t revision)

@@ -192,6 +192,9 @@ void store_stats(const struct store *s, struct store_stats *ret);
 void store_bad_values(const struct store *s,
                       void (*fn)(void *arg, const char *key, const char *why), void *arg);
 
+/* Sorts as a list is sorted: by namespace and name. */
+void store_sort(struct resource **items, size_t n);
+
 /* Gives r a revision: in the struct and, where there is metadata, as its resourceVersion. */
 void resource_set_revision(struct resource *r, uint64_t revision);
 
