@@ -75,9 +75,14 @@ static int find_path(const struct options *o, char **ret, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	if (settings.embedded)
+	if (settings.datastore == DATASTORE_EMBEDDED)
 		*ret = xstrdup(settings.path);
+	else if (settings.datastore == DATASTORE_ETCD)
+		rc = err_set(err, -EINVAL,
+		             "the datastore is etcd: 'etcdctl snapshot save' backs it up");
 	settings_done(&settings);
+	if (rc < 0)
+		return rc;
 	return *ret ? 0 : path_of_typhad(o, ret, err);
 }
 

@@ -200,9 +200,10 @@ int db_open(const struct options *o, bool create, struct db **ret, struct err *e
 
 	if (rc)
 		goto out;
-	if (!settings.embedded)
+	if (settings.datastore == DATASTORE_TYPHA)
 		rc = probe(settings.path, err);
-	else if (!create && access(settings.path, F_OK) != 0)
+	else if (settings.datastore == DATASTORE_EMBEDDED && !create &&
+	         access(settings.path, F_OK) != 0)
 		rc = err_sys(err, "datastore '%s'", settings.path);
 	if (rc)
 		goto out;
@@ -213,7 +214,11 @@ int db_open(const struct options *o, bool create, struct db **ret, struct err *e
 		goto out;
 	}
 	uv_timer_init(&db->loop, &db->deadline);
-	if (settings.embedded) {
+	if (settings.datastore == DATASTORE_ETCD) {
+		db->where = xstrdup("etcd");
+		db->answered = true; /* etcd is given its own time */
+		rc = store_etcd_open(&db->loop, &settings.etcd, &db->store, err);
+	} else if (settings.datastore == DATASTORE_EMBEDDED) {
 		db->where = xasprintf("datastore '%s'", settings.path);
 		rc = store_embedded_open(&db->loop, settings.path, &db->store, err);
 	} else {

@@ -14,10 +14,10 @@ struct err;
 struct db;
 
 /*
- * Opens what flags, configuration file and environment say: typhad's socket, or an embedded file.
- * An embedded file that is not there is made only when create is set: else its name is a typing
- * error. typhad is asked at once: when it is not there, or does not answer within 2.5 s, *err says
- * so.
+ * Opens what flags, configuration file and environment say: typhad's socket, etcd, or an embedded
+ * file. An embedded file that is not there is made only when create is set: else its name is a
+ * typing error. typhad is asked at once: when it is not there, or does not answer within 2.5 s,
+ * *err says so.
  */
 int db_open(const struct options *o, bool create, struct db **ret, struct err *err);
 void db_close(struct db *db); /* NULL is fine */

@@ -4,7 +4,7 @@ $(BUILD)/calicoctl/commit.h: $(wildcard .git/logs/HEAD)
 $(BUILD)/calicoctl/version.o: $(BUILD)/calicoctl/commit.h
 
 calicoctl_src := $(wildcard calicoctl/*.c)
-$(call program,calicoctl/calicoctl,$(calicoctl_src),-luv -lprotobuf-c -lyaml -lyajl -lsqlite3 -lm)
+$(call program,calicoctl/calicoctl,$(calicoctl_src),-luv -lprotobuf-c -lyaml -lyajl -lsqlite3 -lm -lnghttp2 -lssl -lcrypto -lresolv)
 
 calicoctl_yaml := $(patsubst %,calicoctl/%.c,yaml yaml_scalar typed visible)
 $(call unit_test,calicoctl_yaml,$(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)

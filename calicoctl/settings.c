@@ -11,31 +11,29 @@
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/ipc/sock.h"
-
-/* CALICO_X wins over X. */
-static const char *env(const char *name)
-{
-	CLEANUP(free_p) char *prefixed = xasprintf("CALICO_%s", name);
-	const char *v = getenv(prefixed);
-
-	if (!v || !*v)
-		v = getenv(name);
-	return v && *v ? v : NULL;
-}
+#include "common/store/etcd_options.h"
 
 static int set_type(const char *type, struct settings *s, struct err *err)
 {
 	if (strcmp(type, "embedded") == 0)
-		s->embedded = true;
+		s->datastore = DATASTORE_EMBEDDED;
 	else if (strcmp(type, "typha") == 0)
-		s->embedded = false;
+		s->datastore = DATASTORE_TYPHA;
+	else if (strcmp(type, "etcdv3") == 0)
+		s->datastore = DATASTORE_ETCD;
 	else
 		return err_set(
 		        err, -EINVAL,
 		        "datastore type '%s' is not supported: use 'typha' (typhad's socket in the "
-		        "run directory) or 'embedded' (a database file)",
+		        "run directory), 'etcdv3' or 'embedded' (a database file)",
 		        type);
 	return 0;
+}
+
+/* Upstream's rule: who names members of etcd and no type means etcd. */
+static const char *implied_type(const struct store_etcd_options *o)
+{
+	return o->endpoints || o->discovery_srv ? "etcdv3" : "typha";
 }
 
 /* A text of the configuration's spec; NULL when it is absent. */
@@ -70,14 +68,16 @@ int settings_parse(const char *name, const char *text, size_t len, struct settin
 		goto out;
 	}
 	spec = json_get(tree, "spec");
+	if (spec && spec->type == JSON_OBJECT)
+		for (size_t i = 0; i < spec->len; i++)
+			(void)etcd_options_set(&ret->etcd, spec->keys[i], json_str(spec->items[i]));
 	v = spec_text(spec, "datastoreType");
-	if (!v && spec_text(spec, "etcdEndpoints"))
-		v = "etcdv3";
-	if (v && set_type(v, ret, err) != 0) {
+	if (set_type(v ? v : implied_type(&ret->etcd), ret, err) != 0 ||
+	    (ret->datastore == DATASTORE_ETCD && etcd_options_check(&ret->etcd, err) != 0)) {
 		err_wrap(err, rc, "%s", name);
 		goto out;
 	}
-	v = ret->embedded ? spec_text(spec, "datastorePath") : spec_text(spec, "typhaSocket");
+	v = spec_text(spec, ret->datastore == DATASTORE_EMBEDDED ? "datastorePath" : "typhaSocket");
 	if (v)
 		ret->path = xstrdup(v);
 	rc = 0;
@@ -112,7 +112,7 @@ int settings_read(const struct options *o, struct settings *ret, struct err *err
 
 	*ret = (struct settings){ 0 };
 	if (o->datastore) {
-		ret->embedded = true;
+		ret->datastore = DATASTORE_EMBEDDED;
 		ret->path = xstrdup(o->datastore);
 		return 0;
 	}
@@ -120,19 +120,21 @@ int settings_read(const struct options *o, struct settings *ret, struct err *err
 	if (rc)
 		return rc;
 	if (!file) {
-		v = env("DATASTORE_TYPE");
-		if (v && set_type(v, ret, err) != 0)
+		etcd_options_env(&ret->etcd);
+		v = store_env("DATASTORE_TYPE");
+		if (set_type(v ? v : implied_type(&ret->etcd), ret, err) != 0 ||
+		    (ret->datastore == DATASTORE_ETCD && etcd_options_check(&ret->etcd, err) != 0))
 			return -EINVAL;
 		v = getenv("CALICO_DATASTORE_PATH");
-		if (ret->embedded && v && *v)
+		if (ret->datastore == DATASTORE_EMBEDDED && v && *v)
 			ret->path = xstrdup(v);
 	}
-	if (ret->embedded && !ret->path)
+	if (ret->datastore == DATASTORE_EMBEDDED && !ret->path)
 		return err_set(
 		        err, -EINVAL,
 		        "the datastore is 'embedded', but its file is not given: use --datastore, "
 		        "CALICO_DATASTORE_PATH or the configuration's datastorePath");
-	if (!ret->path) {
+	if (ret->datastore == DATASTORE_TYPHA && !ret->path) {
 		char path[SOCK_PATH_MAX];
 
 		if (sock_path(o->run_dir, "typhad", "api.sock", path) < 0)
@@ -146,5 +148,6 @@ int settings_read(const struct options *o, struct settings *ret, struct err *err
 void settings_done(struct settings *s)
 {
 	free(s->path);
+	etcd_options_done(&s->etcd);
 	*s = (struct settings){ 0 };
 }

@@ -8,14 +8,22 @@
 #pragma once
 
 #include "calicoctl/calicoctl.h"
+#include "common/store/store.h"
 
 struct err;
 
 #define CONFIG_DEFAULT "/etc/calico/calicoctl.cfg"
 
+enum settings_datastore {
+	DATASTORE_TYPHA,
+	DATASTORE_EMBEDDED,
+	DATASTORE_ETCD,
+};
+
 struct settings {
-	bool embedded;
-	char *path; /* the database file, or typhad's socket */
+	enum settings_datastore datastore;
+	char *path;                     /* the database file, or typhad's socket */
+	struct store_etcd_options etcd; /* etcd_options.h: owned here */
 };
 
 int settings_read(const struct options *o, struct settings *ret, struct err *err);

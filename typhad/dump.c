@@ -170,6 +170,13 @@ void typhad_health(struct daemon *d, void *ctx)
 	daemon_counter(ctx, "datastore_foreign_changes", s.foreign_changes);
 	daemon_counter(ctx, "datastore_expired", s.expired);
 	daemon_counter(ctx, "datastore_bad_values", s.bad_values);
+	daemon_counter(ctx, "datastore_connects", s.connects);
+	daemon_counter(ctx, "datastore_connects_failed", s.connects_failed);
+	daemon_counter(ctx, "datastore_connections_lost", s.connections_lost);
+	daemon_counter(ctx, "datastore_retries", s.retries);
+	daemon_counter(ctx, "datastore_resyncs", s.resyncs);
+	daemon_counter(ctx, "datastore_events", s.events);
+	daemon_counter(ctx, "datastore_events_old", s.events_old);
 }
 
 void typhad_status(struct typhad *t)

@@ -7,6 +7,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/etcd_options.h"
 #include "typhad/http.h"
 #include "typhad/typhad.h"
 
@@ -88,6 +89,35 @@ static int embedded_open(struct typhad *t, struct err *err)
 	                                err);
 }
 
+static int etcd_open(struct typhad *t, struct err *err)
+{
+	struct store_etcd_options o = { 0 };
+	int rc;
+
+	etcd_options_set(&o, "etcdEndpoints", t->config.etcd.endpoints);
+	etcd_options_set(&o, "etcdDiscoverySrv", t->config.etcd.discovery_srv);
+	etcd_options_set(&o, "etcdUsername", t->config.etcd.username);
+	etcd_options_set(&o, "etcdPassword", t->config.etcd.password);
+	etcd_options_set(&o, "etcdKeyFile", t->config.etcd.key_file);
+	etcd_options_set(&o, "etcdCertFile", t->config.etcd.cert_file);
+	etcd_options_set(&o, "etcdCACertFile", t->config.etcd.ca_file);
+	rc = store_etcd_open(t->daemon->loop, &o, &t->store, err);
+	etcd_options_done(&o);
+	return rc;
+}
+
+static int datastore_open(struct typhad *t, struct err *err)
+{
+	if (strcmp(t->config.datastore_type, "embedded") == 0)
+		return embedded_open(t, err);
+	if (strcmp(t->config.datastore_type, "etcdv3") == 0)
+		return etcd_open(t, err);
+	return err_set(err, -EINVAL,
+	               "datastore type '%s' is not supported: this version has 'embedded' and "
+	               "'etcdv3'",
+	               t->config.datastore_type);
+}
+
 static int start(struct daemon *d, struct err *err)
 {
 	static const int no_caps[] = { -1 };
@@ -101,10 +131,6 @@ static int start(struct daemon *d, struct err *err)
 	rc = options_read(t, err);
 	if (rc < 0)
 		return rc;
-	if (strcmp(t->config.datastore_type, "embedded") != 0)
-		return err_set(err, -EINVAL,
-		               "datastore type '%s' is not supported: this version has 'embedded'",
-		               t->config.datastore_type);
 	if (listen && *listen) {
 		if (strlen(listen) >= sizeof(t->listen_path))
 			return err_set(err, -ENAMETOOLONG, "--listen '%s' is too long for a socket",
@@ -114,7 +140,7 @@ static int start(struct daemon *d, struct err *err)
 		daemon_sock_path(d, "typhad", "api.sock", t->listen_path);
 	}
 	raise_fd_limit();
-	rc = embedded_open(t, err);
+	rc = datastore_open(t, err);
 	if (rc < 0)
 		return rc;
 	/* Capabilities are a thread's: given up before the store has its worker. The directories

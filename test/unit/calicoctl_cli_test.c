@@ -218,6 +218,25 @@ static void help_texts(void **state)
 	assert_null(strstr(buf_cstr(&all), "status"));
 }
 
+static void describe(const struct settings *s, struct buf *out)
+{
+	static const char *const types[] = { "typha", "embedded", "etcdv3" };
+
+	buf_str(out, types[s->datastore]);
+	if (s->path)
+		buf_printf(out, " %s", s->path);
+	if (s->datastore != DATASTORE_ETCD)
+		return;
+	if (s->etcd.endpoints)
+		buf_printf(out, " endpoints=%s", s->etcd.endpoints);
+	if (s->etcd.discovery_srv)
+		buf_printf(out, " srv=%s", s->etcd.discovery_srv);
+	if (s->etcd.username)
+		buf_printf(out, " user=%s:%s", s->etcd.username, s->etcd.password);
+	if (s->etcd.key_file)
+		buf_printf(out, " key_file=%s", s->etcd.key_file);
+}
+
 static void configuration_files(void **state)
 {
 #define HEAD "apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nmetadata:\nspec:\n"
@@ -231,10 +250,18 @@ static void configuration_files(void **state)
 		{ HEAD "  datastoreType: embedded\n", "embedded" },
 		{ HEAD "  datastoreType: kubernetes\n",
 		  "error: cfg: datastore type 'kubernetes' is not supported: use 'typha' (typhad's socket in the run "
-		  "directory) or 'embedded' (a database file)" },
-		{ HEAD "  etcdEndpoints: https://10.0.0.1:2379\n",
-		  "error: cfg: datastore type 'etcdv3' is not supported: use 'typha' (typhad's socket in the run "
-		  "directory) or 'embedded' (a database file)" },
+		  "directory), 'etcdv3' or 'embedded' (a database file)" },
+		{ HEAD "  etcdEndpoints: https://10.0.0.1:2379\n  etcdKeyFile: k\n",
+		  "etcdv3 endpoints=https://10.0.0.1:2379 key_file=k" },
+		{ HEAD "  etcdDiscoverySrv: example.org\n  etcdUsername: u\n  etcdPassword: p\n",
+		  "etcdv3 srv=example.org user=u:p" },
+		{ HEAD "  datastoreType: etcdv3\n", "error: cfg: no etcd endpoints specified" },
+		{ HEAD "  etcdEndpoints: a\n  etcdDiscoverySrv: b\n",
+		  "error: cfg: multiple discovery or bootstrap options specified, use either \"etcdEndpoints\" or "
+		  "\"etcdDiscoverySrv\"" },
+		{ HEAD "  etcdEndpoints: a\n  etcdCACertFile: b\n  etcdCert: c\n",
+		  "error: cfg: Cannot mix inline certificate-key and certificate / key files" },
+		{ HEAD "  datastoreType: typha\n  etcdEndpoints: a\n", "typha" },
 		{ "", "error: cfg: expected one document, found 0" },
 		{ HEAD "---\n" HEAD, "error: cfg: expected one document, found 2" },
 		{ "kind: IPPool\n", "error: cfg: the kind is not CalicoAPIConfig" },
@@ -252,8 +279,7 @@ static void configuration_files(void **state)
 		if (settings_parse("cfg", cases[i].text, strlen(cases[i].text), &s, &err) != 0)
 			buf_printf(&seen, "error: %s", err.text);
 		else
-			buf_printf(&seen, "%s%s%s", s.embedded ? "embedded" : "typha",
-			           s.path ? " " : "", s.path ? s.path : "");
+			describe(&s, &seen);
 		settings_done(&s);
 		assert_string_equal(buf_cstr(&seen), cases[i].want);
 	}
