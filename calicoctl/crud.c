@@ -105,16 +105,6 @@ const struct kind_info *crud_kind(const char *arg, struct err *err)
 
 /* ---- from a manifest's item to what is to be written */
 
-/* "spec.cidr = '10.0.0.1/16' (has host bits)", without the words around it. */
-static void violation_str(const struct violation *v, struct buf *out)
-{
-	const struct violations one = { (struct violation *)v, 1 };
-	CLEANUP(buf_done) struct buf text = { 0 };
-
-	violations_str(&one, &text);
-	buf_str(out, buf_cstr(&text) + strlen("error with field "));
-}
-
 /* Of several violations each is told with its own line. The text may be long: it is the item's. */
 static int check_valid(struct manifest_item *item, const ProtobufCMessage *msg, struct err *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The walk over an object that applies the rules of validate_rule.c and validate_message.c where
- * they belong. */
+/* The walk over an object that applies the rules of its messages where they belong, once for each
+ * phase. */
 #include "common/model/validate.h"
 
 #include <stdarg.h>
@@ -11,23 +11,46 @@
 #include "common/model/resource.h"
 #include "common/model/scalar.h"
 #include "common/model/validate_rule.h"
+#include "common/net/addr.h"
 
 #define REASON_MAX 2048 /* the pattern of a community is long */
 
-void violate(struct violations *v, const struct path *p, const char *value, const char *fmt, ...)
+static void add(struct violations *v, const struct path *p, const char *name, const char *value,
+                const char *fmt, va_list ap)
 {
 	CLEANUP(buf_done) struct buf field = { 0 };
 	char reason[REASON_MAX];
-	va_list ap;
 
 	if (v->n == VIOLATIONS_MAX)
 		return;
 	path_str(p, &field);
-	va_start(ap, fmt);
 	(void)vsnprintf(reason, sizeof(reason), fmt, ap);
-	va_end(ap);
+	if (!name)
+		name = field.len > 0 ? buf_cstr(&field) : v->kind ? v->kind : "";
 	v->items = xrealloc(v->items, (v->n + 1) * sizeof(*v->items));
-	v->items[v->n++] = (struct violation){ buf_take(&field), xstrdup(value), xstrdup(reason) };
+	v->items[v->n] = (struct violation){ .name = xstrdup(name),
+		                             .value = xstrdup(value),
+		                             .reason = xstrdup(reason) };
+	v->items[v->n++].field = buf_take(&field);
+}
+
+void violate(struct violations *v, const struct path *p, const char *value, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(v, p, NULL, value, fmt, ap);
+	va_end(ap);
+}
+
+void violate_as(struct violations *v, const struct path *p, const char *name, const char *value,
+                const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(v, p, name, value, fmt, ap);
+	va_end(ap);
 }
 
 void violate_body(struct violations *v, const struct path *p, const char *fmt, ...)
@@ -47,6 +70,7 @@ void violations_done(struct violations *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
 		free(v->items[i].field);
+		free(v->items[i].name);
 		free(v->items[i].value);
 		free(v->items[i].reason);
 	}
@@ -54,9 +78,13 @@ void violations_done(struct violations *v)
 	*v = (struct violations){ 0 };
 }
 
-static void violation_str(const struct violation *v, struct buf *out)
+void violation_str(const struct violation *v, struct buf *out)
 {
-	buf_str(out, v->field);
+	if (*v->name == '\0') {
+		buf_str(out, v->reason);
+		return;
+	}
+	buf_str(out, v->name);
 	if (v->value)
 		buf_printf(out, " = '%s'", v->value);
 	if (v->reason && *v->reason != '\0')
@@ -66,15 +94,52 @@ static void violation_str(const struct violation *v, struct buf *out)
 void violations_str(const struct violations *v, struct buf *out)
 {
 	if (v->n == 1) {
-		buf_str(out, "error with field ");
+		buf_str(out, *v->items[0].name != '\0' ? "error with field " : "");
 		violation_str(&v->items[0], out);
 		return;
 	}
-	buf_str(out, "error with the following fields:");
+	buf_str(out, "error with the following fields:\n");
 	for (size_t i = 0; i < v->n; i++) {
-		buf_str(out, "\n-  ");
+		buf_str(out, "-  ");
 		violation_str(&v->items[i], out);
+		buf_str(out, "\n");
 	}
+}
+
+/* One value of a field, of a list or alone. */
+struct spot {
+	const ProtobufCFieldDescriptor *f;
+	const struct field_rule *rule; /* NULL: none */
+	const struct path *p;
+	struct violations *v;
+	enum phase phase;
+};
+
+/* ---- PHASE_GO: tags */
+
+/* Upstream's name for the field: "InterfaceName", "Nets[0]". */
+static void go_name(const struct spot *s, struct buf *out)
+{
+	if (s->rule && s->rule->go) {
+		buf_str(out, s->rule->go);
+	} else {
+		char first = s->f->name[0];
+
+		buf_byte(out, (uint8_t)(first >= 'a' && first <= 'z' ? first - 32 : first));
+		buf_str(out, s->f->name + 1);
+	}
+	if (!s->p->name)
+		buf_printf(out, "[%zu]", s->p->index);
+}
+
+static void fail_tag(const struct spot *s, const char *value, const char *tag)
+{
+	CLEANUP(buf_done) struct buf name = { 0 };
+
+	go_name(s, &name);
+	violate_as(s->v, s->p, buf_cstr(&name), value,
+	           "Reason: failed to validate Field: %s because of Tag: %s ", buf_cstr(&name),
+	           tag);
 }
 
 static bool is_word(const struct field_rule *rule, const char *s)
@@ -85,231 +150,311 @@ static bool is_word(const struct field_rule *rule, const char *s)
 	return false;
 }
 
-static void check_words(const struct field_rule *rule, const char *s, const struct path *p,
-                        struct violations *v)
-{
-	bool any_case = rule->flags & FIELD_ANY_CASE;
-	CLEANUP(buf_done) struct buf words = { 0 };
-
-	if (is_word(rule, s))
-		return;
-	for (const char *const *w = rule->words; *w; w++)
-		buf_printf(&words, any_case ? "%s%s" : "%s\"%s\"",
-		           w == rule->words ? ""
-		           : any_case       ? "|"
-		                            : ", ",
-		           *w);
-	if (any_case)
-		violate_body(v, p, "should match '^(?i)(%s)?$'", buf_cstr(&words));
-	else
-		violate(v, p, NULL, "supported values: %s", buf_cstr(&words));
-}
-
-static void check_string(const struct field_rule *rule, const char *s, const struct path *p,
-                         struct violations *v)
+static void go_string(const struct spot *s, const char *text)
 {
 	struct why why;
 	const char *wrong;
 
-	if (rule->max > 0 && strlen(s) > (size_t)rule->max) {
-		violate(v, p, NULL, "may not be more than %lld bytes", (long long)rule->max);
-		return;
-	}
-	if (rule->words)
-		check_words(rule, s, p, v);
-	wrong = rule->text ? rule->text(s, &why) : NULL;
-	if (wrong && rule->pattern)
-		violate_body(v, p, "should match '%s'", rule->pattern);
-	else if (wrong)
-		violate(v, p, s, "%s", wrong);
-}
-
-static void check_integer(const struct field_rule *rule, int64_t i, const struct path *p,
-                          struct violations *v)
-{
-	if (rule->min == 0 && rule->max == 0)
-		return;
-	if (i < rule->min)
-		violate_body(v, p, "should be greater than or equal to %lld", (long long)rule->min);
-	else if (i > rule->max)
-		violate_body(v, p, "should be less than or equal to %lld", (long long)rule->max);
-}
-
-static void check_port(const V3__Port *port, const struct path *p, struct violations *v)
-{
-	CLEANUP(buf_done) struct buf text = { 0 };
-	const char *wrong;
-	struct why why;
-
-	port_str(port, &text);
-	wrong = port->name ? text_port_name(port->name, &why) : NULL;
+	if (s->rule->tag && !s->rule->tag->ok(text))
+		fail_tag(s, text, s->rule->tag->name);
+	if ((s->rule->flags & FIELD_ONEOF) && !is_word(s->rule, text))
+		fail_tag(s, text, "oneof");
+	wrong = s->rule->text && !s->rule->pattern ? s->rule->text(text, &why) : NULL;
 	if (wrong)
-		violate(v, p, buf_cstr(&text), "%s", wrong);
-	else if (!port->name && (port->min < 1 || port->max > UINT16_MAX || port->min > port->max))
-		violate(v, p, buf_cstr(&text),
-		        "port range invalid, port number must be between 1 and 65535");
+		violate(s->v, s->p, text, "%s", wrong);
+}
+
+static void go_integer(const struct spot *s, int64_t i)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%lld", (long long)i);
+	if ((s->rule->flags & FIELD_GT_0) && i <= 0)
+		fail_tag(s, text, "gt");
+	if ((s->rule->flags & FIELD_GTE_LTE) && i < s->rule->min)
+		fail_tag(s, text, "gte");
+	if ((s->rule->flags & FIELD_GTE_LTE) && i > s->rule->max)
+		fail_tag(s, text, "lte");
+}
+
+static void go_port(const V3__Port *port, const struct path *p, struct violations *v)
+{
+	char text[16];
+
+	if (port->name) {
+		if (!tag_port_name.ok(port->name))
+			violate_as(v, p, "PortName", port->name,
+			           "Reason: failed to validate Field: PortName because of Tag: "
+			           "portName ");
+	} else if (port->min < 1 || port->max < 1) {
+		(void)snprintf(text, sizeof(text), "%u", port->min);
+		violate_as(v, p, "Port", text,
+		           "port range invalid, port number must be between 1 and 65535");
+	}
 }
 
 /* Names are compared as they are: "tcp" is none. */
-static void check_protocol(const V3__Protocol *protocol, const struct path *p, struct violations *v)
+static void go_protocol(const V3__Protocol *protocol, const struct path *p, struct violations *v)
 {
+	const char *name = protocol->name;
 	int n = protocol_number(protocol);
-	char text[16];
 
-	if (protocol->name) {
-		if (n >= 0 && !protocol->has_number &&
-		    strcmp(protocol_name_of_number(n), protocol->name) == 0)
-			return;
-		violate(v, p, protocol->name,
-		        "must be TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255");
-	} else if (n < 1) {
-		(void)snprintf(text, sizeof(text), "%u", protocol->number);
-		violate(v, p, text, "must be a number from 1 to 255, or a protocol's name");
+	if (name && (n < 0 || strcmp(protocol_name_of_number(n), name) != 0))
+		violate_as(v, p, "Protocol", name, "protocol name invalid");
+	else if (!name && protocol->number == 0)
+		violate_as(v, p, "Protocol", "0", "protocol number invalid");
+}
+
+/* ---- PHASE_SCHEMA */
+
+static void fail_words(const struct spot *s)
+{
+	CLEANUP(buf_done) struct buf words = { 0 };
+	bool any_case = s->rule->flags & FIELD_ANY_CASE;
+
+	for (const char *const *w = s->rule->words; *w; w++) {
+		if (w != s->rule->words)
+			buf_str(&words, any_case ? "|" : ", ");
+		buf_printf(&words, any_case ? "%s" : "\"%s\"", *w);
+	}
+	if (any_case)
+		violate_body(s->v, s->p, "should match '^(?i)(%s)?$'", buf_cstr(&words));
+	else
+		violate(s->v, s->p, NULL, "supported values: %s", buf_cstr(&words));
+}
+
+static size_t characters(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+static void schema_string(const struct spot *s, const char *text)
+{
+	struct why why;
+
+	if (s->rule->words && !is_word(s->rule, text))
+		fail_words(s);
+	if (s->rule->max > 0 && characters(text) > (size_t)s->rule->max)
+		violate(s->v, s->p, NULL, "may not be more than %lld bytes",
+		        (long long)s->rule->max);
+	if (s->rule->pattern && s->rule->text(text, &why))
+		violate_body(s->v, s->p, "should match '%s'", s->rule->pattern);
+	if ((s->rule->flags & FIELD_CIDR) && text_cidr(text, &why))
+		violate_body(s->v, s->p, "must be of type cidr: \"%s\"", text);
+}
+
+static void schema_integer(const struct spot *s, int64_t i)
+{
+	const struct field_rule *rule = s->rule;
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%lld", (long long)i);
+	if (rule->words && !is_word(rule, text))
+		fail_words(s);
+	if (rule->min == 0 && rule->max == 0)
+		return;
+	if (i < rule->min)
+		violate_body(s->v, s->p, "should be greater than or equal to %lld",
+		             (long long)rule->min);
+	else if (i > rule->max)
+		violate_body(s->v, s->p, "should be less than or equal to %lld",
+		             (long long)rule->max);
+}
+
+/* ---- the walk */
+
+static void check_message(const ProtobufCMessage *m, const struct path *p, struct violations *v,
+                          enum phase phase);
+
+static void check_sub(const struct spot *s, const ProtobufCMessage *m)
+{
+	if (m->descriptor == &v3__port__descriptor) {
+		if (s->phase == PHASE_GO)
+			go_port((const V3__Port *)m, s->p, s->v);
+	} else if (m->descriptor == &v3__protocol__descriptor) {
+		if (s->phase == PHASE_GO)
+			go_protocol((const V3__Protocol *)m, s->p, s->v);
+	} else {
+		check_message(m, s->p, s->v, s->phase);
 	}
 }
 
-static void check_message(const ProtobufCMessage *m, const struct path *p, struct violations *v);
-static void check_list(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
-                       const struct field_rule *rule, const struct path *p, struct violations *v);
-
-/* One value of a field, of a list or alone; value points to it. */
-static void check_value(const ProtobufCFieldDescriptor *f, const struct field_rule *rule,
-                        const void *value, const struct path *p, struct violations *v)
+static void check_integer(const struct spot *s, int64_t i)
 {
-	const ProtobufCMessage *m;
+	if (s->rule && s->phase == PHASE_GO)
+		go_integer(s, i);
+	else if (s->rule && s->phase == PHASE_SCHEMA)
+		schema_integer(s, i);
+}
 
-	switch (f->type) {
+/* value points to it. */
+static void check_value(const struct spot *s, const void *value)
+{
+	switch (s->f->type) {
 	case PROTOBUF_C_TYPE_STRING:
-		if (rule)
-			check_string(rule, *(const char *const *)value, p, v);
+		if (s->rule && s->phase == PHASE_GO)
+			go_string(s, *(const char *const *)value);
+		else if (s->rule && s->phase == PHASE_SCHEMA)
+			schema_string(s, *(const char *const *)value);
 		break;
 	case PROTOBUF_C_TYPE_INT64:
-		if (rule)
-			check_integer(rule, *(const int64_t *)value, p, v);
+	case PROTOBUF_C_TYPE_SINT64:
+		check_integer(s, *(const int64_t *)value);
 		break;
 	case PROTOBUF_C_TYPE_INT32:
-		if (rule)
-			check_integer(rule, *(const int32_t *)value, p, v);
+	case PROTOBUF_C_TYPE_SINT32:
+		check_integer(s, *(const int32_t *)value);
 		break;
 	case PROTOBUF_C_TYPE_UINT32:
-		if (rule)
-			check_integer(rule, *(const uint32_t *)value, p, v);
+		check_integer(s, *(const uint32_t *)value);
 		break;
 	case PROTOBUF_C_TYPE_MESSAGE:
-		m = *(const ProtobufCMessage *const *)value;
-		if (m->descriptor == &v3__port__descriptor)
-			check_port((const V3__Port *)m, p, v);
-		else if (m->descriptor == &v3__protocol__descriptor)
-			check_protocol((const V3__Protocol *)m, p, v);
-		else if (msg_is_list(m->descriptor))
-			check_list(m, &m->descriptor->fields[0], rule, p, v);
-		else
-			check_message(m, p, v);
+		check_sub(s, *(const ProtobufCMessage *const *)value);
 		break;
 	default:
 		break;
 	}
 }
 
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void check_duplicates(char *const *values, size_t n, const struct path *p,
-                             struct violations *v)
-{
-	CLEANUP(free_p) char **sorted = xmemdup(values, n * sizeof(*sorted));
-
-	qsort(sorted, n, sizeof(*sorted), compare_strings);
-	for (size_t i = 1; i < n; i++)
-		if (strcmp(sorted[i - 1], sorted[i]) == 0) {
-			violate(v, p, sorted[i], "is there twice");
-			return;
-		}
-}
-
 static size_t stride(const ProtobufCFieldDescriptor *f)
 {
-	return f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE
-	               ? sizeof(void *)
-	               : sizeof(int32_t);
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_STRING:
+	case PROTOBUF_C_TYPE_MESSAGE:
+		return sizeof(void *);
+	case PROTOBUF_C_TYPE_INT64:
+	case PROTOBUF_C_TYPE_SINT64:
+	case PROTOBUF_C_TYPE_UINT64:
+	case PROTOBUF_C_TYPE_DOUBLE:
+		return sizeof(int64_t);
+	default:
+		return sizeof(int32_t);
+	}
 }
 
-static void check_list(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
-                       const struct field_rule *rule, const struct path *p, struct violations *v)
+void list_str(char *const *list, size_t n, struct buf *out)
 {
+	buf_byte(out, '[');
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s%s", i > 0 ? " " : "", list[i]);
+	buf_byte(out, ']');
+}
+
+static void map_str(V3__ObjectMeta__LabelsEntry *const *entries, size_t n, struct buf *out)
+{
+	buf_str(out, "map[");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s%s:%s", i > 0 ? " " : "", entries[i]->key, entries[i]->value);
+	buf_byte(out, ']');
+}
+
+static void check_list_tag(const struct spot *s, const ProtobufCMessage *m, size_t n,
+                           const void *values)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+
+	if (n == 0 || s->rule->list_tag->ok(m, s->f))
+		return;
+	if (s->f->type == PROTOBUF_C_TYPE_MESSAGE)
+		map_str(values, n, &text);
+	else
+		list_str(values, n, &text);
+	fail_tag(s, buf_cstr(&text), s->rule->list_tag->name);
+}
+
+static void check_list(struct spot *s, const ProtobufCMessage *m)
+{
+	const ProtobufCFieldDescriptor *f = s->f;
 	size_t n = *(const size_t *)(const void *)((const char *)m + f->quantifier_offset);
 	const char *values = *(char *const *)(const void *)((const char *)m + f->offset);
-	bool map = f->type == PROTOBUF_C_TYPE_MESSAGE && msg_is_map_entry(f->descriptor);
+	const struct path *list = s->p;
 
-	if (map)
-		return; /* metadata's are looked at with it */
-	if (rule && (rule->flags & FIELD_REQUIRED) && n == 0)
-		violate(v, p, NULL, "is required");
-	if (rule && rule->items > 0 && n > rule->items) {
-		violate(v, p, NULL, "must have at most %zu item%s", rule->items,
-		        rule->items == 1 ? "" : "s");
+	if (s->phase == PHASE_GO && s->rule && s->rule->list_tag)
+		check_list_tag(s, m, n, values);
+	if (s->phase == PHASE_GO && s->rule && (s->rule->flags & FIELD_REQUIRED) && n == 0)
+		violate(s->v, list, NULL, "is required");
+	if (f->type == PROTOBUF_C_TYPE_MESSAGE && msg_is_map_entry(f->descriptor))
 		return;
-	}
-	if (rule && (rule->flags & FIELD_SET) && f->type == PROTOBUF_C_TYPE_STRING && n > 1)
-		check_duplicates((char *const *)(const void *)values, n, p, v);
 	for (size_t i = 0; i < n; i++) {
-		struct path here = { p, NULL, i };
+		struct path here = { list, NULL, i };
 
-		check_value(f, rule, values + i * stride(f), &here, v);
+		s->p = &here;
+		check_value(s, values + i * stride(f));
 	}
+	if (s->phase == PHASE_SCHEMA && s->rule && s->rule->items > 0 && n > s->rule->items)
+		violate(s->v, list, NULL, "must have at most %zu item%s", s->rule->items,
+		        s->rule->items == 1 ? "" : "s");
 }
 
-static void check_one(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
-                      const struct field_rule *rule, const struct path *p, struct violations *v)
+static void check_one(const struct spot *s, const ProtobufCMessage *m)
 {
-	const void *value = (const char *)m + f->offset;
+	static const char *const nothing = "";
+	const void *value = (const char *)m + s->f->offset;
+	unsigned flags = s->rule ? s->rule->flags : 0;
 	bool there;
 
-	if (f->type == PROTOBUF_C_TYPE_STRING)
+	if (s->f->type == PROTOBUF_C_TYPE_STRING)
 		there = *(char *const *)value &&
-		        (**(char *const *)value != '\0' || (rule && (rule->flags & FIELD_EMPTY)));
-	else if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+		        (**(char *const *)value != '\0' || (flags & FIELD_EMPTY));
+	else if (s->f->type == PROTOBUF_C_TYPE_MESSAGE)
 		there = *(void *const *)value != NULL;
 	else
 		there = *(const protobuf_c_boolean *)(const void *)((const char *)m +
-		                                                    f->quantifier_offset);
+		                                                    s->f->quantifier_offset);
 	if (there)
-		check_value(f, rule, value, p, v);
-	else if (rule && (rule->flags & FIELD_REQUIRED))
-		violate(v, p, NULL, "is required");
+		check_value(s, value);
+	else if (s->phase == PHASE_GO && (flags & FIELD_REQUIRED))
+		violate(s->v, s->p, NULL, "is required");
+	else if (s->f->type == PROTOBUF_C_TYPE_STRING &&
+	         ((s->phase == PHASE_GO && (flags & FIELD_TAG_EMPTY)) ||
+	          (s->phase == PHASE_SCHEMA && (flags & FIELD_ALWAYS))))
+		check_value(s, &nothing);
 }
 
-static void check_message(const ProtobufCMessage *m, const struct path *p, struct violations *v)
+static void check_message(const ProtobufCMessage *m, const struct path *p, struct violations *v,
+                          enum phase phase)
 {
-	message_check *check = message_rule(m->descriptor);
+	const struct message_rule *rules = message_rule(m->descriptor);
 
+	if (rules && rules->cel && phase == PHASE_CEL)
+		rules->cel(m, p, v);
 	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
-		const struct field_rule *rule = field_rule(m->descriptor, f->name);
 		struct path here = { p, f->name, 0 };
+		struct spot s = { f, field_rule(rules, f->name), &here, v, phase };
 
 		if (f->label == PROTOBUF_C_LABEL_REPEATED)
-			check_list(m, f, rule, &here, v);
+			check_list(&s, m);
 		else
-			check_one(m, f, rule, &here, v);
+			check_one(&s, m);
 	}
-	if (check)
-		check(m, p, v);
+	if (rules && rules->check && phase == PHASE_GO)
+		rules->check(m, p, v);
 }
 
 size_t model_validate(model_kind kind, const ProtobufCMessage *msg, struct violations *ret)
 {
 	const struct kind_info *k = kind_info(kind);
+	const struct message_rule *rules;
 
-	*ret = (struct violations){ 0 };
+	*ret = (struct violations){ .kind = k ? k->name : NULL };
 	if (!k || msg->descriptor != k->message) {
 		violate(ret, NULL, NULL, "the object is not of the kind that it is said to be");
 		return ret->n;
 	}
+	rules = message_rule(k->message);
 	if (k->v3)
-		check_metadata(k, model_meta((ProtobufCMessage *)(uintptr_t)msg, false), ret);
-	check_message(msg, NULL, ret);
+		check_namespace(k, model_meta((ProtobufCMessage *)(uintptr_t)msg, false), ret);
+	if (ret->n == 0 && rules && rules->first)
+		rules->first(msg, NULL, ret);
+	if (ret->n > 0)
+		return ret->n;
+	check_message(msg, NULL, ret, PHASE_GO);
+	check_message(msg, NULL, ret, PHASE_SCHEMA);
+	check_message(msg, NULL, ret, PHASE_CEL);
 	return ret->n;
 }

@@ -14,6 +14,7 @@
 /* One thing that is wrong. */
 struct violation {
 	char *field;  /* JSON path: "spec.cidr" */
+	char *name;   /* as upstream tells it: the path, or its name for it: "Source.Ports" */
 	char *value;  /* as given; NULL when there is none */
 	char *reason; /* one sentence, no full stop */
 };
@@ -21,6 +22,7 @@ struct violation {
 struct violations {
 	struct violation *items;
 	size_t n;
+	const char *kind; /* whose they are: the name of what is wrong with the whole object */
 };
 
 /* Fills defaults as upstream's client does on a write (types of a policy, tier and its label,
@@ -32,6 +34,7 @@ void model_default(model_kind kind, ProtobufCMessage *msg);
 size_t model_validate(model_kind kind, const ProtobufCMessage *msg, struct violations *ret);
 void violations_done(struct violations *v);
 
-/* "error with field spec.cidr = '10.0.0.0/33' (invalid CIDR)", or "error with the following
- * fields:\n-  ..." as upstream words it. */
+/* "error with field Source.Ports = '[80]' (rules that ...)", or "error with the following
+ * fields:\n-  ...\n" as upstream words it. */
+void violation_str(const struct violation *v, struct buf *out); /* one, without words around it */
 void violations_str(const struct violations *v, struct buf *out);

@@ -32,18 +32,20 @@ bool text_is_label(const char *s, size_t len)
 	return true;
 }
 
-/* Upstream's pattern does not limit the single label; only the whole. */
-bool text_is_name(const char *s, size_t len)
+bool text_is_subdomain(const char *s, size_t len)
 {
-	if (len == 0 || len > NAME_MAX_LEN)
-		return false;
 	for (size_t i = 0; i < len; i++) {
 		bool first = i == 0 || s[i - 1] == '.', last = i + 1 == len || s[i + 1] == '.';
 
 		if (!is_lower_alnum(s[i]) && (first || last || (s[i] != '-' && s[i] != '.')))
 			return false;
 	}
-	return true;
+	return len > 0;
+}
+
+bool text_is_name(const char *s, size_t len)
+{
+	return len <= NAME_MAX_LEN && text_is_subdomain(s, len);
 }
 
 const char *text_label(const char *s, struct why *why)
@@ -64,10 +66,32 @@ const char *text_name(const char *s, struct why *why)
 	                 "beginning and ending with a letter or digit";
 }
 
-/* The name part of a label's key, and, unless empty, its value. */
-static bool is_qualified(const char *s, size_t len)
+/* An RFC 1123 subdomain, as Kubernetes says what is wrong with one. */
+static size_t subdomain(const char *s, size_t len, const char *ret_wrong[2])
 {
-	if (len == 0 || len > LABEL_MAX || !is_alnum(s[0]) || !is_alnum(s[len - 1]))
+	size_t n = 0;
+
+	if (len > NAME_MAX_LEN)
+		ret_wrong[n++] = "prefix part must be no more than 253 bytes";
+	if (!text_is_subdomain(s, len))
+		ret_wrong[n++] =
+		        "prefix part a lowercase RFC 1123 subdomain must consist of lower case "
+		        "alphanumeric characters, '-' or '.', and must start and end with an "
+		        "alphanumeric character (e.g. 'example.com', regex used for validation is "
+		        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+	return n;
+}
+
+#define QUALIFIED                                                                                  \
+	"must consist of alphanumeric characters, '-', '_' or '.', and must start and end with "   \
+	"an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "  \
+	"validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+
+static bool is_qualified(const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len == 0 || !is_alnum(s[0]) || !is_alnum(s[len - 1]))
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if (!is_alnum(s[i]) && s[i] != '-' && s[i] != '_' && s[i] != '.')
@@ -75,38 +99,51 @@ static bool is_qualified(const char *s, size_t len)
 	return true;
 }
 
-const char *text_label_value(const char *s, struct why *why)
+size_t text_qualified_name(const char *s, const char *ret_wrong[QUALIFIED_MAX])
 {
-	(void)why;
-	return *s == '\0' || is_qualified(s, strlen(s))
-	               ? NULL
-	               : "must be empty, or at most 63 letters, digits, '-', '_' and '.', "
-	                 "beginning and ending with a letter "
-	                 "or digit";
+	const char *slash = strchr(s, '/'), *name = slash ? slash + 1 : s;
+	size_t n = 0;
+
+	if (strchr(name, '/')) {
+		ret_wrong[0] = "a valid label key " QUALIFIED
+		               " with an optional DNS subdomain prefix and '/' (e.g. "
+		               "'example.com/MyName')";
+		return 1;
+	}
+	if (slash == s)
+		ret_wrong[n++] = "prefix part must be non-empty";
+	else if (slash)
+		n += subdomain(s, (size_t)(slash - s), ret_wrong);
+	if (*name == '\0')
+		ret_wrong[n++] = "name part must be non-empty";
+	else if (strlen(name) > LABEL_MAX)
+		ret_wrong[n++] = "name part must be no more than 63 bytes";
+	if (!is_qualified(name))
+		ret_wrong[n++] = "name part " QUALIFIED;
+	return n;
 }
 
-const char *text_label_key(const char *s, struct why *why)
+size_t text_label_value(const char *s, const char *ret_wrong[QUALIFIED_MAX])
 {
-	const char *slash = strchr(s, '/');
-	const char *name = slash ? slash + 1 : s;
+	size_t n = 0;
 
-	(void)why;
-	if (is_qualified(name, strlen(name)) && (!slash || text_is_name(s, (size_t)(slash - s))))
-		return NULL;
-	return "must be a name (at most 63 letters, digits, '-', '_' and '.', beginning and ending "
-	       "with a letter or digit), "
-	       "perhaps behind a DNS name and '/'";
+	if (strlen(s) > LABEL_MAX)
+		ret_wrong[n++] = "must be no more than 63 bytes";
+	if (*s != '\0' && !is_qualified(s))
+		ret_wrong[n++] =
+		        "a valid label must be an empty string or consist of alphanumeric "
+		        "characters, '-', '_' or '.', and must start and end with an alphanumeric "
+		        "character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
+		        "validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+	return n;
+}
+
+bool text_has_global(const char *selector)
+{
+	return strstr(selector, "global(") != NULL;
 }
 
 /* ---- addresses */
-
-const char *text_any_net(const char *s, struct why *why)
-{
-	struct ip_prefix p;
-
-	(void)why;
-	return ip_prefix_parse(s, &p) < 0 ? "is neither an IP address nor a CIDR" : NULL;
-}
 
 const char *text_cidr(const char *s, struct why *why)
 {
@@ -129,80 +166,6 @@ const char *text_net(const char *s, struct why *why)
 	(void)snprintf(why->text, sizeof(why->text),
 	               "the CIDR is not strictly masked: is %s meant?", ip_prefix_str(&p, text));
 	return why->text;
-}
-
-const char *text_not_all_net(const char *s, struct why *why)
-{
-	const char *wrong = text_net(s, why);
-	struct ip_prefix p;
-
-	if (wrong)
-		return wrong;
-	return ip_prefix_parse(s, &p) == 0 && p.len == 0 ? "would leave no address" : NULL;
-}
-
-const char *text_host_net(const char *s, struct why *why)
-{
-	struct ip_prefix p;
-
-	(void)why;
-	if (ip_prefix_parse(s, &p) < 0)
-		return "is not a CIDR";
-	return p.len != ip_addr_bits(&p.addr) ? "must be a single address, /32 or /128" : NULL;
-}
-
-static const char *ip_of(const char *s, int family, const char *wrong)
-{
-	struct ip_addr a;
-
-	return ip_addr_parse(s, &a) < 0 || (family && a.family != family) ? wrong : NULL;
-}
-
-const char *text_ip(const char *s, struct why *why)
-{
-	(void)why;
-	return ip_of(s, 0, "is not an IP address");
-}
-
-const char *text_ipv4(const char *s, struct why *why)
-{
-	(void)why;
-	return ip_of(s, AF_INET, "is not an IPv4 address");
-}
-
-const char *text_ipv6(const char *s, struct why *why)
-{
-	(void)why;
-	return ip_of(s, AF_INET6, "is not an IPv6 address");
-}
-
-/* A node's own address, with the length of its network if it is known. */
-const char *text_node_ipv4(const char *s, struct why *why)
-{
-	struct ip_prefix p;
-
-	(void)why;
-	return ip_prefix_parse(s, &p) < 0 || p.addr.family != AF_INET
-	               ? "is not an IPv4 address or CIDR"
-	               : NULL;
-}
-
-const char *text_node_ipv6(const char *s, struct why *why)
-{
-	struct ip_prefix p;
-
-	(void)why;
-	return ip_prefix_parse(s, &p) < 0 || p.addr.family != AF_INET6
-	               ? "is not an IPv6 address or CIDR"
-	               : NULL;
-}
-
-const char *text_mac(const char *s, struct why *why)
-{
-	struct mac_addr m;
-
-	(void)why;
-	return mac_parse(s, &m) < 0 ? "is not a MAC address" : NULL;
 }
 
 /* An address, address:port or [address]:port. */
@@ -251,67 +214,7 @@ const char *text_any_selector(const char *s, struct why *why)
 	return NULL;
 }
 
-const char *text_selector(const char *s, struct why *why)
-{
-	const char *wrong = text_any_selector(s, why);
-
-	return wrong ? wrong
-	       : strstr(s, "global(")
-	               ? "global() can only be used in an EntityRule namespaceSelector"
-	               : NULL;
-}
-
-const char *text_pool_selector(const char *s, struct why *why)
-{
-	const char *wrong = text_any_selector(s, why);
-
-	return wrong ? wrong : strstr(s, "global(") ? "global() cannot be used here" : NULL;
-}
-
-const char *text_namespace_selector(const char *s, struct why *why)
-{
-	const char *wrong = text_any_selector(s, why);
-	const char *at = strstr(s, "global(");
-
-	if (wrong || !at)
-		return wrong;
-	/* alone, but for white space */
-	if (s + strspn(s, " \t") != at || at[strcspn(at, ")")] == '\0')
-		return "global() cannot be combined with other selectors";
-	at += strcspn(at, ")") + 1;
-	return at[strspn(at, " \t")] != '\0' ? "global() cannot be combined with other selectors"
-	                                     : NULL;
-}
-
 /* ---- others */
-
-static bool all_of(const char *s, size_t len, const char *extra)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!is_alnum(s[i]) && !strchr(extra, s[i]))
-			return false;
-	return true;
-}
-
-const char *text_interface(const char *s, struct why *why)
-{
-	size_t len = strlen(s);
-
-	(void)why;
-	return len < 1 || len > 15 || !all_of(s, len, "_.-")
-	               ? "is not an interface's name: at most 15 letters, digits, '_', '.' and '-'"
-	               : NULL;
-}
-
-const char *text_port_name(const char *s, struct why *why)
-{
-	size_t len = strlen(s);
-
-	(void)why;
-	return len < 1 || len > 128 || !all_of(s, len, "_.-")
-	               ? "is not a port's name: at most 128 letters, digits, '_', '.' and '-'"
-	               : NULL;
-}
 
 /* ([0-9]+(\.[0-9]+)?(ms|s|m|h))* */
 const char *text_duration(const char *s, struct why *why)

@@ -6,6 +6,7 @@
  *     in JSON      a manifest; kind and apiVersion may be left out
  *     out JSON     it is allowed, and this is what is stored, defaults and all
  *     bad TEXT     it is refused with this, as upstream words it; a line for each thing wrong
+ *     says TEXT    the same, but the whole text of it
  *     at PATH      where the first of these stands in the manifest
  *     stored JSON  what upstream's calicoctl stored: read and written, it is the same
  */
@@ -29,6 +30,7 @@ struct one {
 	unsigned line;
 	const char *in, *out, *at;
 	struct buf bad;
+	bool bare;
 };
 
 static ProtobufCMessage *read_json(const struct kind_info *k, unsigned line, const char *text,
@@ -98,10 +100,12 @@ static void check_case(struct one *c)
 	if (c->bad.len > 0) {
 		CLEANUP(buf_done) struct buf wanted = { 0 };
 
-		buf_printf(&wanted, "error with %s%s",
-		           strchr((char *)c->bad.data, '\n') ? "the following fields:\n-  "
-		                                             : "field ",
-		           buf_cstr(&c->bad));
+		if (strchr(buf_cstr(&c->bad), '\n'))
+			buf_printf(&wanted, "error with the following fields:\n-  %s\n",
+			           buf_cstr(&c->bad));
+		else
+			buf_printf(&wanted, "%s%s", c->bare ? "" : "error with field ",
+			           buf_cstr(&c->bad));
 		expect(c->kind, c->line, buf_cstr(&wrong), buf_cstr(&wanted));
 		if (c->at)
 			expect(c->kind, c->line, v.items[0].field, c->at);
@@ -135,6 +139,10 @@ static void check_line(struct one *c, unsigned n, char *line, bool *has_good, bo
 		c->at = text;
 	} else if ((text = after(line, "bad"))) {
 		buf_printf(&c->bad, "%s%s", c->bad.len > 0 ? "\n-  " : "", text);
+		*has_bad = true;
+	} else if ((text = after(line, "says"))) {
+		buf_str(&c->bad, text);
+		c->bare = true;
 		*has_bad = true;
 	} else if ((text = after(line, "stored"))) {
 		check_stored(c->kind, n, text);
