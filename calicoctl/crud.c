@@ -147,8 +147,8 @@ static int complete_wep(ProtobufCMessage *msg, V3__ObjectMeta *meta, struct err 
 	if (meta->name && *meta->name && strcmp(meta->name, name) != 0)
 		return err_set(
 		        err, -EINVAL,
-		        "error with field metadata.name = '%s' (the WorkloadEndpoint name does not "
-		        "match the primary identifiers assigned in the spec: expected name %s)",
+		        "error with field Name = '%s' (the WorkloadEndpoint name does not match "
+		        "the primary identifiers assigned in the Spec: expected name %s)",
 		        meta->name, name);
 	msg_set_str(&meta->name, name);
 	return 0;
@@ -212,14 +212,6 @@ static int prepare(const struct options *o, struct manifest_item *item, struct r
 	if (rc)
 		return rc;
 	msg_set_str(&meta->resourceversion, NULL);
-	if (item->kind->kind == V3__KIND__KIND_WORKLOAD_ENDPOINT) {
-		rc = complete_wep(item->msg, meta, err);
-		if (rc)
-			return rc;
-	}
-	if (!meta->name || !*meta->name)
-		return err_set(err, -EINVAL,
-		               "error with field metadata.name (name must be specified)");
 	model_default(item->kind->kind, item->msg);
 	rc = check_valid(item, item->msg, err);
 	if (rc)
@@ -352,7 +344,7 @@ static int write_one(const struct options *o, struct db *db, struct manifest_ite
 	case CREATE:
 		if (r->revision)
 			rc = err_set(err, -EINVAL,
-			             "error with field metadata.resourceVersion = '%llu' (field "
+			             "error with field Metadata.ResourceVersion = '%llu' (field "
 			             "must not "
 			             "be set for a Create request)",
 			             (unsigned long long)r->revision);
@@ -365,6 +357,12 @@ static int write_one(const struct options *o, struct db *db, struct manifest_ite
 		rc = update(db, r, err);
 		break;
 	case APPLY:
+		if (r->kind == V3__KIND__KIND_CLUSTER_INFORMATION) {
+			rc = err_set(err, -EOPNOTSUPP,
+			             "operation apply is not supported on ClusterInformation: "
+			             "resource is readonly");
+			break;
+		}
 		rc = create(db, r, err);
 		if (rc == -EEXIST || rc == -EOPNOTSUPP)
 			rc = update(db, r, err);
@@ -390,7 +388,7 @@ static void note(struct tally *t, const struct manifest_item *item, const struct
 		                            : err->text;
 		CLEANUP(free_p) char *path = xstrndup(field, strcspn(field, " :"));
 
-		manifest_place(item, path, &text);
+		manifest_place(item, kinds_path(path), &text);
 		buf_str(&text, ": ");
 	}
 	buf_str(&text, err->text);

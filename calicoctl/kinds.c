@@ -17,10 +17,12 @@
 
 #define POOL V3__KIND__KIND_IP_POOL
 #define TIER V3__KIND__KIND_TIER
-#define NP V3__KIND__KIND_NETWORK_POLICY
-#define GNP V3__KIND__KIND_GLOBAL_NETWORK_POLICY
 #define NODE V3__KIND__KIND_NODE
 #define WEP V3__KIND__KIND_WORKLOAD_ENDPOINT
+
+/* What kube-controllers makes of Kubernetes' own. */
+#define KUBERNETES_POLICY "knp.default."
+#define USES_MAX 128 /* of a pool's uses as text */
 
 /* How long ipamd may still be handing out what it decided on before a pool was disabled. */
 #define POOL_SETTLE_MS 500
@@ -36,37 +38,77 @@ static bool is_built_in_tier(const char *name)
 	       strcmp(name, "kube-baseline") == 0;
 }
 
-static int not_supported(model_kind kind, const char *ns, const char *name, const char *verb,
-                         const char *why, struct err *err)
+static int not_supported(const char *name, const char *verb, const char *why, struct err *err)
 {
-	CLEANUP(free_p) char *id = kinds_identifier(kind, ns, name);
-
-	return err_set(err, -EOPNOTSUPP, "operation %s is not supported on %s%s%s", verb, id,
+	return err_set(err, -EOPNOTSUPP, "operation %s is not supported on %s%s%s", verb, name,
 	               why ? ": " : "", why ? why : "");
+}
+
+static const char *words_of(const char *verb)
+{
+	return strcmp(verb, "Create") == 0   ? "create or apply"
+	       : strcmp(verb, "Update") == 0 ? "apply or replace"
+	                                     : "delete";
+}
+
+/* The profile that is always there. */
+static int static_profile(const char *name, const char *verb, struct err *err)
+{
+	CLEANUP(free_p)
+	char *why = xasprintf("The profile \"%s\" is a default provided by Calico and cannot be %s",
+	                      name, strcmp(verb, "Delete") == 0 ? "deleted" : "updated");
+
+	if (strcmp(verb, "Create") != 0)
+		return not_supported(name, verb, why, err);
+	return err_set(err, -EEXIST,
+	               "resource already exists: %s with error: %s already exists. The profile "
+	               "\"%s\" is default provided by Calico",
+	               name, name, name);
 }
 
 int kinds_allowed(model_kind kind, const char *ns, const char *name, const char *verb,
                   struct err *err)
 {
-	if (kind == V3__KIND__KIND_CLUSTER_INFORMATION)
-		return not_supported(kind, ns, name, verb, NULL, err);
-	if (object_is_static(kind, name)) {
-		struct store_result exists = { .status = STORE_ALREADY_EXISTS };
+	CLEANUP(free_p) char *id = kinds_identifier(kind, ns, name);
 
-		if (strcmp(verb, "Create") != 0)
-			return not_supported(kind, ns, name, verb, NULL, err);
-		db_error(&exists, kind, ns, name, err);
-		return err->code;
+	if (kind == V3__KIND__KIND_CLUSTER_INFORMATION)
+		return not_supported("ClusterInformation", words_of(verb), NULL, err);
+	if (kind == V3__KIND__KIND_NETWORK_POLICY &&
+	    strncmp(name, KUBERNETES_POLICY, strlen(KUBERNETES_POLICY)) == 0)
+		return not_supported(id, words_of(verb),
+		                     "kubernetes network policies must be managed through the "
+		                     "kubernetes API",
+		                     err);
+	if (object_is_static(kind, name)) {
+		return static_profile(name, verb, err);
 	}
 	if (kind == TIER && strcmp(verb, "Delete") == 0 && is_built_in_tier(name)) {
 		CLEANUP(free_p) char *why = xasprintf("Cannot delete %s tier", name);
 
-		return not_supported(kind, ns, name, verb, why, err);
+		return not_supported(name, verb, why, err);
 	}
 	return 0;
 }
 
 /* ---- before a write */
+
+static const struct {
+	const char *name, *path;
+} fields[] = {
+	{ "Metadata.ResourceVersion", "metadata.resourceVersion" },
+	{ "Name", "metadata.name" },
+	{ "IPPool.Spec.CIDR", "spec.cidr" },
+	{ "IPPool.Spec.BlockSize", "spec.blockSize" },
+	{ "IPPool.Spec.AllowedUses", "spec.allowedUses" },
+};
+
+const char *kinds_path(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (strcmp(fields[i].name, name) == 0)
+			return fields[i].path;
+	return name;
+}
 
 static int field_error(struct err *err, const char *field, const char *value, const char *reason)
 {
@@ -106,23 +148,37 @@ static int check_blocks(struct db *db, const struct resource *r, const struct ip
 		struct ip_prefix block;
 
 		if (ip_prefix_parse(blocks->items[i]->name, &block) == 0 &&
-		    ip_prefix_covers(cidr, &block) && block.len != pool_block_size(r))
+		    ip_prefix_overlaps(cidr, &block) && block.len != pool_block_size(r))
 			return field_error(
-			        err, "spec.blockSize", size,
-			        "IPPool block size conflicts with existing allocations that use "
-			        "a different block size");
+			        err, "IPPool.Spec.BlockSize", size,
+			        "IPPool blocksSize conflicts with existing allocations that use a "
+			        "different blockSize");
 	}
 	return 0;
 }
 
-static bool pool_is_for_load_balancers(const struct resource *r)
+static bool pool_has_use(const struct resource *r, const char *use)
 {
 	const V3__IPPool *p = (const V3__IPPool *)r->msg;
 
 	for (size_t i = 0; p->spec && i < p->spec->n_alloweduses; i++)
-		if (strcmp(p->spec->alloweduses[i], "LoadBalancer") == 0)
+		if (strcmp(p->spec->alloweduses[i], use) == 0)
 			return true;
 	return false;
+}
+
+/* "[Workload Tunnel]" */
+static const char *pool_uses(const struct resource *r, char text[USES_MAX])
+{
+	const V3__IPPool *p = (const V3__IPPool *)r->msg;
+	size_t len = 0;
+
+	for (size_t i = 0; i < p->spec->n_alloweduses && len < USES_MAX; i++)
+		len += (size_t)snprintf(text + len, USES_MAX - len, "%s%s", i > 0 ? " " : "[",
+		                        p->spec->alloweduses[i]);
+	if (len < USES_MAX)
+		(void)snprintf(text + len, USES_MAX - len, "]");
+	return text;
 }
 
 static int check_pool(struct db *db, const struct resource *r, const struct resource *old,
@@ -130,23 +186,34 @@ static int check_pool(struct db *db, const struct resource *r, const struct reso
 {
 	CLEANUP(result_p) struct store_result *pools = NULL;
 	struct ip_prefix mine, other;
-	char size[24];
+	char size[24], uses[USES_MAX];
 
 	if (ip_prefix_parse(pool_cidr(r), &mine) != 0)
 		return 0; /* validation has said so */
 	if (old) {
-		if (ip_prefix_parse(pool_cidr(old), &other) == 0 && !ip_prefix_eq(&mine, &other))
-			return field_error(err, "spec.cidr", pool_cidr(r),
-			                   "IPPool CIDR cannot be modified");
+		bool moved = ip_prefix_parse(pool_cidr(old), &other) == 0 &&
+		             !ip_prefix_eq(&mine, &other);
+		bool resized = pool_block_size(r) != pool_block_size(old);
+
 		snprintf(size, sizeof(size), "%lld", (long long)pool_block_size(r));
-		if (pool_block_size(r) != pool_block_size(old))
-			return field_error(err, "spec.blockSize", size,
+		if (moved && resized)
+			return err_set(err, -EINVAL,
+			               "error with the following fields:\n-  IPPool.Spec.CIDR = "
+			               "'%s' (IPPool CIDR cannot be modified)\n-  "
+			               "IPPool.Spec.BlockSize = '%s' (IPPool BlockSize cannot be "
+			               "modified)\n",
+			               pool_cidr(r), size);
+		if (moved)
+			return field_error(err, "IPPool.Spec.CIDR", pool_cidr(r),
+			                   "IPPool CIDR cannot be modified");
+		if (resized)
+			return field_error(err, "IPPool.Spec.BlockSize", size,
 			                   "IPPool BlockSize cannot be modified");
-		if (pool_is_for_load_balancers(r) != pool_is_for_load_balancers(old))
-			return field_error(
-			        err, "spec.allowedUses",
-			        pool_is_for_load_balancers(r) ? "LoadBalancer" : "",
-			        "IPPool AllowedUses cannot be changed to or from LoadBalancer");
+		if (pool_has_use(old, "LoadBalancer") &&
+		    (pool_has_use(r, "Workload") || pool_has_use(r, "Tunnel")))
+			return field_error(err, "IPPool.Spec.AllowedUses", pool_uses(r, uses),
+			                   "IPPool allowed use cannot be changed from LoadBalacer "
+			                   "to Workload or Tunnel");
 		return 0;
 	}
 	pools = db_list(db, POOL, NULL, NULL);
@@ -163,10 +230,18 @@ static int check_pool(struct db *db, const struct resource *r, const struct reso
 		CLEANUP(free_p)
 		char *reason = xasprintf("IPPool(%s) CIDR overlaps with IPPool(%s) CIDR %s",
 		                         r->name, p->name, pool_cidr(p));
-		return field_error(err, "spec.cidr", pool_cidr(r), reason);
+		return field_error(err, "IPPool.Spec.CIDR", pool_cidr(r), reason);
 	}
 	return check_blocks(db, r, &mine, err);
 }
+
+/* The kinds that are in tiers. */
+static const model_kind policies[] = {
+	V3__KIND__KIND_NETWORK_POLICY,
+	V3__KIND__KIND_GLOBAL_NETWORK_POLICY,
+	V3__KIND__KIND_STAGED_NETWORK_POLICY,
+	V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY,
+};
 
 /* A policy in a tier that does not exist would never be looked at. */
 static int check_tier(struct db *db, const struct resource *r, struct err *err)
@@ -185,8 +260,9 @@ int kinds_check(struct db *db, const struct resource *r, const struct resource *
 {
 	if (r->kind == POOL)
 		return check_pool(db, r, old, err);
-	if (r->kind == NP || r->kind == GNP)
-		return check_tier(db, r, err);
+	for (size_t i = 0; !old && i < ARRAY_SIZE(policies); i++)
+		if (r->kind == policies[i])
+			return check_tier(db, r, err);
 	return 0;
 }
 
@@ -339,8 +415,6 @@ static int remove_pool(struct db *db, const char *name, uint64_t revision, struc
 
 static int remove_tier(struct db *db, const char *name, uint64_t revision, struct err *err)
 {
-	static const model_kind policies[] = { NP, GNP };
-
 	for (size_t k = 0; k < ARRAY_SIZE(policies); k++) {
 		CLEANUP(result_p) struct store_result *all = db_list(db, policies[k], NULL, NULL);
 
@@ -350,7 +424,7 @@ static int remove_tier(struct db *db, const char *name, uint64_t revision, struc
 		}
 		for (size_t i = 0; i < all->n; i++)
 			if (strcmp(model_tier(all->items[i]->msg), name) == 0)
-				return not_supported(TIER, NULL, name, "Delete",
+				return not_supported(name, "delete",
 				                     "Cannot delete a non-empty tier", err);
 	}
 	return remove_one(db, TIER, NULL, name, revision, err);

@@ -25,6 +25,10 @@ int kinds_allowed(model_kind kind, const char *ns, const char *name, const char 
 int kinds_check(struct db *db, const struct resource *r, const struct resource *old,
                 struct err *err);
 
+/* Where in a manifest the field stands that an error names as upstream does: "spec.cidr" for
+ * "IPPool.Spec.CIDR". name itself when it is none of these. */
+const char *kinds_path(const char *name);
+
 /* Deletes an object and what belongs to it. revision 0: whatever is there. */
 int kinds_remove(struct db *db, model_kind kind, const char *ns, const char *name,
                  uint64_t revision, struct err *err);

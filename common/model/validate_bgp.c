@@ -29,8 +29,8 @@ static void check_name(const V3__ObjectMeta *meta, const struct path *p, bool no
 	const char *s = meta && meta->name ? meta->name : "";
 	size_t n = strlen(NODE_PREFIX);
 
-	if (is(s, "default") || (node_too && strncmp(s, NODE_PREFIX, n) == 0 &&
-	                         text_is_name(s + n, strlen(s + n))))
+	if (is(s, "default") ||
+	    (node_too && strncmp(s, NODE_PREFIX, n) == 0 && text_is_name(s + n, strlen(s + n))))
 		return;
 	violate(v, &here, s, "%s",
 	        node_too ? "must be 'default' or 'node.' and a node's name" : "must be 'default'");

@@ -32,8 +32,7 @@ static bool check_path(const V3__HttpPath *http, char *wrong, size_t len)
 	const char *path = set(http->exact) ? http->exact : http->prefix;
 
 	if (set(http->exact) && set(http->prefix))
-		(void)snprintf(wrong, len,
-		               "Invalid path match. Both 'exact' and 'prefix' are set");
+		(void)snprintf(wrong, len, "Invalid path match. Both 'exact' and 'prefix' are set");
 	else if (!set(path))
 		(void)snprintf(wrong, len,
 		               "Invalid path match. Either 'exact' or 'prefix' must be set");
@@ -167,8 +166,8 @@ static void check_nets(struct nets *all, char *const *nets, size_t n, bool negat
 
 		check_net(nets[i], negated, name, &net, &here, all->v);
 	}
-	if (all->rule->has_ipversion && ((here.v4 && all->rule->ipversion != 4) ||
-	                                 (here.v6 && all->rule->ipversion != 6))) {
+	if (all->rule->has_ipversion &&
+	    ((here.v4 && all->rule->ipversion != 4) || (here.v6 && all->rule->ipversion != 6))) {
 		/* upstream shows these, whichever are meant */
 		list_str(source ? source->nets : NULL, source ? source->n_nets : 0, &text);
 		violate_as(all->v, p, name, buf_cstr(&text),
@@ -533,8 +532,7 @@ static void cel_tier(const ProtobufCMessage *m, const struct path *p, struct vio
 
 /* ---- network sets */
 
-static void check_set_labels(const V3__ObjectMeta *meta, const struct path *p,
-                             struct violations *v)
+static void check_set_labels(const V3__ObjectMeta *meta, const struct path *p, struct violations *v)
 {
 	struct path metadata = { p, "metadata", 0 };
 	struct path labels = { &metadata, "labels", 0 };
@@ -545,8 +543,7 @@ static void check_set_labels(const V3__ObjectMeta *meta, const struct path *p,
 		           NAMESPACE_LABEL " is not a valid label name");
 }
 
-static void check_network_set(const ProtobufCMessage *m, const struct path *p,
-                              struct violations *v)
+static void check_network_set(const ProtobufCMessage *m, const struct path *p, struct violations *v)
 {
 	check_set_labels(((const V3__NetworkSet *)m)->metadata, p, v);
 }

@@ -90,8 +90,7 @@ static void cel_pool_uses(const V3__IpPoolSpec *s, bool v6, const struct path *p
 		violate(v, p, NULL,
 		        "IP Pool with AllowedUse LoadBalancer must have nodeSelector set to all()");
 	if (tunnel && set(s->namespaceselector))
-		violate(v, p, NULL,
-		        "IP Pool with AllowedUse Tunnel cannot have namespaceSelector");
+		violate(v, p, NULL, "IP Pool with AllowedUse Tunnel cannot have namespaceSelector");
 	if (s->nodeselector && text_has_global(s->nodeselector))
 		violate(v, p, NULL, "global() selector is not valid for IPPool nodeSelector");
 	if (s->namespaceselector && text_has_global(s->namespaceselector))

@@ -141,8 +141,8 @@ static void check_kubernetes(const ProtobufCMessage *m, const struct path *p, st
 	check_meta_of_kubernetes_policy(policy->metadata, v);
 	if (!s)
 		return;
-	empty = (!s->podselector || (s->podselector->n_matchlabels == 0 &&
-	                             s->podselector->n_matchexpressions == 0)) &&
+	empty = (!s->podselector ||
+	         (s->podselector->n_matchlabels == 0 && s->podselector->n_matchexpressions == 0)) &&
 	        s->n_ingress == 0 && s->n_egress == 0 && s->n_policytypes == 0;
 	if (is_delete(s->stagedaction) && !empty)
 		fail_delete(v, &spec, "StagedKubernetesNetworkPolicySpec", "");

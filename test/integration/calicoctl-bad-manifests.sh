@@ -25,7 +25,7 @@ bad() { # KIND SPEC WANTED
 }
 
 # ---- one error each
-bad IPPool '  cidr: 10.0.0.0/33' "one.yaml, document 1, line 5: error with field spec.cidr = '10.0.0.0/33' (is not a CIDR)"
+bad IPPool '  cidr: 10.0.0.0/33' "one.yaml, document 1, line 5: error with field IPPool.Spec.CIDR = '10.0.0.0/33' (IPPool CIDR must be a valid subnet)"
 bad IPPool '  cidr: 10.0.0.0/16\n  natOutgoing: "true"' "one.yaml, document 1, line 6: spec.natOutgoing: expected a boolean, got a string"
 bad IPPool '  cidr: 10.0.0.0/16\n  blockSize: large' "one.yaml, document 1, line 6: spec.blockSize: expected an integer, got a string"
 bad IPPool '  cidr: [10.0.0.0/16]' "one.yaml, document 1, line 5: spec.cidr: expected a string, got an array"
@@ -35,12 +35,12 @@ bad IPPol '  cidr: 10.0.0.0/16' "one.yaml, document 1, line 2: unknown resource 
 bad NetworkPolicy '  ingress:\n  - action: Allow\n    protocol: TCP\n    destination:\n      ports: [80, 70000]' \
 	"one.yaml, document 1, line 9: spec.ingress[0].destination.ports[1]: '70000' is not a port (1 to 65535)"
 bad NetworkPolicy '  selector: role = "db"' \
-	"one.yaml, document 1, line 5: error with field spec.selector = 'role = \"db\"' (invalid selector: expected == at character 6 of the selector)"
+	"one.yaml, document 1, line 5: error with field Selector = 'role = \"db\"' (Reason: failed to validate Field: Selector because of Tag: selector )"
 bad NetworkPolicy '  tier: nosuch' \
 	"one.yaml, document 1, line 5: spec.tier: resource does not exist: Tier(nosuch) with error: <nil>"
 bad ClusterInformation '  clusterType: x' "one.yaml, document 1, line 3: error with field metadata.name = 'x' (must be 'default')"
 bad Node '  bgp: {ipv4Address: 10.0.0.300/24}' \
-	"one.yaml, document 1, line 5: error with field spec.bgp.ipv4Address = '10.0.0.300/24' (is not an IPv4 address or CIDR)"
+	"one.yaml, document 1, line 5: error with field IPv4Address = '10.0.0.300/24' (Reason: failed to validate Field: IPv4Address because of Tag: cidrv4 )"
 bad Tier '  order: first' "one.yaml, document 1, line 5: spec.order: expected a number, got a string"
 bad Profile '  labelsToApply: [a]' "one.yaml, document 1, line 5: spec.labelsToApply: expected an object, got an array"
 bad IPPool '  cidr: 10.0.0.0/16\n  cidr: 10.1.0.0/16' "one.yaml, document 1, line 6: key 'cidr' already set in map"
@@ -55,12 +55,13 @@ kind: IPPool
 metadata:
   name: Not_A_Name
 spec:
-  cidr: 10.0.0.1/16
+  cidr: 10.0.0.0/16
+  nodeSelector: a ==
   blockSize: 33
   ipipMode: Sometimes
 E
 ctl apply -f many.yaml >out 2>&1
-expect "all that is wrong is told at once, each with its line" "metadata.name 4 spec.cidr 6 spec.ipipMode 8 spec.blockSize 7" \
+expect "all that is wrong is told at once, each with its line" "Metadata.Name 4 NodeSelector 7 spec.ipipMode 9 spec 6" \
 	"$(echo $(sed -nE 's/^-  ([^ ]+) .*, line ([0-9]+)]?$/\1 \2/p' out))"
 
 # ---- documents beside each other
@@ -100,13 +101,13 @@ metadata: {name: five}
 spec: {nets: [10.0.0.0/8, 300.0.0.0/8]}
 E
 same "as many failures as successes" create -f half.yaml <<'E'
-hit error: [half.yaml, document 2, line 8: error with field spec.nets[1] = '300.0.0.0/8' (is neither an IP address nor a CIDR)]
+hit error: [half.yaml, document 2, line 8: error with field Nets[1] = '300.0.0.0/8' (Reason: failed to validate Field: Nets[1] because of Tag: cidr )]
 exit 1
 E
 sed 's/four/Four/; s/10.0.0.0/x/' half.yaml >none.yaml
 ctl create -f none.yaml >out 2>&1 && fail "none of several"
-expect "none of several" "failed to create any 'GlobalNetworkSet' resources: [none.yaml, document 1, line 3: error with field metadata.name = 'Four'" \
-	"$(head -n 1 out | sed 's/ (must be.*//')"
+expect "none of several" "failed to create any 'GlobalNetworkSet' resources: [none.yaml, document 1, line 3: error with field Metadata.Name = 'Four'" \
+	"$(head -n 1 out | sed 's/ (name must.*//')"
 cat >list.yaml <<'E'
 apiVersion: v1
 kind: List
@@ -126,7 +127,7 @@ exit 1
 E
 printf 'apiVersion: projectcalico.org/v3\nkind: ClusterInformation\nmetadata: {name: default}\n---\napiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: projectcalico-default-allow}\n' >builtin.yaml
 same "what is not the operator's to write" apply -f builtin.yaml <<'E'
-failed to apply any resources: [operation Update is not supported on ClusterInformation(default) operation Update is not supported on Profile(projectcalico-default-allow)]
+failed to apply any resources: [operation apply is not supported on ClusterInformation: resource is readonly operation Update is not supported on projectcalico-default-allow: The profile "projectcalico-default-allow" is a default provided by Calico and cannot be updated]
 exit 1
 E
 
@@ -135,29 +136,35 @@ pool() { printf 'apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name
 { pool p1 10.0.0.0/16; pool p2 10.0.128.0/17; pool p3 10.1.0.0/16; } >pools.yaml
 same "pools that overlap" apply -f pools.yaml <<'E'
 Partial success: applied the first 2 out of 3 'IPPool' resources:
-hit error: [pools.yaml, document 2, line 9: error with field spec.cidr = '10.0.128.0/17' (IPPool(p2) CIDR overlaps with IPPool(p1) CIDR 10.0.0.0/16)]
+hit error: [pools.yaml, document 2, line 9: error with field IPPool.Spec.CIDR = '10.0.128.0/17' (IPPool(p2) CIDR overlaps with IPPool(p1) CIDR 10.0.0.0/16)]
 exit 1
 E
 pool p1 10.9.0.0/16 >moved.yaml
 same "a pool that moves" apply -f moved.yaml <<'E'
-failed to apply 'IPPool' resource: [moved.yaml, document 1, line 4: error with field spec.cidr = '10.9.0.0/16' (IPPool CIDR cannot be modified)]
+failed to apply 'IPPool' resource: [moved.yaml, document 1, line 4: error with field IPPool.Spec.CIDR = '10.9.0.0/16' (IPPool CIDR cannot be modified)]
 exit 1
 E
 pool p1 10.0.0.0/16 ', blockSize: 28' >resized.yaml
 same "a pool whose blocks change their size" replace -f resized.yaml <<'E'
-failed to replace 'IPPool' resource: [resized.yaml, document 1, line 4: error with field spec.blockSize = '28' (IPPool BlockSize cannot be modified)]
+failed to replace 'IPPool' resource: [resized.yaml, document 1, line 4: error with field IPPool.Spec.BlockSize = '28' (IPPool BlockSize cannot be modified)]
 exit 1
 E
 
-pool p1 10.0.0.0/16 ', allowedUses: [LoadBalancer]' >lb.yaml
+pool p1 10.9.0.0/16 ', blockSize: 28' >both.yaml
+ctl replace -f both.yaml >out 2>&1
+expect "both at once" "IPPool.Spec.CIDR IPPool.Spec.BlockSize" "$(echo $(sed -nE 's/^-  ([^ ]+) .*/\1/p' out))"
+pool p3 10.3.0.0/16 ', allowedUses: [LoadBalancer]' >lb.yaml
+ctl delete ippool p3 >out 2>&1
+ctl apply -f lb.yaml >out 2>&1
+pool p3 10.3.0.0/16 ', allowedUses: [Tunnel, Workload]' >lb.yaml
 same "a pool that changes its use" apply -f lb.yaml <<'E'
-failed to apply 'IPPool' resource: [lb.yaml, document 1, line 4: error with field spec.allowedUses = 'LoadBalancer' (IPPool AllowedUses cannot be changed to or from LoadBalancer)]
+failed to apply 'IPPool' resource: [lb.yaml, document 1, line 4: error with field IPPool.Spec.AllowedUses = '[Tunnel Workload]' (IPPool allowed use cannot be changed from LoadBalacer to Workload or Tunnel)]
 exit 1
 E
 printf 'apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {name: default}\nspec: {order: 5}\n' >tier.yaml
 ctl apply -f tier.yaml >out 2>&1 && fail "the default tier's order is fixed"
 ok "the default tier's order is fixed"
-check "... and that is said" grep -q "tier.yaml, document 1, line 4: error with field spec.order (the order of tier 'default' is 1000000)" out
+check "... and that is said" grep -q "tier.yaml, document 1, line 1: error with field Tier (default tier order must be 1000000)" out
 
 # ---- files
 : >empty.yaml
@@ -204,7 +211,7 @@ E
 # ---- without a datastore
 stop a typhad
 same "validate" validate -f half.yaml <<'E'
-hit error: [half.yaml, document 2, line 8: error with field spec.nets[1] = '300.0.0.0/8' (is neither an IP address nor a CIDR)]
+hit error: [half.yaml, document 2, line 8: error with field Nets[1] = '300.0.0.0/8' (Reason: failed to validate Field: Nets[1] because of Tag: cidr )]
 exit 1
 E
 same "validate what is right" validate -f pools.yaml <<'E'

@@ -121,7 +121,7 @@ metadata: {name: again}
 spec: {cidr: 10.0.0.0/16, blockSize: 26}
 E
 ctl create -f $W/pool.yaml >$W/out 2>&1
-check "a pool over blocks of another size is refused" grep -q "spec.blockSize = '26' (IPPool block size conflicts" $W/out
+check "a pool over blocks of another size is refused" grep -q "IPPool.Spec.BlockSize = '26' (IPPool blocksSize conflicts" $W/out
 
 # ---- tiers
 cat >$W/tier.yaml <<'E'
@@ -138,8 +138,8 @@ E
 check "a tier and a policy in it" ctl apply -f $W/tier.yaml
 ctl delete tier platform default >$W/out 2>&1
 expect "a tier in use and a built-in one are not deleted" \
-	"Failed to delete 'Tier' resource: operation Delete is not supported on Tier(platform): Cannot delete a non-empty tier
-Failed to delete 'Tier' resource: operation Delete is not supported on Tier(default): Cannot delete default tier" "$(cat $W/out)"
+	"Failed to delete 'Tier' resource: operation delete is not supported on platform: Cannot delete a non-empty tier
+Failed to delete 'Tier' resource: operation Delete is not supported on default: Cannot delete default tier" "$(cat $W/out)"
 check "the policy goes" ctl delete np p -n x
 check "and then the tier" ctl delete tier platform
 
