@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/base/mem.h"
+#include "common/model/duration.h"
 #include "common/model/resource.h"
 #include "common/model/scalar.h"
 #include "common/model/validate_rule.h"
@@ -142,10 +143,10 @@ static void fail_tag(const struct spot *s, const char *value, const char *tag)
 	           tag);
 }
 
-static bool is_word(const struct field_rule *rule, const char *s)
+static bool is_word(const struct field_rule *rule, bool any_case, const char *s)
 {
 	for (const char *const *w = rule->words; *w; w++)
-		if ((rule->flags & FIELD_ANY_CASE ? strcasecmp(*w, s) : strcmp(*w, s)) == 0)
+		if ((any_case ? strcasecmp(*w, s) : strcmp(*w, s)) == 0)
 			return true;
 	return false;
 }
@@ -157,9 +158,9 @@ static void go_string(const struct spot *s, const char *text)
 
 	if (s->rule->tag && !s->rule->tag->ok(text))
 		fail_tag(s, text, s->rule->tag->name);
-	if ((s->rule->flags & FIELD_ONEOF) && !is_word(s->rule, text))
+	if ((s->rule->flags & FIELD_ONEOF) && !is_word(s->rule, false, text))
 		fail_tag(s, text, "oneof");
-	wrong = s->rule->text && !s->rule->pattern ? s->rule->text(text, &why) : NULL;
+	wrong = s->rule->text ? s->rule->text(text, &why) : NULL;
 	if (wrong)
 		violate(s->v, s->p, text, "%s", wrong);
 }
@@ -174,7 +175,9 @@ static void go_integer(const struct spot *s, int64_t i)
 	if ((s->rule->flags & FIELD_GTE_LTE) && i < s->rule->min)
 		fail_tag(s, text, "gte");
 	if ((s->rule->flags & FIELD_GTE_LTE) && i > s->rule->max)
-		fail_tag(s, text, "lte");
+		fail_tag(s, text, s->rule->flags & FIELD_LT ? "lt" : "lte");
+	if (s->rule->range_tag && (i < s->rule->min || i > s->rule->max))
+		fail_tag(s, text, s->rule->range_tag);
 }
 
 static void go_port(const V3__Port *port, const struct path *p, struct violations *v)
@@ -236,13 +239,13 @@ static void schema_string(const struct spot *s, const char *text)
 {
 	struct why why;
 
-	if (s->rule->words && !is_word(s->rule, text))
-		fail_words(s);
 	if (s->rule->max > 0 && characters(text) > (size_t)s->rule->max)
 		violate(s->v, s->p, NULL, "may not be more than %lld bytes",
 		        (long long)s->rule->max);
-	if (s->rule->pattern && s->rule->text(text, &why))
-		violate_body(s->v, s->p, "should match '%s'", s->rule->pattern);
+	else if (s->rule->pattern && !s->rule->pattern->ok(text))
+		violate_body(s->v, s->p, "should match '%s'", s->rule->pattern->name);
+	if (s->rule->words && !is_word(s->rule, s->rule->flags & FIELD_ANY_CASE, text))
+		fail_words(s);
 	if ((s->rule->flags & FIELD_CIDR) && text_cidr(text, &why))
 		violate_body(s->v, s->p, "must be of type cidr: \"%s\"", text);
 }
@@ -253,9 +256,9 @@ static void schema_integer(const struct spot *s, int64_t i)
 	char text[32];
 
 	(void)snprintf(text, sizeof(text), "%lld", (long long)i);
-	if (rule->words && !is_word(rule, text))
+	if (rule->words && !is_word(rule, false, text))
 		fail_words(s);
-	if (rule->min == 0 && rule->max == 0)
+	if ((rule->min == 0 && rule->max == 0) || (rule->flags & FIELD_NO_SCHEMA))
 		return;
 	if (i < rule->min)
 		violate_body(s->v, s->p, "should be greater than or equal to %lld",
@@ -270,6 +273,18 @@ static void schema_integer(const struct spot *s, int64_t i)
 static void check_message(const ProtobufCMessage *m, const struct path *p, struct violations *v,
                           enum phase phase);
 
+static void check_list(struct spot *s, const ProtobufCMessage *m);
+
+static void check_duration(const struct spot *s, const V3__Duration *d)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+
+	if (!s->rule || s->phase != PHASE_SCHEMA)
+		return;
+	duration_str(d->ns, &text);
+	schema_string(s, buf_cstr(&text));
+}
+
 static void check_sub(const struct spot *s, const ProtobufCMessage *m)
 {
 	if (m->descriptor == &v3__port__descriptor) {
@@ -278,6 +293,13 @@ static void check_sub(const struct spot *s, const ProtobufCMessage *m)
 	} else if (m->descriptor == &v3__protocol__descriptor) {
 		if (s->phase == PHASE_GO)
 			go_protocol((const V3__Protocol *)m, s->p, s->v);
+	} else if (m->descriptor == &v3__duration__descriptor) {
+		check_duration(s, (const V3__Duration *)m);
+	} else if (msg_is_list(m->descriptor)) {
+		struct spot items = *s;
+
+		items.f = &m->descriptor->fields[0];
+		check_list(&items, m);
 	} else {
 		check_message(m, s->p, s->v, s->phase);
 	}
@@ -366,6 +388,30 @@ static void check_list_tag(const struct spot *s, const ProtobufCMessage *m, size
 	fail_tag(s, buf_cstr(&text), s->rule->list_tag->name);
 }
 
+/* Go's zero value, as it prints it. */
+static const char *go_nothing(const struct spot *s)
+{
+	if (s->f->label == PROTOBUF_C_LABEL_REPEATED)
+		return "[]";
+	return s->f->type == PROTOBUF_C_TYPE_STRING && !(s->rule->flags & FIELD_NULL) ? ""
+	                                                                              : "<nil>";
+}
+
+static void check_absent(const struct spot *s)
+{
+	unsigned flags = s->rule ? s->rule->flags : 0;
+
+	if (s->phase == PHASE_GO && (flags & FIELD_REQUIRED))
+		violate(s->v, s->p, NULL, "is required");
+	if (s->phase == PHASE_GO && (flags & FIELD_TAG_REQUIRED))
+		fail_tag(s, go_nothing(s), "required");
+	if (s->phase == PHASE_SCHEMA && (flags & FIELD_NULL))
+		violate_body(s->v, s->p, "must be of type %s: \"null\"",
+		             s->f->label == PROTOBUF_C_LABEL_REPEATED ? "array"
+		             : s->f->type == PROTOBUF_C_TYPE_STRING   ? "string"
+		                                                      : "integer");
+}
+
 static void check_list(struct spot *s, const ProtobufCMessage *m)
 {
 	const ProtobufCFieldDescriptor *f = s->f;
@@ -375,8 +421,8 @@ static void check_list(struct spot *s, const ProtobufCMessage *m)
 
 	if (s->phase == PHASE_GO && s->rule && s->rule->list_tag)
 		check_list_tag(s, m, n, values);
-	if (s->phase == PHASE_GO && s->rule && (s->rule->flags & FIELD_REQUIRED) && n == 0)
-		violate(s->v, list, NULL, "is required");
+	if (n == 0)
+		check_absent(s);
 	if (f->type == PROTOBUF_C_TYPE_MESSAGE && msg_is_map_entry(f->descriptor))
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -407,12 +453,12 @@ static void check_one(const struct spot *s, const ProtobufCMessage *m)
 		                                                    s->f->quantifier_offset);
 	if (there)
 		check_value(s, value);
-	else if (s->phase == PHASE_GO && (flags & FIELD_REQUIRED))
-		violate(s->v, s->p, NULL, "is required");
 	else if (s->f->type == PROTOBUF_C_TYPE_STRING &&
 	         ((s->phase == PHASE_GO && (flags & FIELD_TAG_EMPTY)) ||
 	          (s->phase == PHASE_SCHEMA && (flags & FIELD_ALWAYS))))
 		check_value(s, &nothing);
+	else
+		check_absent(s);
 }
 
 static void check_message(const ProtobufCMessage *m, const struct path *p, struct violations *v,
@@ -434,6 +480,8 @@ static void check_message(const ProtobufCMessage *m, const struct path *p, struc
 	}
 	if (rules && rules->check && phase == PHASE_GO)
 		rules->check(m, p, v);
+	if (rules && rules->schema && phase == PHASE_SCHEMA)
+		rules->schema(m, p, v);
 }
 
 size_t model_validate(model_kind kind, const ProtobufCMessage *msg, struct violations *ret)
@@ -456,5 +504,7 @@ size_t model_validate(model_kind kind, const ProtobufCMessage *msg, struct viola
 	check_message(msg, NULL, ret, PHASE_GO);
 	check_message(msg, NULL, ret, PHASE_SCHEMA);
 	check_message(msg, NULL, ret, PHASE_CEL);
+	if (ret->n == 0 && rules && rules->last)
+		rules->last(msg, NULL, ret);
 	return ret->n;
 }

@@ -143,15 +143,14 @@ static void check_ipam_configuration(const ProtobufCMessage *m, const struct pat
 		           "must be greater than or equal to 0");
 }
 
-/* Upstream looks at the name last, and alone. */
-static void cel_ipam_configuration(const ProtobufCMessage *m, const struct path *p,
-                                   struct violations *v)
+static void last_ipam_configuration(const ProtobufCMessage *m, const struct path *p,
+                                    struct violations *v)
 {
 	const V3__IPAMConfiguration *c = (const V3__IPAMConfiguration *)m;
 	struct path meta = { p, "metadata", 0 };
 	struct path name = { &meta, "name", 0 };
 
-	if (v->n == 0 && c->metadata && !is(c->metadata->name, "default"))
+	if (c->metadata && !is(c->metadata->name, "default"))
 		violate_as(v, &name, "", NULL,
 		           "Cannot create an IPAMConfiguration resource with a name other than "
 		           "\"default\"");
@@ -180,7 +179,7 @@ const struct message_rule pool_rules[] = {
 		{ "assignmentMode", WORDS("Automatic", "Manual") }), .check = check_pool, .cel = cel_pool },
 	{ &v3__ip_reservation_spec__descriptor, FIELDS(
 		{ "reservedCIDRs", .list_tag = &list_tag_cidrs, .flags = FIELD_CIDR }) },
-	{ &v3__ipamconfiguration__descriptor, .cel = cel_ipam_configuration },
+	{ &v3__ipamconfiguration__descriptor, .last = last_ipam_configuration },
 	{ &v3__ipam_configuration_spec__descriptor, FIELDS(
 		{ "maxBlocksPerHost", .min = 0, .max = 1000000 },
 		{ "kubeVirtVMAddressPersistence", WORDS("Enabled", "Disabled") },

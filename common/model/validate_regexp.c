@@ -416,3 +416,12 @@ const char *text_regexp(const char *s, struct why *why)
 	(void)snprintf(why->text, sizeof(why->text), "is not a regular expression: %s", r.wrong);
 	return why->text;
 }
+
+static bool ok_regexp(const char *s)
+{
+	struct why why;
+
+	return !text_regexp(s, &why);
+}
+
+const struct tag tag_regexp = { "regexp", ok_regexp };

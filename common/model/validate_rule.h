@@ -54,7 +54,7 @@ struct tag {
 };
 extern const struct tag tag_name, tag_interface, tag_selector, tag_port_name, tag_container_id,
         tag_mac, tag_net, tag_cidr, tag_cidrv4, tag_cidrv6, tag_ip, tag_ipv4, tag_ipv6,
-        tag_wireguard_key;
+        tag_wireguard_key, tag_regexp;
 
 /* A tag that sees a whole list, or a whole map of strings. */
 struct list_tag {
@@ -68,11 +68,15 @@ enum field_flag {
 	FIELD_ANY_CASE = 2, /* of words */
 	FIELD_ALWAYS = 4,   /* upstream always writes it: its schema sees it though it is empty */
 	FIELD_EMPTY = 256,  /* of a pointer: a text that is there is looked at though it is empty */
-	FIELD_TAG_EMPTY = 8, /* the tag is for the empty text too */
-	FIELD_ONEOF = 16,    /* upstream has a tag for the words as well */
-	FIELD_GT_0 = 32,     /* upstream's tag: not 0 */
-	FIELD_GTE_LTE = 64,  /* upstream has tags for min and max as well */
-	FIELD_CIDR = 128,    /* the schema's format */
+	FIELD_TAG_EMPTY = 8,       /* the tag is for the empty text too */
+	FIELD_ONEOF = 16,          /* upstream has a tag for the words as well */
+	FIELD_GT_0 = 32,           /* upstream's tag: not 0 */
+	FIELD_GTE_LTE = 64,        /* upstream has tags for min and max as well */
+	FIELD_LT = 1024,           /* with it: the tag for max is lt, of one more */
+	FIELD_NO_SCHEMA = 512,     /* and they are not in its schema */
+	FIELD_TAG_REQUIRED = 2048, /* upstream's tag: must be there */
+	FIELD_NULL = 4096,         /* when absent, upstream writes null, which its schema refuses */
+	FIELD_CIDR = 128,          /* the schema's format */
 };
 
 /* Of one field of one message; of each element when it is a list. Zero means: no such rule. */
@@ -81,12 +85,13 @@ struct field_rule {
 	const char *go;    /* upstream's name, unless it is the one in JSON with a capital */
 	const struct tag *tag;
 	const struct list_tag *list_tag;
-	unsigned flags;           /* enum field_flag */
-	text_check *text;         /* with pattern, its check; alone, our own, told by path */
-	const char *pattern;      /* the schema's */
-	const char *const *words; /* all that is allowed, ended by NULL; of a number in decimal */
-	int64_t min, max;         /* of an integer; max also of a string's length in characters */
-	size_t items;             /* a list's length at most */
+	unsigned flags;            /* enum field_flag */
+	text_check *text;          /* our own, told by path */
+	const struct tag *pattern; /* the schema's: the name is the regular expression */
+	const char *range_tag;     /* upstream's tag for min and max, when it has one of its own */
+	const char *const *words;  /* all that is allowed, ended by NULL; of a number in decimal */
+	int64_t min, max;          /* of an integer; max also of a string's length in characters */
+	size_t items;              /* a list's length at most */
 };
 
 #define FIELDS(...)                                                                                \
@@ -111,7 +116,9 @@ struct message_rule {
 	const struct field_rule *fields; /* NULL: none */
 	message_check *first; /* of a kind: before all else, which is not looked at if this fails */
 	message_check *check; /* PHASE_GO, after the fields */
-	message_check *cel;   /* PHASE_CEL, before what is inside */
+	message_check *schema; /* PHASE_SCHEMA, likewise */
+	message_check *cel;    /* PHASE_CEL, before what is inside */
+	message_check *last;   /* of a kind: when all else is right */
 };
 const struct message_rule *message_rule(const ProtobufCMessageDescriptor *d); /* NULL: none */
 const struct field_rule *field_rule(const struct message_rule *m,
@@ -119,7 +126,7 @@ const struct field_rule *field_rule(const struct message_rule *m,
 
 /* The subjects' tables, ended by a row without message. */
 extern const struct message_rule policy_rules[], staged_rules[], endpoint_rules[], pool_rules[],
-        node_rules[], bgp_rules[], ipam_rules[], meta_rules[];
+        node_rules[], bgp_rules[], felix_rules[], config_rules[], ipam_rules[], meta_rules[];
 
 /* Checks of metadata (NULL: none): what kinds ask for beyond what every object has to pass. */
 void check_namespace(const struct kind_info *k, const V3__ObjectMeta *meta, struct violations *v);
@@ -134,8 +141,8 @@ void check_annotations(V3__ObjectMeta__LabelsEntry *const *entries, size_t n, co
 void list_str(char *const *list, size_t n, struct buf *out);
 
 /* Texts: see validate_text.c */
-text_check text_label, text_name, text_cidr, text_net, text_any_selector, text_duration,
-        text_peer_ip, text_guid, text_regexp;
+text_check text_label, text_name, text_cidr, text_net, text_any_selector, text_duration, text_guid,
+        text_regexp;
 bool text_is_subdomain(const char *s, size_t len); /* label(.label)*, none of them limited */
 bool text_is_name(const char *s, size_t len);      /* the same, at most 253 */
 bool text_is_label(const char *s, size_t len);     /* at most 63 */

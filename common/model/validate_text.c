@@ -168,37 +168,6 @@ const char *text_net(const char *s, struct why *why)
 	return why->text;
 }
 
-/* An address, address:port or [address]:port. */
-const char *text_peer_ip(const char *s, struct why *why)
-{
-	static const char wrong[] = "is not an IP address, IPv4:port or [IPv6]:port";
-	const char *colon = strrchr(s, ':');
-	CLEANUP(free_p) char *host = NULL;
-	struct ip_addr a;
-	size_t len;
-
-	(void)why;
-	if (ip_addr_parse(s, &a) == 0)
-		return NULL;
-	if (!colon)
-		return wrong;
-	host = xstrndup(s, (size_t)(colon - s));
-	len = strlen(host);
-	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
-		memmove(host, host + 1, len - 2);
-		host[len - 2] = '\0';
-		if (ip_addr_parse(host, &a) < 0 || a.family != AF_INET6)
-			return wrong;
-	} else if (ip_addr_parse(host, &a) < 0 || a.family != AF_INET) {
-		return wrong;
-	}
-	len = strlen(++colon);
-	if (len == 0 || len > 5 || colon[strspn(colon, "0123456789")] != '\0')
-		return wrong;
-	return atoi(colon) < 1 || atoi(colon) > UINT16_MAX ? "the port must be between 1 and 65535"
-	                                                   : NULL;
-}
-
 /* ---- selectors */
 
 const char *text_any_selector(const char *s, struct why *why)

@@ -7,6 +7,7 @@
  *     out JSON     it is allowed, and this is what is stored, defaults and all
  *     bad TEXT     it is refused with this, as upstream words it; a line for each thing wrong
  *     says TEXT    the same, but the whole text of it
+ *     unreadable TEXT  it is refused with this where it is read
  *     at PATH      where the first of these stands in the manifest
  *     stored JSON  what upstream's calicoctl stored: read and written, it is the same
  */
@@ -28,7 +29,7 @@
 struct one {
 	const struct kind_info *kind;
 	unsigned line;
-	const char *in, *out, *at;
+	const char *in, *out, *at, *unreadable;
 	struct buf bad;
 	bool bare;
 };
@@ -81,6 +82,17 @@ static void check_good(const struct one *c, ProtobufCMessage *m)
 	check_stored(c->kind, c->line, c->out);
 }
 
+static void check_unreadable(const struct one *c)
+{
+	ProtobufCMessage *m = NULL;
+	struct err err = { 0 };
+
+	if (mapper_read_text(c->kind->message, c->in, strlen(c->in), MAPPER_REFUSE, &m, &err) == 0)
+		fail_msg("%s:%u: is read", c->kind->name, c->line);
+	assert_null(m);
+	expect(c->kind, c->line, err.text, c->unreadable);
+}
+
 static void check_case(struct one *c)
 {
 	CLEANUP(buf_done) struct buf wrong = { 0 };
@@ -89,6 +101,11 @@ static void check_case(struct one *c)
 
 	if (!c->in)
 		return;
+	if (c->unreadable) {
+		check_unreadable(c);
+		*c = (struct one){ .kind = c->kind, .bad = c->bad };
+		return;
+	}
 	m = read_json(c->kind, c->line, c->in, MAPPER_REFUSE);
 	model_default(c->kind->kind, m);
 	if (model_validate(c->kind->kind, m, &v) > 0)
@@ -144,6 +161,8 @@ static void check_line(struct one *c, unsigned n, char *line, bool *has_good, bo
 		buf_str(&c->bad, text);
 		c->bare = true;
 		*has_bad = true;
+	} else if ((text = after(line, "unreadable"))) {
+		c->unreadable = text;
 	} else if ((text = after(line, "stored"))) {
 		check_stored(c->kind, n, text);
 		*has_good = true;
