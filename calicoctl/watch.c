@@ -233,7 +233,12 @@ static void on_down(void *arg, const char *why)
 
 int watch_run(struct db *db, const struct watch_request *q, struct err *err)
 {
-	static const struct store_watch_ops ops = { on_update, on_remove, on_in_sync, on_down };
+	static const struct store_watch_ops ops = {
+		.on_update = on_update,
+		.on_remove = on_remove,
+		.on_in_sync = on_in_sync,
+		.on_down = on_down,
+	};
 	bool stopped = false;
 	struct watch w = { .q = q, .ret_stop = &stopped, .err = err };
 	int rc;

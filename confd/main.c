@@ -97,7 +97,12 @@ static void on_down(void *arg, const char *why)
 	daemon_ready(c->d, false, why);
 }
 
-static const struct store_watch_ops watch_ops = { on_update, on_remove, on_in_sync, on_down };
+static const struct store_watch_ops watch_ops = {
+	.on_update = on_update,
+	.on_remove = on_remove,
+	.on_in_sync = on_in_sync,
+	.on_down = on_down,
+};
 
 /* ---- bgpd */
 

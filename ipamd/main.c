@@ -73,7 +73,12 @@ static void on_down(void *arg, const char *why)
 	requests_down(ip);
 }
 
-static const struct store_watch_ops watch_ops = { on_update, on_remove, on_in_sync, on_down };
+static const struct store_watch_ops watch_ops = {
+	.on_update = on_update,
+	.on_remove = on_remove,
+	.on_in_sync = on_in_sync,
+	.on_down = on_down,
+};
 
 static void on_hold_over(uv_timer_t *t)
 {

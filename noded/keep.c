@@ -438,4 +438,9 @@ static void on_down(void *arg, const char *why)
 	daemon_ready(n->d, false, why);
 }
 
-const struct store_watch_ops keep_watch_ops = { on_update, on_remove, on_in_sync, on_down };
+const struct store_watch_ops keep_watch_ops = {
+	.on_update = on_update,
+	.on_remove = on_remove,
+	.on_in_sync = on_in_sync,
+	.on_down = on_down,
+};

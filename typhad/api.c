@@ -44,17 +44,23 @@ static void resource_fill(Sync__V1__Resource *m, const struct resource *r, bool 
 	m->body = (ProtobufCBinaryData){ body->len, body->data };
 }
 
-static void reply_result(struct client *c, uint64_t id, Sync__V1__Resource *resource)
+static void reply_result_at(struct client *c, uint64_t id, Sync__V1__Resource *resource,
+                            uint64_t revision)
 {
 	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
 	Sync__V1__Result result = SYNC__V1__RESULT__INIT;
 
 	result.resource = resource;
 	result.has_header_revision = 1;
-	result.header_revision = c->t->cache.revision;
+	result.header_revision = revision;
 	m.payload_case = SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT;
 	m.result = &result;
 	client_reply(c, id, &m);
+}
+
+static void reply_result(struct client *c, uint64_t id, Sync__V1__Resource *resource)
+{
+	reply_result_at(c, id, resource, c->t->cache.revision);
 }
 
 static void refuse(struct client *c, uint64_t id, Sync__V1__ErrorCode code, const char *text)
@@ -145,12 +151,10 @@ static void on_written(void *arg, const struct store_result *r)
 	CLEANUP(buf_done) struct buf body = { 0 };
 	Sync__V1__Resource resource = SYNC__V1__RESOURCE__INIT;
 
-	if (r->header_revision > t->cache.revision)
-		t->cache.revision = r->header_revision;
 	if (r->n)
 		resource_fill(&resource, r->items[0], q->body || r->status != STORE_OK, &body);
 	if (r->status == STORE_OK) {
-		reply_result(c, q->id, r->n ? &resource : NULL);
+		reply_result_at(c, q->id, r->n ? &resource : NULL, r->header_revision);
 	} else {
 		t->count.write_errors++;
 		t->count.datastore_errors += r->status == STORE_UNAVAILABLE;
@@ -298,6 +302,8 @@ static void on_hello(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 	own.min_version = SYNC_VERSION_MIN;
 	own.sync_type = hello->sync_type;
 	own.connection_id = c->id;
+	own.lineage = c->t->fanout.lineage;
+	own.n_lineage = c->t->fanout.n_lineage;
 	own.program = (char *)(uintptr_t) "typhad";
 	own.hostname = (char *)(uintptr_t)c->t->daemon->node;
 	own.software = (char *)(uintptr_t)percale_version;
@@ -319,6 +325,8 @@ static void on_watch(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 	}
 	for (size_t i = 0; i < m->watch->n_kinds; i++)
 		kinds |= CACHE_KIND_BIT(m->watch->kinds[i]);
+	c->watcher.progress = m->watch->has_progress && m->watch->progress;
+	c->watcher.min_revision = m->watch->min_revision;
 	reply_result(c, id, NULL);
 	if (c->peer)
 		fanout_add(&c->t->fanout, &c->watcher, kinds & c->kinds);

@@ -223,6 +223,8 @@ static struct ipc_frame *frame_pack(struct cache *c, const struct resource *r,
 	if (deleted) {
 		update.has_deleted = 1;
 		update.deleted = 1;
+		resource.has_revision = c->horizon != 0;
+		resource.revision = c->horizon;
 	} else {
 		/* The body is the last field of the last field: cache_body() counts on it. */
 		resource.has_revision = 1;
@@ -275,8 +277,8 @@ bool cache_put(struct cache *c, const struct resource *r)
 	o->revision = r->revision;
 	o->body_len = (uint32_t)body.len;
 	object_change(c, o, frame);
-	if (r->revision > c->revision)
-		c->revision = r->revision;
+	if (r->revision > c->horizon)
+		c->horizon = r->revision;
 	return true;
 }
 

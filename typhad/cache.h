@@ -56,7 +56,8 @@ struct cache {
 	size_t dead_first, dead_n, dead_cap;
 	uint64_t seq;   /* of the last change */
 	uint64_t floor; /* tombstones up to here are forgotten: who lags behind that starts over */
-	uint64_t revision; /* the newest of any object */
+	uint64_t revision; /* everything up to it is here */
+	uint64_t horizon;  /* nothing that is here is newer */
 	size_t tombstones;
 	uint64_t packed; /* frames packed since the beginning: one per update */
 	uint64_t bytes;  /* of the frames held */

@@ -162,7 +162,13 @@ void typhad_health(struct daemon *d, void *ctx)
 	daemon_counter(ctx, "writes", t->count.writes);
 	daemon_counter(ctx, "writes_not_done", t->count.write_errors);
 	daemon_counter(ctx, "writes_failed_datastore", t->count.datastore_errors);
+	daemon_counter(ctx, "datastore_away", t->away);
 	daemon_counter(ctx, "datastore_revision", s.revision);
+	daemon_counter(ctx, "datastore_connects", s.connects);
+	daemon_counter(ctx, "datastore_connections_lost", s.connections_lost);
+	daemon_counter(ctx, "upstreams_left_behind", s.left_behind);
+	daemon_counter(ctx, "upstreams_fed_by_us", s.loops);
+	daemon_counter(ctx, "writes_answered_unseen", s.unseen);
 	daemon_counter(ctx, "datastore_writes", s.writes);
 	daemon_counter(ctx, "datastore_commits", s.commits);
 	daemon_counter(ctx, "datastore_commits_failed", s.commits_failed);
@@ -187,9 +193,10 @@ void typhad_status(struct typhad *t)
 	if (!t->api || !t->store)
 		return;
 	store_stats(t->store, &s);
-	if ((s.last_error != NULL) == t->store_failing)
+	if (strcmp(s.last_error ? s.last_error : "", t->store_failing ? t->store_failing : "") == 0)
 		return;
-	t->store_failing = s.last_error != NULL;
+	free(t->store_failing);
+	t->store_failing = xstrdup(s.last_error);
 	/* Still ready: reads and watches are as good as before. */
 	if (s.last_error)
 		(void)snprintf(status, sizeof(status), "serving reads; writes fail: %s",

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "typhad/fanout.h"
 
+#include <string.h>
+
+#include "common/base/mem.h"
 #include "common/loop/server.h"
 #include "proto/typhad_sync_v1.pb-c.h"
 
@@ -15,11 +18,21 @@ void fanout_init(struct fanout *f, uv_loop_t *loop, struct cache *cache)
 	f->open = true;
 }
 
+static void lineage_free(struct fanout *f)
+{
+	for (size_t i = 0; i < f->n_lineage; i++)
+		free(f->lineage[i]);
+	free(f->lineage);
+	f->lineage = NULL;
+	f->n_lineage = 0;
+}
+
 void fanout_close(struct fanout *f, uv_close_cb cb)
 {
 	if (!f->open)
 		return;
 	f->open = false;
+	lineage_free(f);
 	uv_close((uv_handle_t *)&f->idle, cb);
 }
 
@@ -57,6 +70,25 @@ static int snapshot_end(struct fanout *f, struct watcher *w)
 	in_sync.has_header_revision = 1;
 	in_sync.header_revision = f->cache->revision;
 	w->in_snapshot = false;
+	w->progress_told = f->cache->revision;
+	return ipc_peer_send(w->peer, &m.base);
+}
+
+/* For who feeds others: how far what it has been told is complete, and by whom it is fed. */
+static int progress_send(struct fanout *f, struct watcher *w)
+{
+	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
+	Sync__V1__Progress progress = SYNC__V1__PROGRESS__INIT;
+
+	m.payload_case = SYNC__V1__FROM_TYPHAD__PAYLOAD_PROGRESS;
+	m.progress = &progress;
+	progress.has_revision = 1;
+	progress.revision = w->progress_told = f->cache->revision;
+	if (w->lineage_told != f->lineage_version) {
+		progress.lineage = f->lineage;
+		progress.n_lineage = f->n_lineage;
+		w->lineage_told = f->lineage_version;
+	}
 	return ipc_peer_send(w->peer, &m.base);
 }
 
@@ -65,7 +97,30 @@ void fanout_add(struct fanout *f, struct watcher *w, uint64_t kinds)
 	w->kinds = kinds;
 	list_push_back(&f->watchers, &w->node);
 	f->n++;
-	(void)snapshot_start(f, w);
+	w->lineage_told = f->lineage_version; /* Hello had it */
+	w->waiting = w->min_revision > f->cache->revision;
+	if (w->waiting)
+		w->told = f->cache->seq; /* keeps no tombstones: it begins with a snapshot */
+	else
+		(void)snapshot_start(f, w);
+	fanout_changed(f);
+}
+
+void fanout_set_lineage(struct fanout *f, const char *own, char *const *behind, size_t n)
+{
+	bool same = f->n_lineage == n + 1;
+
+	for (size_t i = 0; same && i < n; i++)
+		same = strcmp(f->lineage[i + 1], behind[i]) == 0;
+	if (same)
+		return;
+	lineage_free(f);
+	f->lineage = xcalloc(n + 1, sizeof(*f->lineage));
+	f->lineage[0] = xstrdup(own);
+	for (size_t i = 0; i < n; i++)
+		f->lineage[i + 1] = xstrdup(behind[i]);
+	f->n_lineage = n + 1;
+	f->lineage_version++;
 	fanout_changed(f);
 }
 
@@ -98,6 +153,14 @@ static bool watcher_serve(struct fanout *f, struct watcher *w)
 {
 	size_t bytes = 0;
 
+	if (w->waiting) {
+		w->told = f->cache->seq;
+		if (w->min_revision > f->cache->revision)
+			return true;
+		w->waiting = false;
+		if (snapshot_start(f, w) < 0)
+			return true;
+	}
 	if (w->told < f->cache->floor && w->start < f->cache->floor) {
 		/* What it has been told of may have gone, and the tombstone with it. */
 		f->restarts++;
@@ -111,6 +174,9 @@ static bool watcher_serve(struct fanout *f, struct watcher *w)
 			w->told = f->cache->seq;
 			if (w->in_snapshot)
 				(void)snapshot_end(f, w);
+			else if (w->progress && (w->progress_told != f->cache->revision ||
+			                         w->lineage_told != f->lineage_version))
+				(void)progress_send(f, w);
 			return true;
 		}
 		w->told = o->seq;

@@ -31,10 +31,15 @@ struct watcher {
 	struct list node;      /* in fanout->watchers; points to itself when not watching */
 	struct ipc_peer *peer; /* borrowed */
 	uint64_t kinds;
-	uint64_t told;                       /* all changes up to here have been queued */
-	uint64_t start;                      /* the cache's seq when the snapshot began */
-	bool in_snapshot;                    /* InSync is still to come */
-	bool slow;                           /* the queue is full: waits for fanout_drained() */
+	uint64_t told;          /* all changes up to here have been queued */
+	uint64_t start;         /* the cache's seq when the snapshot began */
+	bool in_snapshot;       /* InSync is still to come */
+	bool slow;              /* the queue is full: waits for fanout_drained() */
+	bool waiting;           /* for min_revision; nothing has been sent yet */
+	bool progress;          /* wants Progress */
+	uint64_t min_revision;  /* the snapshot begins when the cache is there */
+	uint64_t progress_told; /* the revision of the last one, or of InSync */
+	unsigned lineage_told;
 	uint64_t updates, snapshots, stalls; /* sent; begun; how often it was slow */
 };
 
@@ -49,6 +54,9 @@ struct fanout {
 	uint64_t restarts;  /* of them: because a watcher lagged further than the cache remembers */
 	uint64_t stalls;
 	uint64_t turns;
+	char **lineage; /* ours, then that of who feeds us */
+	size_t n_lineage;
+	unsigned lineage_version;
 };
 
 /* cache is borrowed. */
@@ -56,9 +64,12 @@ void fanout_init(struct fanout *f, uv_loop_t *loop, struct cache *cache);
 /* No more turns. cb, which may be NULL, as of uv_close(). Watchers must be gone. */
 void fanout_close(struct fanout *f, uv_close_cb cb);
 
-/* Starts w, whose peer is set, with a snapshot. */
+/* Starts w, whose peer, progress and min_revision are set, with a snapshot. */
 void fanout_add(struct fanout *f, struct watcher *w, uint64_t kinds);
 void fanout_remove(struct fanout *f, struct watcher *w); /* also of one that does not watch */
+
+/* Who feeds us: copied. Those who want Progress are told. */
+void fanout_set_lineage(struct fanout *f, const char *own, char *const *behind, size_t n);
 
 /* The cache has changed: the next turn tells. */
 void fanout_changed(struct fanout *f);

@@ -26,7 +26,7 @@ bool health_report(const struct typhad *t, bool readiness, struct buf *out)
 	(void)snprintf(cache, sizeof(cache), "%zu objects, revision %llu", cache_count(&t->cache),
 	               (unsigned long long)t->cache.revision);
 	/* A datastore that takes no writes is still read and watched. */
-	all[1].ready = t->store && t->loaded;
+	all[1].ready = t->store && t->loaded && !t->away;
 	all[1].detail = s.last_error;
 	if (t->api)
 		(void)snprintf(server, sizeof(server), "%u clients",

@@ -7,29 +7,9 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/store/etcd_options.h"
+#include "typhad/datastore.h"
 #include "typhad/http.h"
 #include "typhad/typhad.h"
-
-/* ---- the datastore's side */
-
-static void on_update(void *arg, const struct resource *r)
-{
-	struct typhad *t = arg;
-
-	if (!cache_put(&t->cache, r))
-		log_error("an object is too large to be told to anyone", "name=%s",
-		          LOG_VIS(r->name));
-	fanout_changed(&t->fanout);
-}
-
-static void on_remove(void *arg, model_kind kind, const char *ns, const char *name)
-{
-	struct typhad *t = arg;
-
-	cache_remove(&t->cache, kind, ns, name);
-	fanout_changed(&t->fanout);
-}
 
 static void on_initialised(struct typhad *t)
 {
@@ -46,21 +26,14 @@ static void on_initialised(struct typhad *t)
 	typhad_status(t);
 }
 
-static void on_in_sync(void *arg)
+static void on_loaded(struct typhad *t)
 {
-	struct typhad *t = arg;
-
-	if (t->loaded)
-		return;
-	t->loaded = true;
-	init_start(t, on_initialised);
+	/* What must be in every datastore, who feeds us has taken care of. */
+	if (datastore_is_chained(t))
+		on_initialised(t);
+	else
+		init_start(t, on_initialised);
 }
-
-static const struct store_watch_ops watch_ops = {
-	.on_update = on_update,
-	.on_remove = on_remove,
-	.on_in_sync = on_in_sync,
-};
 
 /* ---- the process */
 
@@ -75,47 +48,6 @@ static void raise_fd_limit(void)
 		lim.rlim_cur = lim.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &lim);
 	}
-}
-
-static int embedded_open(struct typhad *t, struct err *err)
-{
-	const struct store_embedded_options how = {
-		.keep_changes = t->config.keep_changes,
-		.keep_sec = t->config.keep_ms / 1000u,
-		.check = true,
-	};
-
-	return store_embedded_open_with(t->daemon->loop, t->config.datastore_path, &how, &t->store,
-	                                err);
-}
-
-static int etcd_open(struct typhad *t, struct err *err)
-{
-	struct store_etcd_options o = { 0 };
-	int rc;
-
-	etcd_options_set(&o, "etcdEndpoints", t->config.etcd.endpoints);
-	etcd_options_set(&o, "etcdDiscoverySrv", t->config.etcd.discovery_srv);
-	etcd_options_set(&o, "etcdUsername", t->config.etcd.username);
-	etcd_options_set(&o, "etcdPassword", t->config.etcd.password);
-	etcd_options_set(&o, "etcdKeyFile", t->config.etcd.key_file);
-	etcd_options_set(&o, "etcdCertFile", t->config.etcd.cert_file);
-	etcd_options_set(&o, "etcdCACertFile", t->config.etcd.ca_file);
-	rc = store_etcd_open(t->daemon->loop, &o, &t->store, err);
-	etcd_options_done(&o);
-	return rc;
-}
-
-static int datastore_open(struct typhad *t, struct err *err)
-{
-	if (strcmp(t->config.datastore_type, "embedded") == 0)
-		return embedded_open(t, err);
-	if (strcmp(t->config.datastore_type, "etcdv3") == 0)
-		return etcd_open(t, err);
-	return err_set(err, -EINVAL,
-	               "datastore type '%s' is not supported: this version has 'embedded' and "
-	               "'etcdv3'",
-	               t->config.datastore_type);
 }
 
 static int start(struct daemon *d, struct err *err)
@@ -156,24 +88,23 @@ static int start(struct daemon *d, struct err *err)
 	if (rc < 0)
 		return rc;
 	daemon_ready(d, false, "reading the datastore");
-	return store_watch(t->store, NULL, 0, &watch_ops, t);
+	return datastore_watch(t, on_loaded);
 }
 
 static void stop(struct daemon *d)
 {
 	struct typhad *t = d->state;
-	struct store *store = t->store;
 
-	if (!store) /* the start failed */
+	if (!t->store) /* the start failed */
 		return;
-	t->store = NULL;
 	init_stop(t);
 	http_close(t);
 	api_close(t);
-	store_free(store); /* writes under way are finished, nobody is told */
+	datastore_close(t);
 	fanout_close(&t->fanout, NULL);
 	uv_close((uv_handle_t *)&t->hello_timer, NULL);
 	cache_done(&t->cache);
+	free(take_ptr(&t->store_failing));
 }
 
 static const struct daemon_spec spec = {

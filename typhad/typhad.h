@@ -12,6 +12,7 @@
 #include "typhad/config.h"
 #include "typhad/fanout.h"
 
+struct datastore;
 struct typhad_http;
 
 struct typhad {
@@ -19,6 +20,8 @@ struct typhad {
 	struct typhad_config config;
 	char listen_path[SOCK_PATH_MAX];
 	struct store *store; /* the datastore */
+	struct datastore *datastore;
+	bool away; /* it cannot be reached: what is known may grow old */
 	struct cache cache;
 	struct fanout fanout;
 	struct ipc_server *api; /* NULL until the cache is complete */
@@ -33,7 +36,7 @@ struct typhad {
 		uv_timer_t retry;
 		void (*done)(struct typhad *t);
 	} init;
-	bool store_failing; /* as last told to the supervisor */
+	char *store_failing; /* as last told to the supervisor; NULL: it does not */
 	struct {
 		uint64_t requests, refused, gets, lists, writes, write_errors, datastore_errors;
 		uint64_t unread_closed, bad_hello;

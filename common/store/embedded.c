@@ -213,13 +213,16 @@ static void deliver(struct embedded *e)
 
 	if (j->load_began && e->seen)
 		seen_snapshot(e->seen);
+	if (e->ops && e->ops->on_horizon && !e->freed)
+		e->ops->on_horizon(e->arg, j->revision);
 	for (size_t i = 0; i < j->n_changes && !e->freed; i++)
 		change_deliver(e, &j->changes[i]);
-	if (j->load_done && !e->freed) {
+	if (j->load_done && !e->freed)
 		seen_snapshot_end(e->seen, on_gone, e);
-		if (!e->freed)
-			e->ops->on_in_sync(e->arg);
-	}
+	if (j->live && e->ops && e->ops->on_revision && !e->freed)
+		e->ops->on_revision(e->arg, j->delivered);
+	if (j->load_done && !e->freed)
+		e->ops->on_in_sync(e->arg);
 	list_for_each (it, &j->ops) {
 		struct op *op = list_entry(it, struct op, node);
 

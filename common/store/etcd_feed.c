@@ -86,6 +86,12 @@ static bool identify(struct etcd_feed *f, const Etcd__KeyValue *kv, struct ident
 
 /* ---- what is told */
 
+static void horizon(struct etcd_feed *f, uint64_t revision)
+{
+	if (f->ops->on_horizon)
+		f->ops->on_horizon(f->arg, revision);
+}
+
 static void gone(void *arg, model_kind kind, const char *ns, const char *name)
 {
 	struct etcd_feed *f = arg;
@@ -130,6 +136,7 @@ static void tell_event(struct etcd_feed *f, const Etcd__Event *e)
 		return;
 	}
 	if (identify(f, e->kv, &id)) {
+		horizon(f, (uint64_t)e->kv->mod_revision);
 		if (e->type == ETCD__EVENT__TYPE__DELETE) {
 			bad_values_remove(&f->bad, id.key);
 			tell_remove(f, &id);
@@ -168,6 +175,7 @@ void etcd_feed_snapshot_end(struct etcd_feed *f, uint64_t revision)
 {
 	if (f->closed)
 		return;
+	horizon(f, revision);
 	seen_snapshot_end(f->seen, gone, f);
 	f->delivered = revision;
 }

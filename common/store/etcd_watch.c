@@ -67,6 +67,15 @@ static void told_in_sync(struct etcd_watch *w)
 	w->feed.ops->on_in_sync(w->feed.arg);
 }
 
+/* Everything up to feed.delivered; then answers that waited for it. */
+static void told_more(struct etcd_watch *w)
+{
+	if (w->feed.ops->on_revision)
+		w->feed.ops->on_revision(w->feed.arg, w->feed.delivered);
+	if (!w->closed)
+		w->progress(w->progress_arg);
+}
+
 static void told_down(struct etcd_watch *w, const char *why)
 {
 	if (!w->in_sync)
@@ -200,7 +209,7 @@ static void on_message(void *arg, const void *data, size_t len)
 	}
 	msg_free(&m->base);
 	if (!w->closed && w->feed.delivered > before)
-		w->progress(w->progress_arg);
+		told_more(w);
 	if (!w->closed && w->state == WATCH_BEHIND && w->feed.delivered >= w->target)
 		live(w);
 }
@@ -273,7 +282,7 @@ static void page_take(struct etcd_watch *w, const Etcd__RangeResponse *m)
 	told_in_sync(w);
 	if (w->closed)
 		return;
-	w->progress(w->progress_arg);
+	told_more(w);
 	if (!w->closed)
 		stream_open(w, 0);
 }

@@ -18,7 +18,7 @@ struct seen_object {
 struct seen {
 	struct hmap objects;
 	uint32_t generation;
-	bool in_snapshot;
+	bool in_snapshot, forward_only;
 };
 
 struct seen *seen_new(void)
@@ -34,6 +34,11 @@ void seen_free(struct seen *s)
 		free(o);
 	hmap_done(&s->objects);
 	free(s);
+}
+
+void seen_forward_only(struct seen *s)
+{
+	s->forward_only = true;
 }
 
 size_t seen_count(const struct seen *s)
@@ -70,8 +75,10 @@ bool seen_update(struct seen *s, model_kind kind, const char *ns, const char *na
 	if (o) {
 		bool changed = o->revision != revision;
 
-		o->revision = revision;
 		o->generation = s->generation;
+		if (s->forward_only && revision < o->revision)
+			return false;
+		o->revision = revision;
 		return changed;
 	}
 	o = xcalloc(1, sizeof(*o) + ns_len + name_len + 2);

@@ -19,6 +19,9 @@ struct seen;
 
 struct seen *seen_new(void);
 void seen_free(struct seen *s); /* NULL is fine */
+/* From now on an object's older revision is not news: for streams that may begin anew behind where
+ * they were. */
+void seen_forward_only(struct seen *s);
 size_t seen_count(const struct seen *s);
 
 /* The object has this revision now. true: the watcher does not know that yet. ns may be NULL. */

@@ -57,6 +57,11 @@ struct store_watch_ops {
 	void (*on_in_sync)(void *arg);
 	void (*on_down)(void *arg,
 	                const char *why); /* what was delivered may grow old; may be NULL */
+	/* What is told from now on had happened by this revision. May be NULL. */
+	void (*on_horizon)(void *arg, uint64_t revision);
+	/* Everything up to this revision has been told. May be NULL. Comes before the answer to
+	 * the write that made the revision. */
+	void (*on_revision)(void *arg, uint64_t revision);
 };
 
 /* What a store that is a datastore of its own has counted since it was opened; what a driver has no
@@ -78,7 +83,11 @@ struct store_stats {
 	uint64_t commits_failed;
 	uint64_t foreign_changes; /* found in the file, made by another process */
 	uint64_t expired;         /* objects whose time to live had passed */
-	/* etcdv3 */
+	/* typha, with an instance */
+	uint64_t left_behind; /* servers left because they did not reach what was known */
+	uint64_t loops;       /* servers left because they are fed by this one */
+	uint64_t unseen;      /* writes answered before the watch told of them */
+	/* etcdv3, typha */
 	uint64_t connects, connects_failed, connections_lost;
 	uint64_t retries; /* of calls, that found another connection or another member */
 	uint64_t resyncs; /* snapshots read anew because the watch could not be continued */
@@ -127,10 +136,16 @@ struct store_typha_options {
 	const struct frame_codec *codec; /* offered; NULL: no compression. Borrowed */
 	unsigned read_timeout_ms;  /* without a word from it, it is asked, and left; 0: 40 s */
 	unsigned write_timeout_ms; /* with what we send not acknowledged; 0: the kernel's */
+	const char *instance; /* of a typhad: who it is, which must not be among those that feed the
+	                         server; its watcher is never told what is older than what it was
+	                         told before. NULL: an ordinary client. Copied */
 };
 /* As store_typha_open(). -EINVAL: an address that is none. */
 int store_typha_connect(uv_loop_t *loop, const struct store_typha_options *options,
                         struct store **ret, struct err *err);
+/* Of a store with an instance: the typhads behind it, the nearest first. They live until the next
+ * callback of the watch. */
+size_t store_typha_lineage(const struct store *s, char *const **ret);
 /* From now on these; the connection stays. -EINVAL. Of a store of another driver: do not. */
 int store_typha_set_addresses(struct store *s, const char *const *addresses, size_t n,
                               struct err *err);

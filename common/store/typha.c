@@ -26,14 +26,18 @@
 #include "common/store/seen.h"
 #include "common/store/sync.h"
 #include "common/store/typha.h"
+#include "common/store/typha_chain.h"
 
 #define READ_TIMEOUT_MS 40000u /* a ping after three quarters, its answer in the last one */
 #define LEAVE_MS 2000u         /* after GoAway, for what is under way */
+#define CIRCLE_MS 1000u        /* before a server that is fed by us is left */
 
 static struct typha *typha_of(struct store *s)
 {
 	return container_of(s, struct typha, base);
 }
+
+static bool lineage_ok(struct typha *t, char *const *lineage, size_t n);
 
 /* ---- the watch */
 
@@ -43,6 +47,27 @@ static void on_gone(void *arg, model_kind kind, const char *ns, const char *name
 
 	if (!t->freed)
 		t->ops->on_remove(t->arg, kind, ns, name);
+}
+
+/* What is told next had happened by revision. 0: it is not said. */
+static void horizon_tell(struct typha *t, uint64_t revision)
+{
+	if (!t->chain || !revision)
+		return;
+	typha_chain_know(t->chain, revision);
+	if (t->ops->on_horizon)
+		t->ops->on_horizon(t->arg, revision);
+}
+
+/* Everything up to revision has been told. */
+static void revision_tell(struct typha *t, uint64_t revision)
+{
+	if (!t->chain || t->freed)
+		return;
+	typha_chain_tell(t->chain, revision);
+	if (t->ops->on_revision)
+		t->ops->on_revision(t->arg, t->chain->told);
+	typha_calls_told(t);
 }
 
 static void on_update(struct typha *t, const Sync__V1__UpdateEvent *u)
@@ -55,6 +80,7 @@ static void on_update(struct typha *t, const Sync__V1__UpdateEvent *u)
 
 	if (!k || !m->name)
 		return; /* a newer typhad knows more kinds */
+	horizon_tell(t, m->revision);
 	if (u->has_deleted && u->deleted) {
 		if (seen_remove(t->seen, m->kind, ns, m->name))
 			t->ops->on_remove(t->arg, m->kind, ns, m->name);
@@ -82,6 +108,7 @@ static void on_leave(uv_timer_t *h)
 		return;
 	t->leaving = t->watching = false;
 	(void)uv_timer_stop(&t->ping);
+	(void)uv_timer_stop(&t->patience);
 	ipc_client_move(t->client);
 	typha_calls_down(t);
 }
@@ -104,6 +131,27 @@ static void on_go_away(struct typha *t, const Sync__V1__GoAway *m)
 	typha_idle(t);
 }
 
+/* ---- servers that are not good enough */
+
+static void on_patience_over(uv_timer_t *h)
+{
+	struct typha *t = h->data;
+	CLEANUP(free_p) char *why = xstrdup(t->chain->trouble ? t->chain->trouble : "no reason");
+
+	t->chain->left_behind += t->chain->waiting;
+	ipc_client_reset(t->client, why);
+}
+
+/* false: it is fed by us, and is left, in a moment: there may be nobody else. */
+static bool lineage_ok(struct typha *t, char *const *lineage, size_t n)
+{
+	if (typha_chain_lineage(t->chain, lineage, n, typha_where(t)))
+		return true;
+	log_error("typhads feed each other in a circle", "why=%s", LOG_VIS(t->chain->trouble));
+	(void)uv_timer_start(&t->patience, on_patience_over, CIRCLE_MS, 0);
+	return false;
+}
+
 /* ---- messages */
 
 static void on_asked(struct typha *t)
@@ -114,6 +162,33 @@ static void on_asked(struct typha *t)
 	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_PONG;
 	m.pong = &pong;
 	(void)ipc_client_send(t->client, &m.base);
+}
+
+static void on_snapshot_start(struct typha *t)
+{
+	seen_snapshot(t->seen);
+	if (!t->chain)
+		return;
+	(void)uv_timer_stop(&t->patience);
+	typha_chain_settled(t->chain);
+}
+
+static void on_in_sync(struct typha *t, const Sync__V1__InSync *m)
+{
+	horizon_tell(t, m->header_revision);
+	seen_snapshot_end(t->seen, on_gone, t);
+	revision_tell(t, m->header_revision);
+	if (!t->freed)
+		t->ops->on_in_sync(t->arg);
+}
+
+static void on_progress(struct typha *t, const Sync__V1__Progress *m)
+{
+	if (!t->chain)
+		return;
+	if (m->n_lineage && !lineage_ok(t, m->lineage, m->n_lineage))
+		return;
+	revision_tell(t, m->revision);
 }
 
 static void on_compressed(struct typha *t, const Sync__V1__Compressed *m);
@@ -130,18 +205,19 @@ static void on_message(void *arg, ProtobufCMessage *msg)
 	switch ((int)m->payload_case) {
 	case SYNC__V1__FROM_TYPHAD__PAYLOAD_SNAPSHOT_START:
 		if (t->seen)
-			seen_snapshot(t->seen);
+			on_snapshot_start(t);
 		return;
 	case SYNC__V1__FROM_TYPHAD__PAYLOAD_UPDATE:
 		if (t->seen)
 			on_update(t, m->update);
 		return;
 	case SYNC__V1__FROM_TYPHAD__PAYLOAD_IN_SYNC:
-		if (!t->seen)
-			return;
-		seen_snapshot_end(t->seen, on_gone, t);
-		if (!t->freed)
-			t->ops->on_in_sync(t->arg);
+		if (t->seen)
+			on_in_sync(t, m->in_sync);
+		return;
+	case SYNC__V1__FROM_TYPHAD__PAYLOAD_PROGRESS:
+		if (t->seen)
+			on_progress(t, m->progress);
 		return;
 	case SYNC__V1__FROM_TYPHAD__PAYLOAD_ERROR:
 		log_warn("typhad complains", "text=%s",
@@ -239,7 +315,18 @@ static bool handshake_ok(struct typha *t, int status, ProtobufCMessage *reply, c
 
 static void on_watch_reply(void *arg, int status, ProtobufCMessage *reply)
 {
-	(void)handshake_ok(arg, status, reply, "Watch", SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT);
+	struct typha *t = arg;
+	const Sync__V1__FromTyphad *m = (const Sync__V1__FromTyphad *)reply;
+
+	if (!handshake_ok(t, status, reply, "Watch", SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT))
+		return;
+	if (!t->chain ||
+	    !typha_chain_watching(t->chain, m->result->header_revision, typha_where(t)))
+		return;
+	log_warn("an upstream is behind: waiting for it", "why=%s", LOG_VIS(t->chain->trouble));
+	if (t->ops->on_down)
+		t->ops->on_down(t->arg, t->chain->trouble);
+	(void)uv_timer_start(&t->patience, on_patience_over, t->read_timeout_ms, 0);
 }
 
 static void watch_send(struct typha *t)
@@ -251,6 +338,11 @@ static void watch_send(struct typha *t)
 	m.watch = &watch;
 	watch.n_kinds = t->n_kinds;
 	watch.kinds = t->kinds;
+	if (t->chain) {
+		watch.has_progress = watch.progress = 1;
+		watch.has_min_revision = 1;
+		watch.min_revision = t->chain->known;
+	}
 	if (ipc_client_call(t->client, &m.base, TYPHA_REQUEST_MS, on_watch_reply, t) < 0)
 		return;
 	t->watching = true;
@@ -274,10 +366,12 @@ static bool hello_ok(struct typha *t, const Sync__V1__Hello *hello)
 static void on_hello(void *arg, int status, ProtobufCMessage *reply)
 {
 	struct typha *t = arg;
+	const Sync__V1__Hello *hello;
 
 	if (!handshake_ok(t, status, reply, "Hello", SYNC__V1__FROM_TYPHAD__PAYLOAD_HELLO))
 		return;
-	if (!hello_ok(t, ((const Sync__V1__FromTyphad *)reply)->hello))
+	hello = ((const Sync__V1__FromTyphad *)reply)->hello;
+	if (!hello_ok(t, hello) || (t->chain && !lineage_ok(t, hello->lineage, hello->n_lineage)))
 		return;
 	t->ready = t->was_ready = true;
 	t->connects++;
@@ -324,6 +418,7 @@ static void on_down(void *arg, const char *why)
 	free(t->down_why);
 	t->down_why = xstrdup(why);
 	(void)uv_timer_stop(&t->ping);
+	(void)uv_timer_stop(&t->patience);
 	typha_calls_down(t);
 	if (t->ops && t->ops->on_down)
 		t->ops->on_down(t->arg, why);
@@ -389,6 +484,8 @@ static int typha_watch(struct store *s, const model_kind *kinds, size_t n,
 	t->n_kinds = n;
 	t->kinds = n ? xmemdup(kinds, n * sizeof(*kinds)) : NULL;
 	t->seen = seen_new();
+	if (t->chain)
+		seen_forward_only(t->seen);
 	if (t->ready)
 		watch_send(t);
 	return 0;
@@ -406,6 +503,7 @@ static void on_handle_closed(uv_handle_t *h)
 	free(t->program);
 	free(t->node);
 	free(t->sync_type);
+	typha_chain_free(t->chain);
 	free(t);
 }
 
@@ -420,6 +518,7 @@ static void typha_free(struct store *s)
 	uv_close((uv_handle_t *)&t->timer, on_handle_closed);
 	uv_close((uv_handle_t *)&t->ping, on_handle_closed);
 	uv_close((uv_handle_t *)&t->leave, on_handle_closed);
+	uv_close((uv_handle_t *)&t->patience, on_handle_closed);
 }
 
 static void typha_stats(const struct store *s, struct store_stats *ret)
@@ -431,6 +530,14 @@ static void typha_stats(const struct store *s, struct store_stats *ret)
 	ret->last_error = t->down_why;
 	ret->connects = t->connects;
 	ret->connections_lost = t->lost;
+	if (!t->chain)
+		return;
+	ret->revision = t->chain->told;
+	ret->left_behind = t->chain->left_behind;
+	ret->loops = t->chain->loops;
+	ret->unseen = t->chain->unseen_late;
+	if (t->chain->trouble)
+		ret->last_error = t->chain->trouble;
 }
 
 static const struct store_ops typha_ops = {
@@ -459,7 +566,7 @@ int store_typha_connect(uv_loop_t *loop, const struct store_typha_options *optio
 		                                  .layer = options->layer,
 		                                  .user_timeout_ms = options->write_timeout_ms };
 	struct typha *t = xcalloc(1, sizeof(*t));
-	uv_timer_t *timers[] = { &t->timer, &t->ping, &t->leave };
+	uv_timer_t *timers[] = { &t->timer, &t->ping, &t->leave, &t->patience };
 	int r;
 
 	t->base.ops = &typha_ops;
@@ -473,11 +580,13 @@ int store_typha_connect(uv_loop_t *loop, const struct store_typha_options *optio
 	t->node = xstrdup(options->node);
 	t->sync_type = xstrdup(options->sync_type);
 	t->codec = options->codec;
+	t->chain = options->instance ? typha_chain_new(options->instance) : NULL;
 	t->read_timeout_ms = options->read_timeout_ms ? options->read_timeout_ms : READ_TIMEOUT_MS;
 	t->log_bad = (struct log_limit)LOG_LIMIT_INIT(5, 10000);
 	list_init(&t->held);
 	list_init(&t->more);
 	list_init(&t->sent);
+	list_init(&t->unseen);
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		(void)uv_timer_init(loop, timers[i]);
 		timers[i]->data = t;
@@ -485,6 +594,14 @@ int store_typha_connect(uv_loop_t *loop, const struct store_typha_options *optio
 	t->open_handles = ARRAY_SIZE(timers);
 	*ret = &t->base;
 	return 0;
+}
+
+size_t store_typha_lineage(const struct store *s, char *const **ret)
+{
+	const struct typha *t = typha_of((struct store *)(uintptr_t)s);
+
+	*ret = t->chain->lineage;
+	return t->chain->n_lineage;
 }
 
 int store_typha_set_addresses(struct store *s, const char *const *addresses, size_t n,

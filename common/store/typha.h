@@ -17,6 +17,7 @@
 #define TYPHA_HOLD_MS 2000     /* a request may wait for the connection */
 
 struct seen;
+struct typha_chain;
 
 struct typha {
 	struct store base;
@@ -33,6 +34,9 @@ struct typha {
 	uint64_t connects, lost;
 	char *down_why; /* the last attempt failed; NULL: it is under way, or up */
 	struct list held, more, sent;
+	struct list unseen;        /* answered, but not yet seen by the watch */
+	struct typha_chain *chain; /* NULL: an ordinary client */
+	uv_timer_t patience;       /* with an upstream that is behind, or is fed by us */
 
 	const struct store_watch_ops *ops;
 	void *arg;
@@ -52,6 +56,8 @@ void typha_call(struct typha *t, Sync__V1__ToTyphad__PayloadCase what, model_kin
 void typha_calls_ready(struct typha *t);
 /* It is lost, or cannot be made: what cannot be answered any more, is. */
 void typha_calls_down(struct typha *t);
+/* The watch has told more: writes that waited for it are answered. */
+void typha_calls_told(struct typha *t);
 /* Answers what is held. */
 void typha_calls_abandon(struct typha *t);
 /* No call is under way: if the connection is to be left, now is the time. */

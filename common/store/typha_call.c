@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/store/typha.h"
+#include "common/store/typha_chain.h"
 
 #define LIST_ITEMS_MAX (1u << 24) /* objects of one list */
 
@@ -29,6 +30,9 @@ struct call {
 	struct mono_ms expires;    /* while held, or while more is to come */
 	enum store_status refused; /* STORE_OK: not; else the answer when it expires, with text */
 	char *text;
+	enum store_status status; /* while unseen: the answer, with text */
+	uint64_t header;
+	uint64_t wanted; /* while unseen: the revision that the watch must have told */
 	struct resource **items;
 	size_t n, cap;
 };
@@ -61,7 +65,7 @@ static void call_add(struct call *c, struct resource *r)
 	c->items[c->n++] = r;
 }
 
-static void call_answer(struct call *c, enum store_status status, uint64_t header, const char *text)
+static void call_finish(struct call *c, enum store_status status, uint64_t header, const char *text)
 {
 	struct store_result result = {
 		.status = status,
@@ -75,6 +79,42 @@ static void call_answer(struct call *c, enum store_status status, uint64_t heade
 	typha_idle(c->t);
 	c->fn(c->arg, &result);
 	call_free(c);
+}
+
+/* The revision that a write has made, or has failed on: what whoever reads after the answer expects
+ * to find. 0: it does not matter. */
+static uint64_t revision_made(const struct call *c, enum store_status status, uint64_t header)
+{
+	if (c->what == SYNC__V1__TO_TYPHAD__PAYLOAD_GET ||
+	    c->what == SYNC__V1__TO_TYPHAD__PAYLOAD_LIST)
+		return 0;
+	if (status == STORE_OK && c->what == SYNC__V1__TO_TYPHAD__PAYLOAD_DELETE)
+		return header;
+	if (status == STORE_OK || status == STORE_CONFLICT || status == STORE_ALREADY_EXISTS)
+		return c->n ? c->items[0]->revision : 0;
+	return 0;
+}
+
+static void call_answer(struct call *c, enum store_status status, uint64_t header, const char *text)
+{
+	struct typha_chain *chain = c->t->seen ? c->t->chain : NULL;
+	uint64_t made = chain ? revision_made(c, status, header) : 0;
+
+	if (!chain || made <= chain->told) {
+		call_finish(c, status, header, text);
+		return;
+	}
+	typha_chain_know(chain, made); /* also the next upstream must be there */
+	free(c->text);
+	c->text = xstrdup(text);
+	c->status = status;
+	c->header = header;
+	c->wanted = made;
+	c->expires = mono_after(mono_now(), CHAIN_SEEN_MS);
+	list_unlink(&c->node);
+	list_push_back(&c->t->unseen, &c->node);
+	timer_arm(c->t);
+	typha_idle(c->t);
 }
 
 static void call_unavailable(struct call *c, const char *what, const char *why)
@@ -287,10 +327,25 @@ static void timer_arm_from(struct list *calls, uint64_t *earliest)
 	}
 }
 
+static void call_expired(struct call *c)
+{
+	struct typha *t = c->t;
+
+	if (c->wanted) {
+		t->chain->unseen_late++;
+		call_finish(c, c->status, c->header, c->text);
+	} else if (c->refused != STORE_OK) {
+		call_answer(c, c->refused, 0, c->text);
+	} else {
+		call_unavailable(c, "no connection to",
+		                 t->down_why ? t->down_why : "it does not answer");
+	}
+}
+
 static void on_timer(uv_timer_t *h)
 {
 	struct typha *t = h->data;
-	struct list *lists[] = { &t->held, &t->more };
+	struct list *lists[] = { &t->held, &t->more, &t->unseen };
 	uint64_t now = mono_now().ms;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
@@ -303,12 +358,7 @@ static void on_timer(uv_timer_t *h)
 
 				if (c->expires.ms > now)
 					continue;
-				if (c->refused != STORE_OK)
-					call_answer(c, c->refused, 0, c->text);
-				else
-					call_unavailable(c, "no connection to",
-					                 t->down_why ? t->down_why
-					                             : "it does not answer");
+				call_expired(c);
 				again = true; /* the callback may have changed the list */
 				break;
 			}
@@ -324,6 +374,7 @@ static void timer_arm(struct typha *t)
 
 	timer_arm_from(&t->held, &earliest);
 	timer_arm_from(&t->more, &earliest);
+	timer_arm_from(&t->unseen, &earliest);
 	if (earliest == UINT64_MAX)
 		(void)uv_timer_stop(&t->timer);
 	else
@@ -366,8 +417,33 @@ void typha_calls_down(struct typha *t)
 	timer_arm(t);
 }
 
+void typha_calls_told(struct typha *t)
+{
+	bool again = true;
+
+	while (again && !t->freed) {
+		again = false;
+		list_for_each (it, &t->unseen) {
+			struct call *c = list_entry(it, struct call, node);
+
+			if (c->wanted > t->chain->told)
+				continue;
+			call_finish(c, c->status, c->header, c->text);
+			again = true; /* the callback may have changed the list */
+			break;
+		}
+	}
+	if (!t->freed)
+		timer_arm(t);
+}
+
 void typha_calls_abandon(struct typha *t)
 {
+	while (!list_empty(&t->unseen)) {
+		struct call *c = list_entry(t->unseen.next, struct call, node);
+
+		call_finish(c, c->status, c->header, c->text);
+	}
 	struct list *lists[] = { &t->held, &t->more };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)

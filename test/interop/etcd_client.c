@@ -228,7 +228,12 @@ static void on_stdin(uv_poll_t *p, int status, int events)
 
 static int watch(struct store *s)
 {
-	static const struct store_watch_ops ops = { w_update, w_remove, w_in_sync, w_down };
+	static const struct store_watch_ops ops = {
+		.on_update = w_update,
+		.on_remove = w_remove,
+		.on_in_sync = w_in_sync,
+		.on_down = w_down,
+	};
 	uv_poll_t in;
 	struct store_stats stats;
 
@@ -485,7 +490,12 @@ static void v_down(void *arg, const char *why)
 	((struct view *)arg)->downs++;
 }
 
-static const struct store_watch_ops view_ops = { v_update, v_remove, v_in_sync, v_down };
+static const struct store_watch_ops view_ops = {
+	.on_update = v_update,
+	.on_remove = v_remove,
+	.on_in_sync = v_in_sync,
+	.on_down = v_down,
+};
 
 static struct store_result *truth;
 

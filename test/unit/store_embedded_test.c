@@ -326,7 +326,12 @@ static void on_in_sync(void *arg)
 	((struct seen_by *)arg)->in_sync++;
 }
 
-static const struct store_watch_ops watch_ops = { on_update, on_remove, on_in_sync, NULL };
+static const struct store_watch_ops watch_ops = {
+	.on_update = on_update,
+	.on_remove = on_remove,
+	.on_in_sync = on_in_sync,
+	.on_down = NULL,
+};
 
 static struct store *must_watch(struct seen_by *w)
 {

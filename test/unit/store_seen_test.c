@@ -31,6 +31,19 @@ static void only_new_revisions_are_told(void **state)
 	seen_free(NULL);
 }
 
+static void forward_only_lets_nothing_older_through(void **state)
+{
+	struct seen *s = seen_new();
+
+	(void)state;
+	seen_forward_only(s);
+	assert_true(seen_update(s, NODE, NULL, "a", 5));
+	assert_false(seen_update(s, NODE, NULL, "a", 4));
+	assert_false(seen_update(s, NODE, NULL, "a", 5));
+	assert_true(seen_update(s, NODE, NULL, "a", 6));
+	seen_free(s);
+}
+
 static void kind_namespace_and_name_make_the_identity(void **state)
 {
 	struct seen *s = seen_new();
@@ -149,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_new_revisions_are_told),
+		cmocka_unit_test(forward_only_lets_nothing_older_through),
 		cmocka_unit_test(kind_namespace_and_name_make_the_identity),
 		cmocka_unit_test(what_a_snapshot_does_not_name_is_gone),
 		cmocka_unit_test(random_streams_end_in_the_truth),

@@ -36,6 +36,10 @@ static struct {
 	Sync__V1__ToTyphad__PayloadCase last;
 	unsigned hellos, watches, requests;
 	bool refuse_hello, mute;
+	uint64_t revision, min_revision; /* answered to Watch; asked for by it */
+	bool progress;                   /* asked for by it */
+	char *lineage[4];
+	size_t n_lineage;
 } fake;
 
 static void fake_send(uint64_t id, Sync__V1__FromTyphad__PayloadCase what, void *payload)
@@ -53,7 +57,18 @@ static void fake_result(uint64_t id)
 {
 	Sync__V1__Result result = SYNC__V1__RESULT__INIT;
 
+	result.has_header_revision = 1;
+	result.header_revision = fake.revision;
 	fake_send(id, SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT, &result);
+}
+
+static void fake_progress(uint64_t revision)
+{
+	Sync__V1__Progress p = SYNC__V1__PROGRESS__INIT;
+
+	p.has_revision = 1;
+	p.revision = revision;
+	fake_send(0, SYNC__V1__FROM_TYPHAD__PAYLOAD_PROGRESS, &p);
 }
 
 static void fake_update(const char *name, uint64_t revision, bool deleted)
@@ -84,6 +99,8 @@ static void fake_in_sync(void)
 {
 	Sync__V1__InSync s = SYNC__V1__IN_SYNC__INIT;
 
+	s.has_header_revision = 1;
+	s.header_revision = fake.revision;
 	fake_send(0, SYNC__V1__FROM_TYPHAD__PAYLOAD_IN_SYNC, &s);
 }
 
@@ -107,12 +124,16 @@ static void on_message(struct ipc_peer *p, ProtobufCMessage *msg)
 			e.text = (char *)(uintptr_t) "not today";
 			fake_send(m->request_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_ERROR, &e);
 		} else if (!fake.mute) {
+			hello.lineage = fake.lineage;
+			hello.n_lineage = fake.n_lineage;
 			fake_send(m->request_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_HELLO, &hello);
 		}
 		return;
 	}
 	if (m->payload_case == SYNC__V1__TO_TYPHAD__PAYLOAD_WATCH) {
 		fake.watches++;
+		fake.min_revision = m->watch->min_revision;
+		fake.progress = m->watch->progress;
 		fake_result(m->request_id);
 		return;
 	}
@@ -188,7 +209,12 @@ static void on_down(void *arg, const char *why)
 	seen.downs++;
 }
 
-static const struct store_watch_ops watch_ops = { on_update, on_remove, on_in_sync, on_down };
+static const struct store_watch_ops watch_ops = {
+	.on_update = on_update,
+	.on_remove = on_remove,
+	.on_in_sync = on_in_sync,
+	.on_down = on_down,
+};
 
 static struct store_result *answer;
 
@@ -519,6 +545,208 @@ static void freeing_answers_what_waits(void **state)
 	answer = NULL;
 }
 
+/* ---- a typhad fed by typhads */
+
+static void on_revision(void *arg, uint64_t revision)
+{
+	(void)arg;
+	note("@", "", revision);
+}
+
+static const struct store_watch_ops chained_ops = {
+	.on_update = on_update,
+	.on_remove = on_remove,
+	.on_in_sync = on_in_sync,
+	.on_down = on_down,
+	.on_revision = on_revision,
+};
+
+static struct store *must_chain(unsigned patience_ms)
+{
+	const char *const addresses[] = { path };
+	const struct store_typha_options options = {
+		.addresses = addresses,
+		.n_addresses = 1,
+		.program = "prog",
+		.node = "node",
+		.read_timeout_ms = patience_ms,
+		.instance = "me",
+	};
+	struct store *s = NULL;
+
+	assert_int_equal(store_typha_connect(&loop, &options, &s, NULL), 0);
+	assert_int_equal(store_watch(s, NULL, 0, &chained_ops, NULL), 0);
+	return s;
+}
+
+static struct store_stats stats_of(const struct store *s)
+{
+	struct store_stats stats = { 0 };
+
+	store_stats(s, &stats);
+	return stats;
+}
+
+static void what_was_told_is_never_taken_back(void **state)
+{
+	struct store *s;
+	unsigned hellos;
+
+	(void)state;
+	fake_open();
+	s = must_chain(400);
+	UNTIL(fake.watches == 1);
+	assert_true(fake.progress);
+	assert_int_equal(fake.min_revision, 0);
+	fake.revision = 6;
+	fake_snapshot_start();
+	fake_update("a", 1, false);
+	fake_update("b", 5, false);
+	fake_update("c", 6, false);
+	fake_in_sync();
+	fake_update("c", 9, true); /* it was gone by 9 */
+	UNTIL(strstr(seen.text, "-c"));
+	assert_string_equal(seen.text, "+a=1 +b=5 +c=6 @=6 ! -c ");
+
+	/* Another one, which has not heard of the end of c. */
+	fake_close();
+	UNTIL(seen.downs == 1);
+	seen.text[0] = '\0';
+	fake.revision = 8;
+	fake_open();
+	UNTIL(fake.watches == 2);
+	assert_int_equal(fake.min_revision, 9);
+	UNTIL(seen.downs == 2);
+	assert_non_null(strstr(stats_of(s).last_error, "is behind"));
+	assert_int_equal(stats_of(s).left_behind, 0);
+	/* It does not get there: it is left, for the next one, which is the same here. */
+	hellos = fake.hellos;
+	UNTIL(fake.hellos > hellos);
+	assert_int_equal(stats_of(s).left_behind, 1);
+	/* This time it does, late. */
+	UNTIL(fake.watches == 3);
+	fake.revision = 9;
+	fake_snapshot_start();
+	fake_update("a", 1, false);
+	fake_update("b", 4, false); /* not so: but neither would that be believed */
+	fake_update("d", 9, false);
+	fake_in_sync();
+	fake_progress(11);
+	UNTIL(strstr(seen.text, "@=11"));
+	assert_string_equal(seen.text, "+d=9 @=9 ! @=11 ");
+	assert_null(stats_of(s).last_error);
+	assert_int_equal(stats_of(s).revision, 11);
+	store_free(s);
+}
+
+static void turns(unsigned n)
+{
+	for (struct mono_ms start = mono_now(); mono_since_ms(start) < n;)
+		uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+static void a_write_is_answered_when_the_watch_has_told_of_it(void **state)
+{
+	Sync__V1__Resource r = SYNC__V1__RESOURCE__INIT;
+	Sync__V1__Result result = SYNC__V1__RESULT__INIT;
+	Sync__V1__Error error = SYNC__V1__ERROR__INIT;
+	struct store_result *a;
+	struct store *s;
+
+	(void)state;
+	fake_open();
+	s = must_chain(10000);
+	UNTIL(fake.watches == 1);
+	fake.revision = 5;
+	fake_snapshot_start();
+	fake_in_sync();
+	UNTIL(seen.in_sync == 1);
+
+	store_remove(s, KIND, NULL, "a", 0, on_done, NULL);
+	UNTIL(fake.requests == 1);
+	result.has_header_revision = 1;
+	result.header_revision = 7;
+	fake_send(fake.last_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT, &result);
+	fake_progress(6);
+	UNTIL(strstr(seen.text, "@=6"));
+	turns(50);
+	assert_null(answer);
+	fake_progress(7);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_OK);
+	assert_int_equal(a->header_revision, 7);
+	store_result_free(a);
+
+	/* A conflict keeps its words, and the object that is there is there for the reader, too. */
+	store_remove(s, KIND, NULL, "b", 3, on_done, NULL);
+	UNTIL(fake.requests == 2);
+	r.has_kind = r.has_revision = 1;
+	r.kind = KIND;
+	r.name = (char *)(uintptr_t) "b";
+	r.revision = 8;
+	error.has_code = 1;
+	error.code = SYNC__V1__ERROR_CODE__ERROR_CONFLICT;
+	error.text = (char *)(uintptr_t) "b has changed";
+	error.current = &r;
+	fake_send(fake.last_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_ERROR, &error);
+	turns(50);
+	assert_null(answer);
+
+	/* The connection breaks: the answer is known, and the next one must be as far. */
+	fake_close();
+	UNTIL(seen.downs == 1);
+	fake_open();
+	fake.revision = 8;
+	UNTIL(fake.watches == 2);
+	assert_int_equal(fake.min_revision, 8);
+	assert_null(answer);
+	fake_snapshot_start();
+	fake_update("b", 8, false);
+	fake_in_sync();
+	a = take_answer();
+	assert_int_equal(a->status, STORE_CONFLICT);
+	assert_string_equal(a->text, "b has changed");
+	assert_int_equal(a->items[0]->revision, 8);
+	store_result_free(a);
+	assert_int_equal(stats_of(s).unseen, 0);
+
+	/* What has no revision needs none. */
+	store_get(s, KIND, NULL, "b", on_done, NULL);
+	UNTIL(fake.requests == 3);
+	error.current = NULL;
+	error.code = SYNC__V1__ERROR_CODE__ERROR_NOT_FOUND;
+	fake_send(fake.last_id, SYNC__V1__FROM_TYPHAD__PAYLOAD_ERROR, &error);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_NOT_FOUND);
+	store_result_free(a);
+	store_free(s);
+}
+
+static void nobody_is_fed_by_himself(void **state)
+{
+	char *const *lineage;
+	struct store *s;
+
+	(void)state;
+	fake_open();
+	fake.lineage[0] = (char *)(uintptr_t) "x";
+	fake.lineage[1] = (char *)(uintptr_t) "me";
+	fake.n_lineage = 2;
+	s = must_chain(10000);
+	UNTIL(stats_of(s).loops == 1);
+	assert_non_null(strstr(stats_of(s).last_error, "fed by this one"));
+	assert_int_equal(fake.watches, 0);
+	fake.lineage[1] = (char *)(uintptr_t) "y";
+	UNTIL(fake.watches == 1);
+	assert_int_equal(store_typha_lineage(s, &lineage), 2);
+	assert_string_equal(lineage[1], "y");
+	fake_snapshot_start();
+	fake_in_sync();
+	UNTIL(seen.in_sync == 1);
+	assert_null(stats_of(s).last_error);
+	store_free(s);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -533,6 +761,9 @@ int main(void)
 		T(what_was_sent_when_the_connection_broke_is_in_doubt),
 		T(a_refused_hello_is_told),
 		T(freeing_answers_what_waits),
+		T(what_was_told_is_never_taken_back),
+		T(a_write_is_answered_when_the_watch_has_told_of_it),
+		T(nobody_is_fed_by_himself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * datastore: where typhad's state comes from: a datastore of its own, or another typhad.
+ *
+ * Of typhads that may feed this one, those on this host come first and the others in random order,
+ * so that the nodes of a cluster spread over them.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct err;
+struct typhad;
+struct datastore;
+
+/* Opens what the parameters name. */
+int datastore_open(struct typhad *t, struct err *err);
+/* Begins to fill the cache; loaded is called once, when it is complete. */
+int datastore_watch(struct typhad *t, void (*loaded)(struct typhad *t));
+/* Writes under way are finished, nobody is told. */
+void datastore_close(struct typhad *t);
+/* Whether it is another typhad's. */
+bool datastore_is_chained(const struct typhad *t);
