@@ -25,9 +25,9 @@ sqlite3 $W/odd/other.db 'CREATE TABLE t (x)'
 refused "another program's database" $W/odd/other.db "is not a datastore"
 out=$(timeout 10 "$BUILD/typhad/typhad" --run-dir /run/n/a --datastore-path /proc/nowhere/db 2>&1) &&
 	fail "a place where nothing can be made" "taken" || ok "a place where nothing can be made is refused"
-out=$(timeout 10 "$BUILD/typhad/typhad" --run-dir /run/n/a --datastore-type etcdv3 2>&1) &&
+out=$(timeout 10 "$BUILD/typhad/typhad" --run-dir /run/n/a --datastore-type kubernetes 2>&1) &&
 	fail "a datastore type that is not there yet" "taken" ||
-	case $out in *"'etcdv3' is not supported"*) ok "a datastore type that is not there yet is refused" ;; *) fail "datastore type" "$out" ;; esac
+	case $out in *"'kubernetes' is not supported"*) ok "a datastore type that is not there yet is refused" ;; *) fail "datastore type" "$out" ;; esac
 
 # ---- a full disk
 mkdir $W/small
