@@ -255,11 +255,45 @@ static int check_tier(struct db *db, const struct resource *r, struct err *err)
 	return found->status == STORE_NOT_FOUND ? err_wrap(err, -EINVAL, "spec.tier") : err->code;
 }
 
+static bool is_there(const struct store_result *all, const char *name)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (strcmp(all->items[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A peer with a filter that does not exist would have none. */
+static int check_filters(struct db *db, const struct resource *r, struct err *err)
+{
+	const V3__BgpPeerSpec *s = ((const V3__BGPPeer *)r->msg)->spec;
+	CLEANUP(result_p) struct store_result *all = NULL;
+	CLEANUP(buf_done) struct buf missing = { 0 };
+
+	if (!s || s->n_filters == 0)
+		return 0;
+	all = db_list(db, V3__KIND__KIND_BGP_FILTER, NULL, NULL);
+	if (all->status != STORE_OK) {
+		db_error(all, V3__KIND__KIND_BGP_FILTER, NULL, "", err);
+		return err->code;
+	}
+	for (size_t i = 0; i < s->n_filters; i++)
+		if (!is_there(all, s->filters[i]))
+			buf_printf(&missing, "%s%s", missing.len > 0 ? " " : "[", s->filters[i]);
+	if (missing.len == 0)
+		return 0;
+	buf_byte(&missing, ']');
+	return field_error(err, "BGPPeer.Spec.Filters", buf_cstr(&missing),
+	                   "BGPFilter(s) not found");
+}
+
 int kinds_check(struct db *db, const struct resource *r, const struct resource *old,
                 struct err *err)
 {
 	if (r->kind == POOL)
 		return check_pool(db, r, old, err);
+	if (r->kind == V3__KIND__KIND_BGP_PEER)
+		return check_filters(db, r, err);
 	for (size_t i = 0; !old && i < ARRAY_SIZE(policies); i++)
 		if (r->kind == policies[i])
 			return check_tier(db, r, err);
@@ -309,29 +343,55 @@ static bool wep_is_on(const struct resource *r, const char *node)
 	return w->spec && w->spec->node && strcmp(w->spec->node, node) == 0;
 }
 
-/* The node's BGPPeers, and its own BGPConfiguration. */
-static int remove_bgp_of_node(struct db *db, const char *node, struct err *err)
+static bool peer_is_of(const struct resource *r, const char *node)
 {
-	const model_kind peer = V3__KIND__KIND_BGP_PEER;
-	CLEANUP(free_p) char *config = xasprintf("node.%s", node);
-	CLEANUP(result_p) struct store_result *peers = db_list(db, peer, NULL, NULL);
-	int rc = 0;
+	const V3__BgpPeerSpec *s = ((const V3__BGPPeer *)r->msg)->spec;
 
-	if (peers->status != STORE_OK) {
-		db_error(peers, peer, NULL, "", err);
-		return err->code;
-	}
-	for (size_t i = 0; i < peers->n && rc == 0; i++) {
-		const V3__BGPPeer *p = (const V3__BGPPeer *)peers->items[i]->msg;
-
-		if (p->spec && p->spec->node && strcmp(p->spec->node, node) == 0)
-			rc = remove_if_there(db, peer, NULL, peers->items[i]->name, err);
-	}
-	return rc ? rc : remove_if_there(db, V3__KIND__KIND_BGP_CONFIGURATION, NULL, config, err);
+	return s && s->node && strcmp(s->node, node) == 0;
 }
 
-/* A node takes with it the addresses and endpoints of its workloads, its blocks, and its part of
- * BGP; itself last, so that what fails can be repeated. */
+static bool host_endpoint_is_on(const struct resource *r, const char *node)
+{
+	const V3__HostEndpointSpec *s = ((const V3__HostEndpoint *)r->msg)->spec;
+
+	return s && s->node && strcmp(s->node, node) == 0;
+}
+
+/* All objects of a kind that belong to the node. */
+static int remove_all_of(struct db *db, model_kind kind,
+                         bool (*is_of)(const struct resource *r, const char *node),
+                         const char *node, struct err *err)
+{
+	CLEANUP(result_p) struct store_result *all = db_list(db, kind, NULL, NULL);
+	int rc = 0;
+
+	if (all->status != STORE_OK) {
+		db_error(all, kind, NULL, "", err);
+		return err->code;
+	}
+	for (size_t i = 0; i < all->n && rc == 0; i++)
+		if (is_of(all->items[i], node))
+			rc = remove_if_there(db, kind, NULL, all->items[i]->name, err);
+	return rc;
+}
+
+/* The node's BGPPeers, its own settings, its HostEndpoints. */
+static int remove_settings_of_node(struct db *db, const char *node, struct err *err)
+{
+	static const model_kind settings[] = { V3__KIND__KIND_FELIX_CONFIGURATION,
+		                               V3__KIND__KIND_BGP_CONFIGURATION };
+	CLEANUP(free_p) char *own = xasprintf("node.%s", node);
+	int rc = remove_all_of(db, V3__KIND__KIND_BGP_PEER, peer_is_of, node, err);
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings) && rc == 0; i++)
+		rc = remove_if_there(db, settings[i], NULL, own, err);
+	if (rc)
+		return rc;
+	return remove_all_of(db, V3__KIND__KIND_HOST_ENDPOINT, host_endpoint_is_on, node, err);
+}
+
+/* A node takes with it the addresses and endpoints of its workloads, its blocks, its part of BGP
+ * and its settings; itself last, so that what fails can be repeated. */
 static int remove_node(struct db *db, const char *name, uint64_t revision, struct err *err)
 {
 	CLEANUP(result_p) struct store_result *node = db_get(db, NODE, NULL, name);
@@ -362,6 +422,8 @@ static int remove_node(struct db *db, const char *name, uint64_t revision, struc
 	if (n->spec) {
 		add_addr(&addrs, n->spec->bgp ? n->spec->bgp->ipv4ipiptunneladdr : NULL);
 		add_addr(&addrs, n->spec->ipv4vxlantunneladdr);
+		add_addr(&addrs,
+		         n->spec->wireguard ? n->spec->wireguard->interfaceipv4address : NULL);
 	}
 	rc = release_addresses(db, addrs.items, addrs.n, err);
 	free(addrs.items);
@@ -372,7 +434,7 @@ static int remove_node(struct db *db, const char *name, uint64_t revision, struc
 	if (rc == 0)
 		rc = release_affinities(db, name, NULL, err);
 	if (rc == 0)
-		rc = remove_bgp_of_node(db, name, err);
+		rc = remove_settings_of_node(db, name, err);
 	return rc ? rc : remove_one(db, NODE, NULL, name, revision, err);
 }
 

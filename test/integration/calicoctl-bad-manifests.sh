@@ -38,7 +38,7 @@ bad NetworkPolicy '  selector: role = "db"' \
 	"one.yaml, document 1, line 5: error with field Selector = 'role = \"db\"' (Reason: failed to validate Field: Selector because of Tag: selector )"
 bad NetworkPolicy '  tier: nosuch' \
 	"one.yaml, document 1, line 5: spec.tier: resource does not exist: Tier(nosuch) with error: <nil>"
-bad ClusterInformation '  clusterType: x' "one.yaml, document 1, line 3: error with field metadata.name = 'x' (must be 'default')"
+bad ClusterInformation '  clusterType: x' "one.yaml, document 1, line 3: Cannot create a Cluster Information resource with a name other than \"default\""
 bad Node '  bgp: {ipv4Address: 10.0.0.300/24}' \
 	"one.yaml, document 1, line 5: error with field IPv4Address = '10.0.0.300/24' (Reason: failed to validate Field: IPv4Address because of Tag: cidrv4 )"
 bad Tier '  order: first' "one.yaml, document 1, line 5: spec.order: expected a number, got a string"

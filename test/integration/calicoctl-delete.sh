@@ -69,6 +69,26 @@ apiVersion: projectcalico.org/v3
 kind: BGPConfiguration
 metadata: {name: node.n1}
 spec: {logSeverityScreen: Debug}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: node.n1}
+spec: {logSeverityScreen: Debug}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: node.n10}
+spec: {logSeverityScreen: Debug}
+---
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: of-n1}
+spec: {node: n1, interfaceName: eth0}
+---
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: of-n10}
+spec: {node: n10, interfaceName: eth0}
 E
 check "a cluster" ctl apply -f $W/cluster.yaml
 expect "endpoints are named for what they are" "n1-k8s-a-eth0 n10-k8s-c-eth0 n1-k8s-b-eth0" \
@@ -88,6 +108,9 @@ expect "a node is deleted" "Successfully deleted 1 'Node' resource(s)" "$(ctl de
 expect "its endpoints went with it, in every namespace" n10-k8s-c-eth0 "$(ctl get wep -A -o json | jq -r '.items[].metadata.name')"
 expect "its BGP peers and its BGP configuration, too" "bgppeer.projectcalico.org/global " \
 	"$(echo $(ctl get bgppeers -o name) $(ctl get bgpconfig -o name) | sed 's/$/ /')"
+expect "its host endpoints and its felix's configuration, too" \
+	"hostendpoint.projectcalico.org/of-n10 felixconfiguration.projectcalico.org/node.n10" \
+	"$(echo $(ctl get hep -o name) $(ctl get felixconfig -o name))"
 expect "its handles are gone, the other node's stays" /calico/ipam/v2/handle/net.c "$(keys ipam/v2/handle)"
 expect "its affinities are gone, the other node's stays" /calico/ipam/v2/host/n10/ipv4/block/10.0.0.4-30 "$(keys ipam/v2/host)"
 expect "its blocks are gone, the other node's stays" /calico/ipam/v2/assignment/ipv4/block/10.0.0.4-30 "$(keys ipam/v2/assignment)"
