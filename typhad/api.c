@@ -113,7 +113,7 @@ static void on_get(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 	resource.kind = (V3__Kind)o->kind;
 	resource.namespace_ = (char *)(uintptr_t)cache_ns(o);
 	resource.name = (char *)(uintptr_t)cache_name(o);
-	resource.revision = o->revision;
+	resource.revision = cache_revision(o);
 	resource.body = (ProtobufCBinaryData){ o->body_len, (uint8_t *)(uintptr_t)cache_body(o) };
 	reply_result(c, id, &resource);
 }

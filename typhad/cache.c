@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "typhad/cache.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "common/base/mem.h"
@@ -35,16 +36,92 @@ size_t cache_count(const struct cache *c)
 	return c->objects.n - c->tombstones;
 }
 
-/* ---- identity */
+/* ---- what a frame says */
+
+/* What stands in front of the body, of a frame that frame_pack() has made. Not terminated. */
+struct identity {
+	const char *ns, *name; /* ns: NULL: none */
+	uint32_t ns_len, name_len;
+	uint64_t revision;
+};
+
+/* A varint of our own making. */
+static uint64_t varint(const uint8_t **at)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0;; shift += 7) {
+		uint8_t b = *(*at)++;
+
+		v |= (uint64_t)(b & 0x7f) << shift;
+		if (b < 0x80)
+			return v;
+	}
+}
+
+enum {
+	TAG_KIND = 1 << 3,
+	TAG_NS = 2 << 3 | 2,
+	TAG_NAME = 3 << 3 | 2,
+	TAG_REVISION = 4 << 3
+};
+
+static struct identity identity_of(const struct ipc_frame *f)
+{
+	const uint8_t *at = f->data + IPC_FRAME_HEADER + 1;
+	struct identity id = { 0 };
+
+	(void)varint(&at); /* FromTyphad.update */
+	at++;
+	(void)varint(&at); /* UpdateEvent.resource */
+	assert(*at == TAG_KIND);
+	at++;
+	(void)varint(&at);
+	if (*at == TAG_NS) {
+		at++;
+		id.ns_len = (uint32_t)varint(&at);
+		id.ns = (const char *)at;
+		at += id.ns_len;
+	}
+	assert(*at == TAG_NAME);
+	at++;
+	id.name_len = (uint32_t)varint(&at);
+	id.name = (const char *)at;
+	at += id.name_len;
+	if (at < f->data + f->len && *at == TAG_REVISION) {
+		at++;
+		id.revision = varint(&at);
+	}
+	return id;
+}
+
+static const char *terminated(char **buffer, const char *text, size_t len)
+{
+	*buffer = xrealloc(*buffer, len + 1);
+	memcpy(*buffer, text, len);
+	(*buffer)[len] = '\0';
+	return *buffer;
+}
 
 const char *cache_ns(const struct cache_object *o)
 {
-	return o->ns_len ? o->id : NULL;
+	static char *buffer;
+	struct identity id = identity_of(o->frame);
+
+	return id.ns_len ? terminated(&buffer, id.ns, id.ns_len) : NULL;
 }
 
 const char *cache_name(const struct cache_object *o)
 {
-	return o->id + o->ns_len + 1;
+	static char *buffer;
+	struct identity id = identity_of(o->frame);
+
+	return terminated(&buffer, id.name, id.name_len);
+}
+
+uint64_t cache_revision(const struct cache_object *o)
+{
+	return o->deleted ? 0 : identity_of(o->frame).revision;
 }
 
 const uint8_t *cache_body(const struct cache_object *o)
@@ -57,13 +134,30 @@ static uint32_t id_hash(model_kind kind, const char *ns, const char *name)
 	return hash_mix(hash_mix(hash_str(name), hash_str(ns ? ns : "")), (uint32_t)kind);
 }
 
+/* Absent and empty are the same. */
+static bool text_is(const char *text, uint32_t len, const char *wanted, size_t wanted_len)
+{
+	return len == wanted_len && (len == 0 || memcmp(text, wanted, len) == 0);
+}
+
 static struct cache_object *object_find(const struct cache *c, model_kind kind, const char *ns,
                                         const char *name, uint32_t hash)
 {
-	hmap_find(o, &c->objects, hash, struct cache_object, node,
-	          o->kind == (uint16_t)kind && strcmp(o->id, ns ? ns : "") == 0 &&
-	                  strcmp(cache_name(o), name) == 0);
-	return o;
+	size_t ns_len = ns ? strlen(ns) : 0, name_len = strlen(name);
+
+	for (struct hmap_node *n = hmap_first_with_hash(&c->objects, hash); n;
+	     n = hmap_next_with_hash(n)) {
+		struct cache_object *o = container_of(n, struct cache_object, node);
+		struct identity id;
+
+		if (o->kind != (unsigned)kind)
+			continue;
+		id = identity_of(o->frame);
+		if (text_is(id.name, id.name_len, name, name_len) &&
+		    text_is(id.ns, id.ns_len, ns, ns_len))
+			return o;
+	}
+	return NULL;
 }
 
 const struct cache_object *cache_find(const struct cache *c, model_kind kind, const char *ns,
@@ -253,11 +347,10 @@ bool cache_put(struct cache *c, const struct resource *r)
 	CLEANUP(buf_done) struct buf body = { 0 };
 	uint32_t hash = id_hash(r->kind, r->ns, r->name);
 	struct cache_object *o = object_find(c, r->kind, r->ns, r->name, hash);
-	size_t ns_len = r->ns ? strlen(r->ns) : 0, name_len = strlen(r->name);
 	struct ipc_frame *frame = NULL;
 
 	msg_pack(r->msg, &body);
-	if (body.len < IPC_FRAME_MAX && ns_len <= UINT8_MAX)
+	if (body.len < IPC_FRAME_MAX)
 		frame = frame_pack(c, r, &body, false);
 	if (!frame) {
 		c->too_large++;
@@ -265,16 +358,13 @@ bool cache_put(struct cache *c, const struct resource *r)
 		return false;
 	}
 	if (!o) {
-		o = xcalloc(1, sizeof(*o) + ns_len + name_len + 2);
-		o->kind = (uint16_t)r->kind;
-		o->ns_len = (uint8_t)ns_len;
-		memcpy(o->id, r->ns ? r->ns : "", ns_len);
-		memcpy(o->id + ns_len + 1, r->name, name_len);
+		o = xcalloc(1, sizeof(*o));
+		o->kind = (uint8_t)r->kind;
+		o->mark = c->mark;
 		hmap_insert(&c->objects, &o->node, hash);
 	}
 	c->tombstones -= o->deleted;
 	o->deleted = false;
-	o->revision = r->revision;
 	o->body_len = (uint32_t)body.len;
 	object_change(c, o, frame);
 	if (r->revision > c->horizon)
@@ -285,52 +375,97 @@ bool cache_put(struct cache *c, const struct resource *r)
 void cache_remove(struct cache *c, model_kind kind, const char *ns, const char *name)
 {
 	struct cache_object *o = object_find(c, kind, ns, name, id_hash(kind, ns, name));
-	struct resource r = { .kind = kind };
+	struct resource r = { .kind = kind,
+		              .ns = (char *)(uintptr_t)ns,
+		              .name = (char *)(uintptr_t)name };
 
 	if (!o || o->deleted)
 		return;
-	r.ns = o->ns_len ? o->id : NULL;
-	r.name = o->id + o->ns_len + 1;
 	o->deleted = true;
 	o->body_len = 0;
-	o->revision = 0;
 	c->tombstones++;
 	object_change(c, o, frame_pack(c, &r, NULL, true));
 	dead_push(c, o->seq);
 }
 
+/* ---- what the driver asks */
+
+bool cache_recall(struct cache *c, model_kind kind, const char *ns, const char *name, uint8_t mark,
+                  uint64_t *ret_revision, uint8_t *ret_mark)
+{
+	struct cache_object *o = object_find(c, kind, ns, name, id_hash(kind, ns, name));
+
+	c->mark = mark;
+	if (!o)
+		return false;
+	*ret_mark = o->mark;
+	*ret_revision = cache_revision(o);
+	o->mark = mark;
+	return !o->deleted;
+}
+
+void cache_each(const struct cache *c,
+                void (*fn)(void *arg, model_kind kind, const char *ns, const char *name,
+                           uint8_t mark),
+                void *arg)
+{
+	hmap_for_each (o, &c->objects, struct cache_object, node)
+		if (!o->deleted)
+			fn(arg, o->kind, cache_ns(o), cache_name(o), o->mark);
+}
+
 /* ---- lists */
+
+struct listed {
+	struct identity id;
+	const struct cache_object *o;
+};
+
+static int text_order(const char *a, uint32_t a_len, const char *b, uint32_t b_len)
+{
+	uint32_t n = a_len < b_len ? a_len : b_len;
+	int r = n ? memcmp(a, b, n) : 0;
+
+	return r ? r : (a_len > b_len) - (a_len < b_len);
+}
 
 static int by_name(const void *a, const void *b)
 {
-	const struct cache_object *x = *(const struct cache_object *const *)a;
-	const struct cache_object *y = *(const struct cache_object *const *)b;
-	int r = strcmp(x->id, y->id);
+	const struct identity *x = &((const struct listed *)a)->id;
+	const struct identity *y = &((const struct listed *)b)->id;
+	int r = text_order(x->ns, x->ns_len, y->ns, y->ns_len);
 
-	return r ? r : strcmp(cache_name(x), cache_name(y));
+	return r ? r : text_order(x->name, x->name_len, y->name, y->name_len);
 }
 
 size_t cache_list(const struct cache *c, model_kind kind, const char *ns, const char *prefix,
                   const struct cache_object ***ret)
 {
-	const struct cache_object **list = NULL;
-	size_t n = 0, cap = 0, prefix_len = prefix ? strlen(prefix) : 0;
+	size_t n = 0, cap = 0, prefix_len = prefix ? strlen(prefix) : 0,
+	       ns_len = ns ? strlen(ns) : 0;
+	struct listed *list = NULL;
 
 	for (size_t i = 0; i < c->n; i++) {
 		const struct cache_object *o = c->slots[c->first + i].object;
+		struct identity id;
 
-		if (!o || o->deleted || o->kind != (uint16_t)kind ||
-		    (ns && strcmp(o->id, ns) != 0) ||
-		    (prefix_len && strncmp(cache_name(o), prefix, prefix_len) != 0))
+		if (!o || o->deleted || o->kind != (unsigned)kind)
+			continue;
+		id = identity_of(o->frame);
+		if ((ns && !text_is(id.ns, id.ns_len, ns, ns_len)) || id.name_len < prefix_len ||
+		    (prefix_len && memcmp(id.name, prefix, prefix_len) != 0))
 			continue;
 		if (n == cap) {
 			cap = cap ? cap * 2 : 64;
 			list = xrealloc(list, cap * sizeof(*list));
 		}
-		list[n++] = o;
+		list[n++] = (struct listed){ id, o };
 	}
 	if (n)
 		qsort(list, n, sizeof(*list), by_name);
-	*ret = list;
+	*ret = xcalloc(n ? n : 1, sizeof(struct cache_object *));
+	for (size_t i = 0; i < n; i++)
+		(*ret)[i] = list[i].o;
+	free(list);
 	return n;
 }

@@ -30,16 +30,15 @@
 
 #define CACHE_KIND_BIT(kind) ((unsigned)(kind) < 64 ? (uint64_t)1 << (unsigned)(kind) : 0)
 
+/* There are many of them: what the frame says stands in the frame alone. */
 struct cache_object {
 	struct hmap_node node;
 	uint64_t seq;            /* of its last change */
-	uint64_t revision;       /* the datastore's */
 	struct ipc_frame *frame; /* FromTyphad{update}; one reference */
 	uint32_t body_len;       /* the frame's last bytes */
-	uint16_t kind;
-	bool deleted;   /* a tombstone */
-	uint8_t ns_len; /* 0: none */
-	char id[];      /* "namespace\0name\0" */
+	uint8_t kind;
+	uint8_t mark; /* the driver's: see struct store_memory */
+	bool deleted; /* a tombstone */
 };
 
 struct cache_slot {
@@ -59,6 +58,7 @@ struct cache {
 	uint64_t revision; /* everything up to it is here */
 	uint64_t horizon;  /* nothing that is here is newer */
 	size_t tombstones;
+	uint8_t mark;    /* of objects that are new */
 	uint64_t packed; /* frames packed since the beginning: one per update */
 	uint64_t bytes;  /* of the frames held */
 	uint64_t too_large;
@@ -72,11 +72,21 @@ size_t cache_count(const struct cache *c); /* objects, without tombstones */
 bool cache_put(struct cache *c, const struct resource *r);
 void cache_remove(struct cache *c, model_kind kind, const char *ns, const char *name);
 
+/* The cache as a driver's memory; arg is the cache. */
+bool cache_recall(struct cache *c, model_kind kind, const char *ns, const char *name, uint8_t mark,
+                  uint64_t *ret_revision, uint8_t *ret_mark);
+void cache_each(const struct cache *c,
+                void (*fn)(void *arg, model_kind kind, const char *ns, const char *name,
+                           uint8_t mark),
+                void *arg);
+
 /* NULL when it is not there. */
 const struct cache_object *cache_find(const struct cache *c, model_kind kind, const char *ns,
                                       const char *name);
+/* Each is good until it is called the next time. */
 const char *cache_ns(const struct cache_object *o); /* NULL: none */
 const char *cache_name(const struct cache_object *o);
+uint64_t cache_revision(const struct cache_object *o); /* the datastore's; 0: a tombstone */
 const uint8_t *cache_body(const struct cache_object *o);
 
 /*

@@ -117,6 +117,24 @@ static const struct store_watch_ops watch_ops = {
 	.on_revision = on_revision,
 };
 
+/* The driver need not remember what the cache knows. */
+static bool recall(void *arg, model_kind kind, const char *ns, const char *name, uint8_t mark,
+                   uint64_t *ret_revision, uint8_t *ret_mark)
+{
+	return cache_recall(&((struct typhad *)arg)->cache, kind, ns, name, mark, ret_revision,
+	                    ret_mark);
+}
+
+static void each(void *arg,
+                 void (*fn)(void *fn_arg, model_kind kind, const char *ns, const char *name,
+                            uint8_t mark),
+                 void *fn_arg)
+{
+	cache_each(&((struct typhad *)arg)->cache, fn, fn_arg);
+}
+
+static const struct store_memory memory = { recall, each };
+
 /* ---- typhads to be fed by */
 
 /* As the driver wants it: a path, or with a port. The caller's. */
@@ -298,6 +316,7 @@ int datastore_watch(struct typhad *t, void (*loaded)(struct typhad *t))
 {
 	t->datastore->loaded = loaded;
 	fanout_set_lineage(&t->fanout, t->datastore->instance, NULL, 0);
+	t->store->memory = &memory;
 	return store_watch(t->store, NULL, 0, &watch_ops, t);
 }
 

@@ -50,7 +50,7 @@ static void dump_objects(struct daemon *d, void *ctx)
 			if (cache_ns(objects[i]))
 				jsonw_str(w, "namespace", cache_ns(objects[i]));
 			jsonw_str(w, "name", cache_name(objects[i]));
-			jsonw_u64(w, "revision", objects[i]->revision);
+			jsonw_u64(w, "revision", cache_revision(objects[i]));
 			jsonw_u64(w, "bytes", objects[i]->frame->len);
 			jsonw_end_object(w);
 			daemon_dump_item(ctx, "objects");

@@ -136,7 +136,7 @@ static void cluster_info_ensure(struct typhad *t)
 	ProtobufCMessage *msg =
 	        o ? msg_unpack(&v3__cluster_information__descriptor, cache_body(o), o->body_len)
 	          : NULL;
-	struct resource *r = msg ? resource_new(kind, NULL, "default", o->revision, msg)
+	struct resource *r = msg ? resource_new(kind, NULL, "default", cache_revision(o), msg)
 	                         : resource_named(kind, "default");
 
 	if (cluster_info_complete((V3__ClusterInformation *)r->msg)) {

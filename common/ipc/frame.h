@@ -29,10 +29,10 @@ struct ipc_envelope {
 };
 
 struct ipc_frame {
-	unsigned refs;
-	bool shared;    /* held by more than one queue: not on any one's account */
-	size_t len;     /* with the header */
-	uint8_t data[]; /* header and body */
+	uint32_t refs;
+	uint32_t len : 31;   /* with the header */
+	uint32_t shared : 1; /* held by more than one queue: not on any one's account */
+	uint8_t data[];      /* header and body */
 };
 
 /* Packs msg. The caller owns one reference. NULL when the message is larger than IPC_FRAME_MAX. */

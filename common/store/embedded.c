@@ -496,6 +496,7 @@ static int embedded_watch(struct store *s, const model_kind *kinds, size_t n,
 	e->ops = ops;
 	e->arg = arg;
 	e->seen = seen_new();
+	seen_use(e->seen, s->memory, arg);
 	uv_ref((uv_handle_t *)&e->wal);
 	uv_ref((uv_handle_t *)&e->timer);
 	uv_ref((uv_handle_t *)&e->due);

@@ -279,6 +279,7 @@ static int etcd_watch(struct store *s, const model_kind *kinds, size_t n,
 	if (e->watch)
 		return -EBUSY;
 	e->watch = etcd_watch_new(s->loop, e->client, kinds, n, ops, arg, on_progress, e);
+	etcd_watch_use(e->watch, s->memory);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/model/resource.h"
+#include "common/store/seen.h"
 
 #define WATCH_PATH "/etcdserverpb.Watch/Watch"
 #define PAGE_KEYS 500    /* objects decoded in one turn of the loop */
@@ -444,6 +445,11 @@ const struct etcd_feed *etcd_watch_feed(const struct etcd_watch *w)
 uint64_t etcd_watch_resyncs(const struct etcd_watch *w)
 {
 	return w->resyncs;
+}
+
+void etcd_watch_use(struct etcd_watch *w, const struct store_memory *memory)
+{
+	seen_use(w->feed.seen, memory, w->feed.arg);
 }
 
 struct etcd_watch *etcd_watch_new(uv_loop_t *loop, struct etcd_client *c, const model_kind *kinds,

@@ -21,6 +21,8 @@ struct etcd_watch;
 struct etcd_watch *etcd_watch_new(uv_loop_t *loop, struct etcd_client *c, const model_kind *kinds,
                                   size_t n, const struct store_watch_ops *ops, void *arg,
                                   void (*progress)(void *arg), void *progress_arg);
+/* Before anything has been told: the watcher's memory; NULL: it has none. */
+void etcd_watch_use(struct etcd_watch *w, const struct store_memory *memory);
 /* No callback comes after that. Before the client goes. NULL is fine. */
 void etcd_watch_free(struct etcd_watch *w);
 

@@ -5,6 +5,7 @@
 
 #include "common/base/hmap.h"
 #include "common/base/mem.h"
+#include "common/store/store.h"
 
 struct seen_object {
 	struct hmap_node node;
@@ -16,14 +17,22 @@ struct seen_object {
 };
 
 struct seen {
-	struct hmap objects;
-	uint32_t generation;
+	struct hmap objects; /* empty when there is a memory */
+	const struct store_memory *memory;
+	void *arg;
+	uint32_t generation, trusted_from;
 	bool in_snapshot, forward_only;
 };
 
 struct seen *seen_new(void)
 {
 	return xcalloc(1, sizeof(struct seen));
+}
+
+void seen_use(struct seen *s, const struct store_memory *memory, void *arg)
+{
+	s->memory = memory;
+	s->arg = arg;
 }
 
 void seen_free(struct seen *s)
@@ -65,15 +74,50 @@ static struct seen_object *object_find(const struct seen *s, model_kind kind, co
 	return o;
 }
 
+/* Of a generation whose revisions still mean something? In a memory, a mark is a generation's low
+ * byte: what is there was named by the last snapshot that was complete, or since. */
+static bool trusted(const struct seen *s, uint32_t generation)
+{
+	return generation >= s->trusted_from;
+}
+
+static bool memory_update(struct seen *s, model_kind kind, const char *ns, const char *name,
+                          uint64_t revision)
+{
+	uint64_t known;
+	uint8_t mark;
+
+	if (!s->memory->recall(s->arg, kind, ns, name, (uint8_t)s->generation, &known, &mark))
+		return true;
+	if (s->forward_only && revision < known)
+		return false;
+	return known != revision ||
+	       !trusted(s, s->generation - (uint8_t)((uint8_t)s->generation - mark));
+}
+
+static struct seen_object *object_new(model_kind kind, const char *ns, const char *name)
+{
+	size_t ns_len = ns ? strlen(ns) : 0, name_len = strlen(name);
+	struct seen_object *o = xcalloc(1, sizeof(*o) + ns_len + name_len + 2);
+
+	o->kind = (uint16_t)kind;
+	o->has_ns = ns != NULL;
+	memcpy(o->id, ns ? ns : "", ns_len);
+	memcpy(o->id + ns_len + 1, name, name_len);
+	return o;
+}
+
 bool seen_update(struct seen *s, model_kind kind, const char *ns, const char *name,
                  uint64_t revision)
 {
 	uint32_t hash = object_hash(kind, ns, name);
-	struct seen_object *o = object_find(s, kind, ns, name, hash);
-	size_t ns_len = ns ? strlen(ns) : 0, name_len = strlen(name);
+	struct seen_object *o;
 
+	if (s->memory)
+		return memory_update(s, kind, ns, name, revision);
+	o = object_find(s, kind, ns, name, hash);
 	if (o) {
-		bool changed = o->revision != revision;
+		bool changed = o->revision != revision || !trusted(s, o->generation);
 
 		o->generation = s->generation;
 		if (s->forward_only && revision < o->revision)
@@ -81,21 +125,23 @@ bool seen_update(struct seen *s, model_kind kind, const char *ns, const char *na
 		o->revision = revision;
 		return changed;
 	}
-	o = xcalloc(1, sizeof(*o) + ns_len + name_len + 2);
+	o = object_new(kind, ns, name);
 	o->generation = s->generation;
-	o->kind = (uint16_t)kind;
-	o->has_ns = ns != NULL;
 	o->revision = revision;
-	memcpy(o->id, ns ? ns : "", ns_len);
-	memcpy(o->id + ns_len + 1, name, name_len);
 	hmap_insert(&s->objects, &o->node, hash);
 	return true;
 }
 
 bool seen_remove(struct seen *s, model_kind kind, const char *ns, const char *name)
 {
-	struct seen_object *o = object_find(s, kind, ns, name, object_hash(kind, ns, name));
+	struct seen_object *o;
+	uint64_t known;
+	uint8_t mark;
 
+	if (s->memory)
+		return s->memory->recall(s->arg, kind, ns, name, (uint8_t)s->generation, &known,
+		                         &mark);
+	o = object_find(s, kind, ns, name, object_hash(kind, ns, name));
 	if (!o)
 		return false;
 	hmap_remove(&s->objects, &o->node);
@@ -111,29 +157,53 @@ void seen_snapshot(struct seen *s)
 
 void seen_distrust(struct seen *s)
 {
-	hmap_for_each (o, &s->objects, struct seen_object, node)
-		o->revision = 0;
+	s->trusted_from = s->generation + 1;
+}
+
+/* What is still in doubt, collected first: the callback may do as it likes, and the table, or the
+ * memory, is at rest meanwhile. */
+struct doubt {
+	const struct seen *s;
+	struct seen_object **objects;
+	size_t n, cap;
+};
+
+static void doubt_add(struct doubt *d, struct seen_object *o)
+{
+	if (d->n == d->cap) {
+		d->cap = d->cap ? d->cap * 2 : 64;
+		d->objects = xrealloc(d->objects, d->cap * sizeof(struct seen_object *));
+	}
+	d->objects[d->n++] = o;
+}
+
+static void on_memory(void *arg, model_kind kind, const char *ns, const char *name, uint8_t mark)
+{
+	struct doubt *d = arg;
+
+	if (mark != (uint8_t)d->s->generation)
+		doubt_add(d, object_new(kind, ns, name));
 }
 
 void seen_snapshot_end(struct seen *s, seen_gone_fn *fn, void *arg)
 {
-	struct seen_object **gone;
-	size_t n = 0;
+	struct doubt gone = { .s = s };
 
 	if (!s->in_snapshot)
 		return;
 	s->in_snapshot = false;
-	/* Collected first: the callback may do as it likes, and the table is at rest meanwhile. */
-	gone = xcalloc(s->objects.n ? s->objects.n : 1, sizeof(struct seen_object *));
+	if (s->memory)
+		s->memory->each(s->arg, on_memory, &gone);
 	hmap_for_each (o, &s->objects, struct seen_object, node)
 		if (o->generation != s->generation) {
 			hmap_remove(&s->objects, &o->node);
-			gone[n++] = o;
+			doubt_add(&gone, o);
 		}
-	for (size_t i = 0; i < n; i++) {
-		fn(arg, (model_kind)gone[i]->kind, gone[i]->has_ns ? gone[i]->id : NULL,
-		   object_name(gone[i]));
-		free(gone[i]);
+	for (size_t i = 0; i < gone.n; i++) {
+		fn(arg, (model_kind)gone.objects[i]->kind,
+		   gone.objects[i]->has_ns ? gone.objects[i]->id : NULL,
+		   object_name(gone.objects[i]));
+		free(gone.objects[i]);
 	}
-	free(gone);
+	free(gone.objects);
 }

@@ -51,6 +51,23 @@ struct store_result {
 /* r is borrowed for the call. */
 typedef void store_done_fn(void *arg, const struct store_result *r);
 
+/*
+ * What a watcher that keeps all objects itself knows of them: a driver asks it, and remembers
+ * nothing of its own. Each object carries a mark, which is the driver's; one that is new has the
+ * mark that recall() was last called with.
+ */
+struct store_memory {
+	/* Does the watcher have the object, at what revision and with what mark? It gets this
+	 * mark. */
+	bool (*recall)(void *arg, model_kind kind, const char *ns, const char *name, uint8_t mark,
+	               uint64_t *ret_revision, uint8_t *ret_mark);
+	/* Calls fn for every object. The watcher stays as it is meanwhile. */
+	void (*each)(void *arg,
+	             void (*fn)(void *fn_arg, model_kind kind, const char *ns, const char *name,
+	                        uint8_t mark),
+	             void *fn_arg);
+};
+
 struct store_watch_ops {
 	void (*on_update)(void *arg, const struct resource *r); /* new or changed; borrowed */
 	void (*on_remove)(void *arg, model_kind kind, const char *ns, const char *name);
@@ -116,6 +133,8 @@ struct store_ops {
 struct store {
 	const struct store_ops *ops;
 	uv_loop_t *loop;
+	const struct store_memory *memory; /* of who watches, who may set it before store_watch();
+	                                      NULL: the driver remembers what it has told */
 };
 
 /* Drivers. */

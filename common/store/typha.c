@@ -486,6 +486,7 @@ static int typha_watch(struct store *s, const model_kind *kinds, size_t n,
 	t->seen = seen_new();
 	if (t->chain)
 		seen_forward_only(t->seen);
+	seen_use(t->seen, s->memory, arg);
 	if (t->ready)
 		watch_send(t);
 	return 0;

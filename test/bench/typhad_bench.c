@@ -335,7 +335,11 @@ static void on_in_sync(void *arg)
 /* What a daemon does with it: the driver decodes every object. */
 static double driver_once(const char *sock, size_t *objects)
 {
-	static const struct store_watch_ops ops = { on_update, on_remove, on_in_sync, NULL };
+	static const struct store_watch_ops ops = {
+		.on_update = on_update,
+		.on_remove = on_remove,
+		.on_in_sync = on_in_sync,
+	};
 	const model_kind kinds[] = { KIND };
 	double start = now();
 	struct store *s;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/store/seen.h"
+#include "common/store/store.h"
 
 #define NODE V3__KIND__KIND_NODE
 #define POLICY V3__KIND__KIND_NETWORK_POLICY
@@ -128,12 +129,45 @@ static void tell(struct seen *s, int i)
 	}
 }
 
-static void random_streams_end_in_the_truth(void **state)
+/* A watcher with a memory: what it was told, and the driver's marks. */
+static uint8_t marks[20], new_mark;
+
+static bool recall(void *arg, model_kind kind, const char *ns, const char *name, uint8_t mark,
+                   uint64_t *ret_revision, uint8_t *ret_mark)
 {
-	struct seen *s = seen_new();
+	int i = atoi(name);
+
+	(void)arg;
+	(void)kind;
+	(void)ns;
+	new_mark = mark;
+	*ret_revision = told[i];
+	*ret_mark = marks[i];
+	marks[i] = mark;
+	return told[i] != 0;
+}
+
+static void each(void *arg,
+                 void (*fn)(void *fn_arg, model_kind kind, const char *ns, const char *name,
+                            uint8_t mark),
+                 void *fn_arg)
+{
+	(void)arg;
+	for (int i = 0; i < 20; i++) {
+		char name[8];
+
+		(void)snprintf(name, sizeof(name), "%d", i);
+		if (told[i])
+			fn(fn_arg, NODE, NULL, name, marks[i]);
+	}
+}
+
+static void random_streams(struct seen *s)
+{
 	uint64_t revision = 1;
 
-	(void)state;
+	memset(there, 0, sizeof(there));
+	memset(told, 0, sizeof(told));
 	srandom(1);
 	for (int round = 0; round < 2000; round++) {
 		bool connected = random() % 4 != 0;
@@ -158,6 +192,44 @@ static void random_streams_end_in_the_truth(void **state)
 	seen_free(s);
 }
 
+static void random_streams_end_in_the_truth(void **state)
+{
+	static const struct store_memory memory = { recall, each };
+	struct seen *s = seen_new();
+
+	(void)state;
+	random_streams(seen_new());
+	seen_use(s, &memory, NULL);
+	random_streams(s); /* 500 snapshots: marks come round again */
+}
+
+static void what_is_distrusted_is_told_again(void **state)
+{
+	static const struct store_memory memory = { recall, each };
+
+	(void)state;
+	memset(told, 0, sizeof(told));
+	for (int with_memory = 0; with_memory < 2; with_memory++) {
+		struct seen *s = seen_new();
+
+		seen_use(s, with_memory ? &memory : NULL, NULL);
+		for (int i = 0; i < 300; i++) {
+			seen_snapshot(s);
+			assert_int_equal(seen_update(s, NODE, NULL, "7", 5), i == 0);
+			told[7] = 5;
+			seen_snapshot_end(s, forget, NULL);
+		}
+		seen_distrust(s);
+		seen_snapshot(s);
+		assert_true(seen_update(s, NODE, NULL, "7", 5));
+		assert_false(seen_update(s, NODE, NULL, "7", 5));
+		seen_snapshot_end(s, forget, NULL);
+		assert_int_equal(told[7], 5);
+		told[7] = 0;
+		seen_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +238,7 @@ int main(void)
 		cmocka_unit_test(kind_namespace_and_name_make_the_identity),
 		cmocka_unit_test(what_a_snapshot_does_not_name_is_gone),
 		cmocka_unit_test(random_streams_end_in_the_truth),
+		cmocka_unit_test(what_is_distrusted_is_told_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

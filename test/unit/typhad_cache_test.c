@@ -103,7 +103,42 @@ static void what_is_removed_is_a_tombstone_until_all_know(void **state)
 	assert_int_equal(c.tombstones, 0);
 	cache_prune(&c, 0, 0);
 	assert_int_equal(c.floor, 3);
-	assert_int_equal(cache_find(&c, GLOBAL, NULL, "b")->revision, 4);
+	assert_int_equal(cache_revision(cache_find(&c, GLOBAL, NULL, "b")), 4);
+	cache_done(&c);
+}
+
+static void count_marked(void *arg, model_kind kind, const char *ns, const char *name, uint8_t mark)
+{
+	(void)kind;
+	(void)ns;
+	(void)name;
+	((unsigned *)arg)[mark]++;
+}
+
+static void the_cache_is_a_drivers_memory(void **state)
+{
+	unsigned marked[256] = { 0 };
+	uint64_t revision;
+	struct cache c;
+	uint8_t mark;
+
+	(void)state;
+	cache_init(&c);
+	assert_false(cache_recall(&c, LOCAL, "ns", "a", 3, &revision, &mark));
+	assert_true(put(&c, LOCAL, "ns", "a", 7)); /* is new: has that mark */
+	assert_true(put(&c, GLOBAL, NULL, "b", 300));
+	assert_true(put(&c, GLOBAL, NULL, "gone", 9));
+	assert_true(cache_recall(&c, LOCAL, "ns", "a", 4, &revision, &mark));
+	assert_int_equal(revision, 7);
+	assert_int_equal(mark, 3);
+	assert_true(cache_recall(&c, GLOBAL, NULL, "b", 4, &revision, &mark));
+	assert_int_equal(revision, 300);
+	assert_true(put(&c, GLOBAL, NULL, "b", 301)); /* keeps its mark */
+	cache_remove(&c, GLOBAL, NULL, "gone");
+	assert_false(cache_recall(&c, GLOBAL, NULL, "gone", 5, &revision, &mark));
+	cache_each(&c, count_marked, marked);
+	assert_int_equal(marked[4], 2);
+	assert_int_equal(marked[3] + marked[5], 0);
 	cache_done(&c);
 }
 
@@ -198,7 +233,7 @@ static void reader_step(const struct cache *c, struct reader *r)
 	}
 	assert_true(o->seq > r->told);
 	r->told = o->seq;
-	r->believes[atoi(cache_name(o))] = o->revision; /* 0: a tombstone */
+	r->believes[atoi(cache_name(o))] = cache_revision(o); /* 0: a tombstone */
 }
 
 static void readers_of_any_speed_end_in_the_truth(void **state)
@@ -253,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_frame_is_the_update_and_ends_with_the_body),
 		cmocka_unit_test(what_is_removed_is_a_tombstone_until_all_know),
+		cmocka_unit_test(the_cache_is_a_drivers_memory),
 		cmocka_unit_test(readers_see_their_kinds_only),
 		cmocka_unit_test(lists_are_sorted_by_namespace_and_name),
 		cmocka_unit_test(objects_too_large_for_a_frame_are_not_told),
