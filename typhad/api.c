@@ -17,13 +17,11 @@
 #include "typhad/client.h"
 #include "typhad/typhad.h"
 
-#define CLIENTS_MAX 10000u
-#define HELLO_MS 10000 /* from connecting to Hello */
-
 struct request {
 	struct client *client; /* held */
 	uint64_t id;
-	bool body; /* the answer carries the object's body */
+	bool body;    /* the answer carries the object's body */
+	size_t bytes; /* of what is written */
 };
 
 /* ---- replies */
@@ -134,6 +132,11 @@ static void on_list(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 		       "too many lists at once: read the answers first");
 		return;
 	}
+	if (c->t->listed > CLIENTS_LISTED_MAX) {
+		refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_LIMIT,
+		       "typhad is sending long lists to many: try again");
+		return;
+	}
 	n = cache_list(&c->t->cache, list->kind,
 	               list->namespace_ && *list->namespace_ ? list->namespace_ : NULL,
 	               list->name_prefix, &objects);
@@ -161,11 +164,13 @@ static void on_written(void *arg, const struct store_result *r)
 		client_reply_error(c, q->id, code_of(r->status), r->text, r->n ? &resource : NULL);
 	}
 	typhad_status(t);
+	t->writing -= q->bytes;
 	free(q);
 	client_release(c);
 }
 
-static struct request *request_new(struct client *c, uint64_t id, model_kind kind, bool body)
+static struct request *request_new(struct client *c, uint64_t id, model_kind kind, bool body,
+                                   size_t bytes)
 {
 	struct request *q;
 
@@ -179,7 +184,14 @@ static struct request *request_new(struct client *c, uint64_t id, model_kind kin
 		       "too many writes at once: wait for the answers first");
 		return NULL;
 	}
+	if (c->t->writing + bytes > CLIENTS_WRITING_MAX) {
+		refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_LIMIT,
+		       "too much is being written at once: try again");
+		return NULL;
+	}
 	q = xcalloc(1, sizeof(*q));
+	q->bytes = bytes;
+	c->t->writing += bytes;
 	q->client = c;
 	q->id = id;
 	q->body = body;
@@ -214,7 +226,7 @@ static void write_resource(struct client *c, uint64_t id, const Sync__V1__Resour
 		return;
 	}
 	/* The body comes back where the datastore adds to it: not of IPAM's objects. */
-	q = request_new(c, id, m->kind, k && k->v3);
+	q = request_new(c, id, m->kind, k && k->v3, m->body.len);
 	if (!q) {
 		msg_free(msg);
 		return;
@@ -250,7 +262,7 @@ static void on_delete(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m
 		refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_INVALID, "delete needs a name");
 		return;
 	}
-	q = request_new(c, id, del->kind, true);
+	q = request_new(c, id, del->kind, true, 0);
 	if (q)
 		store_remove(c->t->store, del->kind,
 		             del->namespace_ && *del->namespace_ ? del->namespace_ : NULL,
@@ -259,59 +271,9 @@ static void on_delete(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m
 
 /* ---- the connection */
 
-static void hello_refuse(struct client *c, uint64_t id, Sync__V1__ErrorCode code, const char *text)
-{
-	c->t->count.bad_hello++;
-	refuse(c, id, code, text);
-	if (c->peer)
-		ipc_peer_close(c->peer);
-}
-
 static void on_hello(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 {
-	const Sync__V1__Hello *hello = m->hello;
-	Sync__V1__FromTyphad reply = SYNC__V1__FROM_TYPHAD__INIT;
-	Sync__V1__Hello own = SYNC__V1__HELLO__INIT;
-
-	c->version = sync_version_agree(hello->version, hello->min_version);
-	if (!c->version) {
-		uint32_t min = hello->min_version ? hello->min_version : hello->version;
-		CLEANUP(free_p)
-		char *text = xasprintf("this typhad speaks versions %u to %u of the sync protocol, "
-		                       "the client %u to %u: upgrade %s",
-		                       SYNC_VERSION_MIN, SYNC_VERSION, min, hello->version,
-		                       hello->version < SYNC_VERSION_MIN ? "the client" : "typhad");
-
-		hello_refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_VERSION, text);
-		return;
-	}
-	if (sync_type_kinds(hello->sync_type, &c->kinds) < 0) {
-		CLEANUP(free_p)
-		char *text = xasprintf("there is no sync type '%s': there are %s",
-		                       LOG_VIS(hello->sync_type), sync_type_names());
-
-		hello_refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_INVALID, text);
-		return;
-	}
-	c->program = xstrndup(hello->program ? hello->program : "?", 64);
-	c->hostname = xstrndup(hello->hostname ? hello->hostname : "", 253);
-	c->software = xstrndup(hello->software ? hello->software : "", 64);
-	c->phase = CLIENT_OPEN;
-	own.has_version = own.has_min_version = own.has_connection_id = 1;
-	own.version = c->version;
-	own.min_version = SYNC_VERSION_MIN;
-	own.sync_type = hello->sync_type;
-	own.connection_id = c->id;
-	own.lineage = c->t->fanout.lineage;
-	own.n_lineage = c->t->fanout.n_lineage;
-	own.program = (char *)(uintptr_t) "typhad";
-	own.hostname = (char *)(uintptr_t)c->t->daemon->node;
-	own.software = (char *)(uintptr_t)percale_version;
-	reply.payload_case = SYNC__V1__FROM_TYPHAD__PAYLOAD_HELLO;
-	reply.hello = &own;
-	log_debug("client", "id=%llu program=%s node=%s pid=%d", (unsigned long long)c->id,
-	          LOG_VIS(c->program), LOG_VIS(c->hostname), (int)ipc_peer_cred(c->peer).pid);
-	client_reply(c, id, &reply);
+	door_hello(c, id, m->hello);
 }
 
 static void on_watch(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
@@ -328,8 +290,13 @@ static void on_watch(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 	c->watcher.progress = m->watch->has_progress && m->watch->progress;
 	c->watcher.min_revision = m->watch->min_revision;
 	reply_result(c, id, NULL);
-	if (c->peer)
-		fanout_add(&c->t->fanout, &c->watcher, kinds & c->kinds);
+	if (!c->peer)
+		return;
+	c->watcher.kinds = kinds & c->kinds;
+	c->watcher.own = sync_type_own_kinds(c->sync_type);
+	c->watcher.host = c->hostname;
+	c->watcher.packed = c->codec != NULL;
+	fanout_add(&c->t->fanout, &c->watcher);
 }
 
 static void on_ping(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
@@ -340,7 +307,7 @@ static void on_ping(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 
 static void on_pong(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 {
-	(void)c;
+	(void)c; /* door_heard() was called for it, as for every message */
 	(void)id;
 	(void)m;
 }
@@ -382,7 +349,7 @@ static void handle(struct client *c, const Sync__V1__ToTyphad *m)
 			h->handle(c, id, m);
 			return;
 		}
-		c->t->count.bad_hello++;
+		c->t->door.count.bad_hello++;
 		refuse(c, id, SYNC__V1__ERROR_CODE__ERROR_INVALID,
 		       c->phase == CLIENT_NEW ? "the first message must be Hello"
 		                              : "Hello has been said already");
@@ -394,101 +361,24 @@ static void handle(struct client *c, const Sync__V1__ToTyphad *m)
 	       "this version does not know the request");
 }
 
-/* Who connects and says nothing takes a place that others may need. */
-static void on_hello_timer(uv_timer_t *h)
+void api_message(struct client *c, const Sync__V1__ToTyphad *m)
 {
-	struct typhad *t = h->data;
-	bool waiting = false;
-
-	list_for_each_safe (it, &t->clients) {
-		struct client *c = list_entry(it, struct client, node);
-
-		if (c->phase != CLIENT_NEW)
-			continue;
-		if (mono_since_ms(c->since) < HELLO_MS) {
-			waiting = true;
-			continue;
-		}
-		t->count.bad_hello++;
-		ipc_peer_close(c->peer);
-	}
-	if (waiting)
-		(void)uv_timer_start(h, on_hello_timer, HELLO_MS / 4, 0);
-}
-
-static void on_open(struct ipc_peer *p)
-{
-	struct typhad *t = ipc_peer_arg(p);
-
-	ipc_peer_set_data(p, client_new(t, p));
-	if (!uv_is_active((uv_handle_t *)&t->hello_timer))
-		(void)uv_timer_start(&t->hello_timer, on_hello_timer, HELLO_MS, 0);
-}
-
-static void on_message(struct ipc_peer *p, ProtobufCMessage *msg)
-{
-	struct client *c = ipc_peer_data(p);
 	struct typhad *t = c->t;
 
 	c->requests++;
 	t->count.requests++;
+	door_heard(c);
 	client_hold(c); /* it may be closed meanwhile */
-	if (ipc_peer_queued(p) > CLIENT_UNREAD_MAX) {
+	if (ipc_peer_queued(c->peer) > CLIENT_UNREAD_MAX) {
 		t->count.unread_closed++;
-		log_warn("a client asks but does not read the answers: closed", "program=%s pid=%d",
-		         LOG_VIS(c->program ? c->program : "?"), (int)ipc_peer_cred(p).pid);
-		ipc_peer_close(p);
+		log_warn("a client asks but does not read the answers: closed",
+		         "program=%s peer=%s pid=%d", LOG_VIS(c->program ? c->program : "?"),
+		         LOG_VIS(client_address(c)), (int)ipc_peer_cred(c->peer).pid);
+		ipc_peer_close(c->peer);
 	} else {
-		handle(c, (const Sync__V1__ToTyphad *)msg);
+		handle(c, m);
 	}
 	client_release(c);
-}
-
-static void on_close(struct ipc_peer *p)
-{
-	client_gone(ipc_peer_data(p));
-}
-
-static bool on_slow(struct ipc_peer *p)
-{
-	struct client *c = ipc_peer_data(p);
-
-	fanout_slow(&c->t->fanout, &c->watcher);
-	return true;
-}
-
-static void on_drained(struct ipc_peer *p)
-{
-	struct client *c = ipc_peer_data(p);
-
-	client_lists_continue(c);
-	if (ipc_peer_queued(p) <= FANOUT_SEND_HIGH)
-		fanout_drained(&c->t->fanout, &c->watcher);
-}
-
-static const struct ipc_server_ops api_ops = {
-	.name = "api",
-	.request = &sync__v1__to_typhad__descriptor,
-	.mode = 0660,
-	.max_peers = CLIENTS_MAX,
-	.send_high = FANOUT_SEND_HIGH,
-	.send_low = FANOUT_SEND_LOW,
-	.on_open = on_open,
-	.on_message = on_message,
-	.on_close = on_close,
-	.on_slow = on_slow,
-	.on_drained = on_drained,
-};
-
-int api_open(struct typhad *t, struct err *err)
-{
-	return ipc_server_new(t->daemon->loop, t->listen_path, &api_ops, t, &t->api, err);
-}
-
-void api_close(struct typhad *t)
-{
-	ipc_server_free(t->api);
-	t->api = NULL;
 }
 
 void api_dump_clients(struct typhad *t, void *ctx)
@@ -504,9 +394,19 @@ void api_dump_clients(struct typhad *t, void *ctx)
 		jsonw_str(w, "program", c->program);
 		jsonw_str(w, "node", c->hostname);
 		jsonw_str(w, "software", c->software);
-		jsonw_i64(w, "pid", cred.pid);
-		jsonw_u64(w, "uid", cred.uid);
+		jsonw_u64(w, "version", c->version);
+		jsonw_str(w, "syncType", c->sync_type);
+		if (c->remote) {
+			jsonw_str(w, "address", client_address(c));
+			jsonw_str(w, "certificate", ipc_peer_proved(c->peer));
+			jsonw_str(w, "compression", c->codec ? c->codec->name : NULL);
+			jsonw_bool(w, "sentAway", c->sent_away.ms != 0);
+		} else {
+			jsonw_i64(w, "pid", cred.pid);
+			jsonw_u64(w, "uid", cred.uid);
+		}
 		jsonw_i64(w, "connectedMs", mono_since_ms(c->since));
+		jsonw_i64(w, "heardMs", mono_since_ms(c->heard));
 		jsonw_u64(w, "requests", c->requests);
 		jsonw_u64(w, "writesUnderWay", c->in_flight);
 		jsonw_u64(w, "queuedBytes", ipc_peer_queued(c->peer));

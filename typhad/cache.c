@@ -36,6 +36,17 @@ size_t cache_count(const struct cache *c)
 	return c->objects.n - c->tombstones;
 }
 
+unsigned cache_count_kind(const struct cache *c, model_kind kind)
+{
+	return (unsigned)kind < ARRAY_SIZE(c->n_of) ? c->n_of[(unsigned)kind] : 0;
+}
+
+static void count_kind(struct cache *c, const struct cache_object *o, bool added)
+{
+	if (o->kind < ARRAY_SIZE(c->n_of))
+		c->n_of[o->kind] += added ? 1u : (uint32_t)-1;
+}
+
 /* ---- what a frame says */
 
 /* What stands in front of the body, of a frame that frame_pack() has made. Not terminated. */
@@ -210,6 +221,8 @@ static void slot_leave(struct cache *c, const struct cache_object *o)
 
 	c->slots[c->first + i].object = NULL;
 	c->holes++;
+	if (c->left)
+		c->left(c->left_arg, o->seq, o->kind);
 }
 
 static void slot_append(struct cache *c, struct cache_object *o)
@@ -306,6 +319,7 @@ static struct ipc_frame *frame_pack(struct cache *c, const struct resource *r,
 	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
 	Sync__V1__UpdateEvent update = SYNC__V1__UPDATE_EVENT__INIT;
 	Sync__V1__Resource resource = SYNC__V1__RESOURCE__INIT;
+	struct ipc_frame *frame;
 
 	m.payload_case = SYNC__V1__FROM_TYPHAD__PAYLOAD_UPDATE;
 	m.update = &update;
@@ -327,7 +341,10 @@ static struct ipc_frame *frame_pack(struct cache *c, const struct resource *r,
 		resource.body = (ProtobufCBinaryData){ body->len, body->data };
 	}
 	c->packed++;
-	return ipc_frame_pack(&m.base);
+	frame = ipc_frame_pack(&m.base);
+	if (frame)
+		frame->shared = true;
+	return frame;
 }
 
 static void object_change(struct cache *c, struct cache_object *o, struct ipc_frame *frame)
@@ -363,6 +380,8 @@ bool cache_put(struct cache *c, const struct resource *r)
 		o->mark = c->mark;
 		hmap_insert(&c->objects, &o->node, hash);
 	}
+	if (o->deleted || !o->frame)
+		count_kind(c, o, true);
 	c->tombstones -= o->deleted;
 	o->deleted = false;
 	o->body_len = (uint32_t)body.len;
@@ -381,6 +400,7 @@ void cache_remove(struct cache *c, model_kind kind, const char *ns, const char *
 
 	if (!o || o->deleted)
 		return;
+	count_kind(c, o, false);
 	o->deleted = true;
 	o->body_len = 0;
 	c->tombstones++;

@@ -58,7 +58,12 @@ struct cache {
 	uint64_t revision; /* everything up to it is here */
 	uint64_t horizon;  /* nothing that is here is newer */
 	size_t tombstones;
-	uint8_t mark;    /* of objects that are new */
+	uint8_t mark;      /* of objects that are new */
+	uint32_t n_of[64]; /* objects, without tombstones, by kind */
+	/* What was at seq, of that kind, has left its place: it has changed, or its tombstone is
+	 * forgotten. NULL: nobody wants to know. */
+	void (*left)(void *arg, uint64_t seq, uint16_t kind);
+	void *left_arg;
 	uint64_t packed; /* frames packed since the beginning: one per update */
 	uint64_t bytes;  /* of the frames held */
 	uint64_t too_large;
@@ -67,6 +72,7 @@ struct cache {
 void cache_init(struct cache *c);
 void cache_done(struct cache *c);
 size_t cache_count(const struct cache *c); /* objects, without tombstones */
+unsigned cache_count_kind(const struct cache *c, model_kind kind);
 
 /* r is new or has changed. false: it is too large for a frame; what was there is removed. */
 bool cache_put(struct cache *c, const struct resource *r);

@@ -21,17 +21,28 @@ struct client *client_new(struct typhad *t, struct ipc_peer *peer)
 	c->id = ++t->next_client;
 	c->phase = CLIENT_NEW;
 	c->since = mono_now();
+	c->remote = ipc_peer_address(peer) != NULL;
 	c->watcher.peer = peer;
 	list_init(&c->watcher.node);
+	list_init(&c->ping);
+	list_init(&c->leave);
 	list_init(&c->lists);
 	list_push_back(&t->clients, &c->node);
 	return c;
+}
+
+const char *client_address(const struct client *c)
+{
+	const char *address = c->peer ? ipc_peer_address(c->peer) : NULL;
+
+	return address ? address : "local";
 }
 
 static void list_free(struct client *c, struct client_list *l)
 {
 	list_unlink(&l->node);
 	c->n_lists--;
+	c->t->listed -= l->n;
 	while (l->at < l->n)
 		ipc_frame_unref(l->frames[l->at++]);
 	free(l);
@@ -44,11 +55,13 @@ static void client_maybe_free(struct client *c)
 	free(c->program);
 	free(c->hostname);
 	free(c->software);
+	free(c->sync_type);
 	free(c);
 }
 
 void client_gone(struct client *c)
 {
+	door_left(c);
 	fanout_remove(&c->t->fanout, &c->watcher);
 	list_for_each_safe (it, &c->lists)
 		list_free(c, list_entry(it, struct client_list, node));
@@ -156,5 +169,6 @@ void client_list_start(struct client *c, uint64_t id, uint64_t revision,
 		l->frames[i] = ipc_frame_ref(objects[i]->frame);
 	list_push_back(&c->lists, &l->node);
 	c->n_lists++;
+	c->t->listed += n;
 	client_lists_continue(c);
 }

@@ -18,10 +18,12 @@
 
 struct typhad;
 
-#define CLIENT_IN_FLIGHT_MAX 1024u    /* writes */
-#define CLIENT_LISTS_MAX 16u          /* lists not yet sent whole */
-#define CLIENT_UNREAD_MAX (16u << 20) /* bytes of replies that it does not read */
-#define CLIENT_LIST_PART (128u << 10) /* bytes of one part of a list */
+#define CLIENT_IN_FLIGHT_MAX 1024u       /* writes */
+#define CLIENT_LISTS_MAX 16u             /* lists not yet sent whole */
+#define CLIENT_UNREAD_MAX (16u << 20)    /* bytes of replies that it does not read */
+#define CLIENTS_LISTED_MAX (4u << 20)    /* objects in lists not yet sent whole, of all clients */
+#define CLIENTS_WRITING_MAX (256u << 20) /* bytes of writes under way, of all clients */
+#define CLIENT_LIST_PART (128u << 10)    /* bytes of one part of a list */
 
 enum client_phase {
 	CLIENT_NEW = 1, /* has not said Hello */
@@ -40,10 +42,19 @@ struct client {
 	unsigned n_lists;
 	struct mono_ms since;
 	uint64_t requests;
-	unsigned version; /* of the protocol, that is spoken */
-	uint64_t kinds;   /* that its sync type carries */
+	bool remote;                     /* it came over TCP */
+	unsigned version;                /* of the protocol, that is spoken */
+	const struct frame_codec *codec; /* NULL: none */
+	struct list ping, leave;         /* of the door */
+	struct mono_ms asked, heard;     /* pinged; it said something */
+	struct mono_ms sent_away;        /* 0: not */
+	char *sync_type;                 /* NULL: everything */
+	uint64_t kinds;                  /* that its sync type carries */
 	char *program, *hostname, *software;
 };
+
+/* Where it comes from, for logs. */
+const char *client_address(const struct client *c);
 
 struct client *client_new(struct typhad *t, struct ipc_peer *peer);
 /* Its peer is gone. It is freed when no request is under way any more. */

@@ -68,7 +68,6 @@ struct typhad_config {
 		unsigned port; /* 0: TYPHAD_PORT */
 		bool tls; /* key, certificate, CA and one of client_cn, client_uri_san are set */
 		char *key_file, *cert_file, *ca_file, *client_cn, *client_uri_san;
-		uint64_t max_fall_behind_ms, new_client_grace_ms;
 		uint64_t ping_interval_ms, pong_timeout_ms;
 		uint64_t handshake_timeout_ms, write_timeout_ms;
 	} server;
@@ -78,6 +77,7 @@ struct typhad_config {
 		uint64_t drop_interval_ms;
 		uint64_t shutdown_timeout_ms, shutdown_drop_interval_max_ms;
 		unsigned upper_limit, lower_limit;
+		unsigned typhads; /* that share the clients */
 	} connections;
 	/* Accepted, and without effect. */
 	struct {
@@ -85,6 +85,7 @@ struct typhad_config {
 		bool go_metrics, no_log_dropping;
 		unsigned cache_batch, message_size, debug_port;
 		uint64_t batching_age_ms, k8s_poll_ms;
+		uint64_t max_fall_behind_ms, new_client_grace_ms;
 		char *memory_profile_path, *debug_host;
 		char *k8s_namespace, *k8s_service, *k8s_port_name;
 	} inert;

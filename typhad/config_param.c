@@ -20,6 +20,8 @@
 #define CLIENT_AUTHS                                                                               \
 	"RequireAndVerifyClientCert RequireAnyClientCert VerifyClientCertIfGiven NoClientCert"
 #define NOT_A_FILE "logs go to standard error, which the supervisor keeps"
+#define CAUGHT_UP                                                                                  \
+	"a client that is behind costs little, and is given the last state of what has changed"
 #define NO_BATCHES "an update is packed once and sent as soon as the loop turns"
 #define NO_GO "there is no Go runtime here"
 #define NO_K8S "the Kubernetes API is not asked by this version"
@@ -126,10 +128,10 @@ const struct param params[] = {
 	  "The cipher suites that TLS may use, by the names that Go has for them.", NULL },
 	{ "TLSMinVersion", PARAM_ONEOF, "1.2", "1.2 1.3", 0, 0, true, true, "TLS_MIN_VERSION", F(tls_min_version),
 	  "The oldest version of TLS that is spoken.", NULL },
-	{ "ServerMaxFallBehindSecs", PARAM_SECONDS, "300", NULL, 0, 0, false, false, NULL, F(server.max_fall_behind_ms),
-	  "A client that is this far behind is closed.", NULL },
-	{ "ServerNewClientFallBehindGracePeriod", PARAM_SECONDS, "300", NULL, 0, 0, false, false, NULL, F(server.new_client_grace_ms),
-	  "How long after its snapshot a client may be further behind than that.", NULL },
+	{ "ServerMaxFallBehindSecs", PARAM_SECONDS, "300", NULL, 0, 0, false, false, NULL, F(inert.max_fall_behind_ms),
+	  "A client that is this far behind is closed.", CAUGHT_UP },
+	{ "ServerNewClientFallBehindGracePeriod", PARAM_SECONDS, "300", NULL, 0, 0, false, false, NULL, F(inert.new_client_grace_ms),
+	  "How long after its snapshot a client may be further behind than that.", CAUGHT_UP },
 	{ "ServerPingIntervalSecs", PARAM_SECONDS, "10", NULL, 0, 0, false, false, NULL, F(server.ping_interval_ms),
 	  "How often a client is asked whether it is there.", NULL },
 	{ "ServerPongTimeoutSecs", PARAM_SECONDS, "60", NULL, 0, 0, false, false, NULL, F(server.pong_timeout_ms),
@@ -147,6 +149,8 @@ const struct param params[] = {
 
 	{ "ConnectionRebalancingMode", PARAM_ONEOF, "none", "none kubernetes", 0, 0, false, false, NULL, F(connections.rebalancing_mode),
 	  "kubernetes: count typhads and nodes by the Kubernetes API, and close connections above this one's share.", NO_K8S },
+	{ "ConnectionRebalancingTyphas", PARAM_INT, "0", NULL, 0, INT_MAX, false, false, NULL, F(connections.typhads),
+	  "How many typhads share the clients over TCP, this one included: those above its share are sent to the others; 0 or 1: it is alone.", NULL },
 	{ "ConnectionDropIntervalSecs", PARAM_SECONDS, "1", NULL, 0, 0, false, false, NULL, F(connections.drop_interval_ms),
 	  "While there are too many connections, one is closed every so often.", NULL },
 	{ "MaxConnectionsUpperLimit", PARAM_INT, "10000", NULL, 1, INT_MAX, false, false, NULL, F(connections.upper_limit),

@@ -126,22 +126,41 @@ const struct daemon_dump typhad_dumps[] = {
 	{ 0 },
 };
 
-void typhad_health(struct daemon *d, void *ctx)
+void typhad_health(struct daemon *daemon, void *ctx)
 {
-	const struct typhad *t = d->state;
+	const struct typhad *t = daemon->state;
 	struct store_stats s = { 0 };
+	const struct door *d = &t->door;
 	struct ipc_server_stats api = { 0 };
 
 	if (t->store)
 		store_stats(t->store, &s);
-	if (t->api)
-		api = ipc_server_stats(t->api);
+	if (t->door.server)
+		api = ipc_server_stats(t->door.server);
 	daemon_counter(ctx, "clients", api.peers);
 	daemon_counter(ctx, "clients_accepted", api.accepted);
 	daemon_counter(ctx, "clients_refused", api.refused);
 	daemon_counter(ctx, "clients_closed_for_garbage", api.bad_frames);
-	daemon_counter(ctx, "clients_closed_without_hello", t->count.bad_hello);
+	daemon_counter(ctx, "clients_closed_without_hello", d->count.bad_hello);
 	daemon_counter(ctx, "clients_closed_unread", t->count.unread_closed);
+	daemon_counter(ctx, "clients_closed_dead", d->count.dead);
+	daemon_counter(ctx, "clients_closed_stuck", d->count.stuck);
+	daemon_counter(ctx, "clients_closed_memory", api.evicted);
+	daemon_counter(ctx, "clients_remote", d->remote);
+	daemon_counter(ctx, "clients_share", d->tcp ? door_target(t) : 0);
+	daemon_counter(ctx, "clients_too_many", d->count.too_many);
+	daemon_counter(ctx, "clients_rebalanced", d->count.rebalanced);
+	daemon_counter(ctx, "clients_drained", d->count.drained);
+	daemon_counter(ctx, "clients_pending", api.pending);
+	daemon_counter(ctx, "handshakes_failed", api.handshakes_failed);
+	daemon_counter(ctx, "handshakes_late", api.handshakes_late);
+	daemon_counter(ctx, "handshakes_crowded", api.handshakes_crowded);
+	daemon_counter(ctx, "held_bytes", api.memory);
+	daemon_counter(ctx, "pages_packed", t->fanout.pages.packed);
+	daemon_counter(ctx, "pages_shared", t->fanout.pages.shared);
+	daemon_counter(ctx, "page_bytes", t->fanout.pages.bytes);
+	daemon_counter(ctx, "page_bytes_raw", t->fanout.pages.raw);
+	daemon_counter(ctx, "page_bytes_packed", t->fanout.pages.small);
 	daemon_counter(ctx, "bytes_in", api.bytes_in);
 	daemon_counter(ctx, "bytes_out", api.bytes_out);
 	daemon_counter(ctx, "watchers", t->fanout.n);
@@ -190,7 +209,7 @@ void typhad_status(struct typhad *t)
 	struct store_stats s = { 0 };
 	char status[600];
 
-	if (!t->api || !t->store)
+	if (!t->door.server || !t->store)
 		return;
 	store_stats(t->store, &s);
 	if (strcmp(s.last_error ? s.last_error : "", t->store_failing ? t->store_failing : "") == 0)

@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "common/loop/server.h"
+#include "common/store/sync.h"
 #include "proto/typhad_sync_v1.pb-c.h"
 
 static void on_turn(uv_idle_t *h);
@@ -15,6 +16,9 @@ void fanout_init(struct fanout *f, uv_loop_t *loop, struct cache *cache)
 	list_init(&f->watchers);
 	(void)uv_idle_init(loop, &f->idle);
 	f->idle.data = f;
+	pages_init(&f->pages, cache, &codec_zstd);
+	cache->left = pages_left;
+	cache->left_arg = &f->pages;
 	f->open = true;
 }
 
@@ -33,6 +37,8 @@ void fanout_close(struct fanout *f, uv_close_cb cb)
 		return;
 	f->open = false;
 	lineage_free(f);
+	f->cache->left = NULL;
+	pages_done(&f->pages);
 	uv_close((uv_handle_t *)&f->idle, cb);
 }
 
@@ -92,9 +98,8 @@ static int progress_send(struct fanout *f, struct watcher *w)
 	return ipc_peer_send(w->peer, &m.base);
 }
 
-void fanout_add(struct fanout *f, struct watcher *w, uint64_t kinds)
+void fanout_add(struct fanout *f, struct watcher *w)
 {
-	w->kinds = kinds;
 	list_push_back(&f->watchers, &w->node);
 	f->n++;
 	w->lineage_told = f->lineage_version; /* Hello had it */
@@ -148,6 +153,65 @@ void fanout_drained(struct fanout *f, struct watcher *w)
 	fanout_changed(f);
 }
 
+/* After a failure the peer is being closed, which removes w in a moment. */
+static bool give(struct fanout *f, struct watcher *w, struct ipc_frame *frame, unsigned updates)
+{
+	w->updates += updates;
+	f->sent += updates;
+	return ipc_peer_send_frame(w->peer, frame) >= 0;
+}
+
+static bool concerns(const struct watcher *w, const struct cache_object *o)
+{
+	if (o->deleted && w->in_snapshot && o->seq <= w->start)
+		return false; /* it has never heard of it */
+	return !(w->own & CACHE_KIND_BIT(o->kind)) || sync_object_is_of(cache_name(o), w->host);
+}
+
+/* The next change for w, or nothing but a step. Returns bytes; 0 with w->told at the end: that was
+ * all; -1: w is being closed. */
+static ssize_t serve_one(struct fanout *f, struct watcher *w)
+{
+	const struct cache_object *o = cache_next(f->cache, w->told, w->kinds);
+
+	if (!o) {
+		w->told = f->cache->seq;
+		return 0;
+	}
+	w->told = o->seq;
+	if (!concerns(w, o))
+		return 0;
+	return give(f, w, o->frame, 1) ? (ssize_t)o->frame->len : -1;
+}
+
+/* Likewise, many at once. What only its node is told of comes by itself, the rest is for all of its
+ * kind. */
+static ssize_t serve_page(struct fanout *f, struct watcher *w)
+{
+	uint64_t at = w->told, upto;
+	unsigned objects;
+	struct ipc_frame *page =
+	        pages_next(&f->pages, w->kinds & ~w->own, w->told, &upto, &objects);
+	ssize_t bytes = page ? (ssize_t)page->len : 0;
+
+	if (page && !give(f, w, page, objects))
+		return -1;
+	while (w->own) {
+		const struct cache_object *o = cache_next(f->cache, at, w->kinds & w->own);
+
+		if (!o || o->seq > upto)
+			break;
+		at = o->seq;
+		if (!concerns(w, o))
+			continue;
+		if (!give(f, w, o->frame, 1))
+			return -1;
+		bytes += (ssize_t)o->frame->len;
+	}
+	w->told = upto;
+	return bytes;
+}
+
 /* Queues up to a slice for w. false: there is more for it, and it could take it. */
 static bool watcher_serve(struct fanout *f, struct watcher *w)
 {
@@ -167,11 +231,12 @@ static bool watcher_serve(struct fanout *f, struct watcher *w)
 		if (snapshot_start(f, w) < 0)
 			return true;
 	}
-	while (!w->slow && bytes < FANOUT_SLICE) {
-		const struct cache_object *o = cache_next(f->cache, w->told, w->kinds);
+	for (unsigned steps = 0; !w->slow && bytes < FANOUT_SLICE; steps++) {
+		ssize_t n;
 
-		if (!o) {
-			w->told = f->cache->seq;
+		if (steps == FANOUT_STEPS)
+			return false; /* much that does not concern it: the others wait */
+		if (w->told == f->cache->seq) {
 			if (w->in_snapshot)
 				(void)snapshot_end(f, w);
 			else if (w->progress && (w->progress_told != f->cache->revision ||
@@ -179,15 +244,10 @@ static bool watcher_serve(struct fanout *f, struct watcher *w)
 				(void)progress_send(f, w);
 			return true;
 		}
-		w->told = o->seq;
-		if (o->deleted && w->in_snapshot && o->seq <= w->start)
-			continue; /* it has never heard of it */
-		bytes += o->frame->len;
-		w->updates++;
-		f->sent++;
-		/* After a failure the peer is being closed, which removes w in a moment. */
-		if (ipc_peer_send_frame(w->peer, o->frame) < 0)
+		n = w->packed ? serve_page(f, w) : serve_one(f, w);
+		if (n < 0)
 			return true;
+		bytes += (size_t)n;
 	}
 	return w->slow;
 }

@@ -18,10 +18,12 @@
 
 #include "common/base/list.h"
 #include "typhad/cache.h"
+#include "typhad/page.h"
 
 #define FANOUT_SEND_HIGH (256u << 10) /* bytes queued for a watcher before it counts as slow */
 #define FANOUT_SEND_LOW (64u << 10)
 #define FANOUT_SLICE (128u << 10)   /* bytes for one watcher in one go */
+#define FANOUT_STEPS 4096u          /* changes looked at for one watcher in one go */
 #define FANOUT_BUDGET_NS 5000000u   /* of one turn */
 #define FANOUT_TOMBSTONES_MAX 8192u /* kept for watchers that lag */
 
@@ -31,6 +33,9 @@ struct watcher {
 	struct list node;      /* in fanout->watchers; points to itself when not watching */
 	struct ipc_peer *peer; /* borrowed */
 	uint64_t kinds;
+	uint64_t own;           /* of them, those of which it is told its own node's objects only */
+	const char *host;       /* borrowed; of own: the node */
+	bool packed;            /* it is given pages */
 	uint64_t told;          /* all changes up to here have been queued */
 	uint64_t start;         /* the cache's seq when the snapshot began */
 	bool in_snapshot;       /* InSync is still to come */
@@ -45,11 +50,12 @@ struct watcher {
 
 struct fanout {
 	struct cache *cache; /* borrowed */
+	struct pages pages;
 	uv_idle_t idle;
 	bool open;
 	struct list watchers;
 	size_t n;
-	uint64_t sent;      /* frames handed out: compare with cache->packed */
+	uint64_t sent;      /* updates handed out: compare with cache->packed */
 	uint64_t snapshots; /* begun */
 	uint64_t restarts;  /* of them: because a watcher lagged further than the cache remembers */
 	uint64_t stalls;
@@ -64,8 +70,9 @@ void fanout_init(struct fanout *f, uv_loop_t *loop, struct cache *cache);
 /* No more turns. cb, which may be NULL, as of uv_close(). Watchers must be gone. */
 void fanout_close(struct fanout *f, uv_close_cb cb);
 
-/* Starts w, whose peer, progress and min_revision are set, with a snapshot. */
-void fanout_add(struct fanout *f, struct watcher *w, uint64_t kinds);
+/* Starts w, of which peer, kinds, own, host, packed, progress and min_revision are set, with a
+ * snapshot. */
+void fanout_add(struct fanout *f, struct watcher *w);
 void fanout_remove(struct fanout *f, struct watcher *w); /* also of one that does not watch */
 
 /* Who feeds us: copied. Those who want Progress are told. */

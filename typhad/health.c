@@ -18,7 +18,10 @@ bool health_report(const struct typhad *t, bool readiness, struct buf *out)
 	struct health_component all[COMPONENTS] = {
 		{ .name = "cache", .live = true, .ready = t->loaded, .detail = cache },
 		{ .name = "datastore", .live = true },
-		{ .name = "SyncServer", .live = true, .ready = t->api != NULL, .detail = server },
+		{ .name = "SyncServer",
+		  .live = true,
+		  .ready = t->door.server != NULL,
+		  .detail = server },
 	};
 
 	if (t->store)
@@ -28,9 +31,9 @@ bool health_report(const struct typhad *t, bool readiness, struct buf *out)
 	/* A datastore that takes no writes is still read and watched. */
 	all[1].ready = t->store && t->loaded && !t->away;
 	all[1].detail = s.last_error;
-	if (t->api)
+	if (t->door.server)
 		(void)snprintf(server, sizeof(server), "%u clients",
-		               ipc_server_stats(t->api).peers);
+		               ipc_server_stats(t->door.server).peers);
 	else
 		(void)snprintf(server, sizeof(server), "not listening yet");
 	health_table(all, COMPONENTS, out);

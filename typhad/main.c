@@ -15,7 +15,7 @@ static void on_initialised(struct typhad *t)
 {
 	struct err err = { 0 };
 
-	if (api_open(t, &err) < 0) {
+	if (door_open(t, &err) < 0) {
 		log_error("cannot listen", "why=%s", LOG_VIS(err.text));
 		daemon_stop(t->daemon, 1);
 		return;
@@ -82,8 +82,9 @@ static int start(struct daemon *d, struct err *err)
 		log_warn("cannot give up privileges", "why=%s", LOG_VIS(err->text));
 	cache_init(&t->cache);
 	fanout_init(&t->fanout, d->loop, &t->cache);
-	(void)uv_timer_init(d->loop, &t->hello_timer);
-	t->hello_timer.data = t;
+	rc = door_prepare(t, err);
+	if (rc < 0)
+		return rc;
 	rc = http_open(t, err);
 	if (rc < 0)
 		return rc;
@@ -99,12 +100,16 @@ static void stop(struct daemon *d)
 		return;
 	init_stop(t);
 	http_close(t);
-	api_close(t);
+	door_close(t);
 	datastore_close(t);
 	fanout_close(&t->fanout, NULL);
-	uv_close((uv_handle_t *)&t->hello_timer, NULL);
 	cache_done(&t->cache);
 	free(take_ptr(&t->store_failing));
+}
+
+static bool drain(struct daemon *d)
+{
+	return door_drain(d->state);
 }
 
 static const struct daemon_spec spec = {
@@ -114,6 +119,7 @@ static const struct daemon_spec spec = {
 	.dumps = typhad_dumps,
 	.start = start,
 	.stop = stop,
+	.drain = drain,
 	.health = typhad_health,
 	.settings = typhad_settings,
 };

@@ -12,8 +12,8 @@ static void connections_write(const struct typhad *t, struct buf *out)
 {
 	struct ipc_server_stats api = { 0 };
 
-	if (t->api)
-		api = ipc_server_stats(t->api);
+	if (t->door.server)
+		api = ipc_server_stats(t->door.server);
 	metrics_one(out, "typha_connections_accepted", METRICS_COUNTER,
 	            "Total number of connections accepted over time.", (double)api.accepted);
 	metrics_one(

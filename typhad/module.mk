@@ -1,8 +1,8 @@
 # The datastore daemon, and the tests of common/store.
-typhad_src := $(patsubst %,typhad/%.c,main options datastore config config_param cache fanout client api init dump http health metrics)
+typhad_src := $(patsubst %,typhad/%.c,main options datastore config config_param cache page fanout client door balance api init dump http health metrics)
 typhad_libs := -luv -lprotobuf-c -lsqlite3 -lyajl -lcap-ng -lnghttp2 -lssl -lcrypto -lresolv -lzstd -lm
 $(call program,typhad/typhad,$(typhad_src),$(typhad_libs))
-$(call program,test/integration/typhad_client,test/integration/typhad_client.c,-luv -lprotobuf-c)
+$(call program,test/integration/typhad_client,test/integration/typhad_client.c,-luv -lprotobuf-c -lssl -lcrypto -lzstd)
 PROGRAMS += $(BUILD)/test/integration/powerloss.so
 $(BUILD)/test/integration/powerloss.so: test/integration/powerloss.c
 	$(call say,LD,$@)

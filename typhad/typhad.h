@@ -10,6 +10,7 @@
 #include "common/store/store.h"
 #include "typhad/cache.h"
 #include "typhad/config.h"
+#include "typhad/door.h"
 #include "typhad/fanout.h"
 
 struct datastore;
@@ -24,11 +25,12 @@ struct typhad {
 	bool away; /* it cannot be reached: what is known may grow old */
 	struct cache cache;
 	struct fanout fanout;
-	struct ipc_server *api; /* NULL until the cache is complete */
-	struct list clients;    /* struct client, in the order in which they came */
+	struct door door;    /* its server is NULL until the cache is complete */
+	struct list clients; /* struct client, in the order in which they came */
 	uint64_t next_client;
-	uv_timer_t hello_timer; /* of clients that have not said Hello */
-	bool loaded;            /* the cache is complete */
+	size_t listed;  /* objects in lists not yet sent whole */
+	size_t writing; /* bytes of writes under way */
+	bool loaded;    /* the cache is complete */
 	struct typhad_http *http;
 	struct {
 		unsigned under_way; /* writes */
@@ -39,7 +41,7 @@ struct typhad {
 	char *store_failing; /* as last told to the supervisor; NULL: it does not */
 	struct {
 		uint64_t requests, refused, gets, lists, writes, write_errors, datastore_errors;
-		uint64_t unread_closed, bad_hello;
+		uint64_t unread_closed;
 	} count;
 };
 
@@ -49,8 +51,7 @@ int options_read(struct typhad *t, struct err *err);
 void typhad_settings(struct daemon *d, void *ctx);
 
 /* api: */
-int api_open(struct typhad *t, struct err *err);
-void api_close(struct typhad *t);
+void api_message(struct client *c, const Sync__V1__ToTyphad *m);
 void api_dump_clients(struct typhad *t, void *ctx);
 
 /*

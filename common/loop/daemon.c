@@ -30,7 +30,7 @@ struct daemon_impl {
 	char *status;
 	char *node;
 	char *log_env; /* "<PROGRAM>_LOG_LEVEL" */
-	bool ready, told_ready, stopping;
+	bool ready, told_ready, draining, stopping;
 	int exit_code;
 	const char *values[OPTIONS_MAX]; /* of the common options, then of the daemon's own */
 	unsigned n_common;
@@ -311,6 +311,10 @@ static void on_signal(uv_signal_t *h, int signum)
 		ctl_dump_to_log(d);
 		break;
 	default:
+		if (d->spec->drain && !d->impl->draining && d->spec->drain(d)) {
+			d->impl->draining = true;
+			return;
+		}
 		daemon_stop(d, 0);
 	}
 }

@@ -47,6 +47,9 @@ struct daemon_spec {
 	int (*start)(struct daemon *d, struct err *err);
 	/* Closes everything, so that the loop can end. Kernel state stays. */
 	void (*stop)(struct daemon *d);
+	/* TERM or INT, the first one. true: it goes on for a while and ends by itself, with
+	 * daemon_stop(); the next TERM stops it at once. May be NULL. */
+	bool (*drain)(struct daemon *d);
 	/* HUP or ctl's Reload. May be NULL. A negative errno and a sentence when the new
 	 * configuration is refused; the old one stays. */
 	int (*reload)(struct daemon *d, struct err *err);

@@ -436,14 +436,21 @@ int ipc_server_listen_tcp(struct ipc_server *s, const char *host, uint16_t port,
 	return 0;
 }
 
-void ipc_server_stop_listening(struct ipc_server *s)
+static void doors_close(struct ipc_server *s, bool tcp_only)
 {
-	while (!list_empty(&s->doors)) {
-		struct listener *l = list_entry(s->doors.next, struct listener, node);
+	list_for_each_safe (it, &s->doors) {
+		struct listener *l = list_entry(it, struct listener, node);
 
+		if (tcp_only && !((struct door *)l->owner)->tcp)
+			continue;
 		list_unlink(&l->node);
 		listener_close(l);
 	}
+}
+
+void ipc_server_stop_tcp(struct ipc_server *s)
+{
+	doors_close(s, true);
 }
 
 static void on_handle_closed(uv_handle_t *h)
@@ -468,7 +475,7 @@ void ipc_server_free(struct ipc_server *s)
 	if (!s || s->closing)
 		return;
 	s->closing = true;
-	ipc_server_stop_listening(s);
+	doors_close(s, false);
 	while (!list_empty(&s->peers))
 		drop_peer(list_entry(s->peers.next, struct ipc_peer, node));
 	uv_close((uv_handle_t *)&s->deadline, on_handle_closed);
@@ -533,6 +540,11 @@ void ipc_peer_close(struct ipc_peer *p)
 {
 	peer_gone(p);
 	stream_close_flushed(&p->stream);
+}
+
+void ipc_peer_abort(struct ipc_peer *p)
+{
+	drop_peer(p);
 }
 
 size_t ipc_peer_queued(const struct ipc_peer *p)

@@ -77,8 +77,8 @@ int ipc_server_new(uv_loop_t *loop, const char *path, const struct ipc_server_op
 int ipc_server_listen_tcp(struct ipc_server *s, const char *host, uint16_t port,
                           struct transport_layer *layer, unsigned user_timeout_ms,
                           uint16_t *ret_port, struct err *err);
-/* Nobody new is let in; who is in stays. */
-void ipc_server_stop_listening(struct ipc_server *s);
+/* Nobody new is let in over TCP; who is in stays. */
+void ipc_server_stop_tcp(struct ipc_server *s);
 
 /* Closes all peers (each gets on_close) and the socket, and unlinks it. The memory goes with the
  * last close callback. NULL is fine. */
@@ -98,6 +98,7 @@ int ipc_peer_send_frame(struct ipc_peer *p, struct ipc_frame *f);
 void ipc_peer_welcome(struct ipc_peer *p);
 void ipc_peer_close(
         struct ipc_peer *p); /* after what is queued has been written, one second at most */
+void ipc_peer_abort(struct ipc_peer *p);                /* at once */
 uint64_t ipc_peer_stalled_ms(const struct ipc_peer *p); /* since it last took anything; 0: fine */
 size_t ipc_peer_queued(const struct ipc_peer *p);       /* bytes not yet written */
 /* Of a TCP peer: nobody (pid 0, uid and gid -1). */

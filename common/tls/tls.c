@@ -312,9 +312,26 @@ static size_t gather(const struct iovec *iov, int n, size_t skip, uint8_t *copy,
 	return len;
 }
 
+/* The peer has closed while we wrote: in TLS 1.3 a client learns only now that its certificate is
+ * not accepted. NULL: it did not say why. */
+static const char *parting_words(struct tls *t)
+{
+	char byte;
+	size_t n;
+	int r;
+
+	if (t->io_errno != EPIPE && t->io_errno != ECONNRESET)
+		return NULL;
+	ERR_clear_error();
+	r = SSL_read_ex(t->ssl, &byte, 1, &n);
+	return r != 1 && !t->eof && SSL_get_error(t->ssl, r) == SSL_ERROR_SSL ? tls_reason(NULL)
+	                                                                      : NULL;
+}
+
 ssize_t tls_write(struct tls *t, const struct iovec *iov, int n, struct err *err)
 {
 	uint8_t copy[RECORD_MAX];
+	const char *why;
 	size_t sent = 0;
 
 	assert(t->done);
@@ -334,6 +351,9 @@ ssize_t tls_write(struct tls *t, const struct iovec *iov, int n, struct err *err
 		r = failed(t, r, "TLS write", sent ? NULL : err);
 		if (sent)
 			return (ssize_t)sent;
+		why = r == -EAGAIN ? NULL : parting_words(t);
+		if (why)
+			return err_set(err, -EACCES, "the peer refuses us: %s", why);
 		return r ? r : err_set(err, -EPIPE, "TLS write: the peer said goodbye");
 	}
 }

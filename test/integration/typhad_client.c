@@ -16,6 +16,17 @@
  * typhad's health, or "status" typhad_client dump RUN_DIR SECTION                a section of
  * typhad's dump, a line of JSON per object
  *
+ *     typhad_client kinds SOCK                          a watch; once in sync, "kind name" lines,
+ * sorted, and how many frames typhad_client hello SOCK VERSION MIN TYPE         by hand; prints
+ * "hello VERSION" or "error CODE: text" typhad_client silent SOCK                         says
+ * Hello and answers nothing; prints how many pings came and how long it was kept, in ms
+ *     typhad_client crowd SOCK N                        N connections that have said Hello, until a
+ * signal; prints "N in" when all have their answer, or the first error
+ *
+ * SOCK is a path or an address, or a comma list of such. Environment: CLIENT_TLS=DIR (DIR/ca.crt,
+ * client.crt, client.key), CLIENT_CN (of the server), CLIENT_TYPE (sync type), CLIENT_ZSTD=1,
+ * CLIENT_NODE.
+ *
  * Exit code 0: done; 1: refused or failed, with a sentence; 3: a deadline passed.
  */
 #include <errno.h>
@@ -36,7 +47,11 @@
 #include "common/ipc/call.h"
 #include "common/ipc/frame.h"
 #include "common/ipc/sock.h"
+#include "common/ipc/tcp.h"
+#include "common/loop/codec.h"
 #include "common/store/store.h"
+#include "common/tls/layer.h"
+#include "common/tls/tls.h"
 #include "proto/ctl_v1.pb-c.h"
 #include "proto/typhad_sync_v1.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
@@ -86,16 +101,86 @@ static const char *object_value(const struct resource *r)
 	return v ? v : "-";
 }
 
-static struct store *open_store(const char *path)
-{
-	struct store *s;
-	struct err err;
+/* ---- connections */
 
-	if (store_typha_open(&loop, path, "typhad_client", "test", &s, &err) < 0) {
-		fprintf(stderr, "%s\n", err.text);
+static void die(const struct err *err)
+{
+	fprintf(stderr, "%s\n", err->text);
+	exit(1);
+}
+
+static struct transport_layer *tls_layer(void)
+{
+	static struct tls_layer layer;
+	const char *dir = getenv("CLIENT_TLS");
+	struct tls_context *context;
+	struct err err = { 0 };
+
+	if (!dir || !*dir)
+		return NULL;
+	if (!layer.context) {
+		const struct tls_config config = { .ca_file = xasprintf("%s/ca.crt", dir),
+			                           .cert_file = xasprintf("%s/client.crt", dir),
+			                           .key_file = xasprintf("%s/client.key", dir),
+			                           .verify_peer = true };
+
+		if (tls_context_new(&config, &context, &err) < 0)
+			die(&err);
+		tls_layer_init(&layer, context, getenv("CLIENT_CN"), NULL, false);
+	}
+	return &layer.base;
+}
+
+static struct store *open_store(const char *list)
+{
+	const char *addresses[32];
+	char *copy = xstrdup(list), *save = NULL;
+	struct store_typha_options options = {
+		.addresses = addresses,
+		.program = "typhad_client",
+		.node = getenv("CLIENT_NODE") ? getenv("CLIENT_NODE") : "test",
+		.shuffle = true,
+		.sync_type = getenv("CLIENT_TYPE"),
+		.layer = tls_layer(),
+		.codec = getenv("CLIENT_ZSTD") ? &codec_zstd : NULL,
+	};
+	struct store *s;
+	struct err err = { 0 };
+
+	for (char *at = strtok_r(copy, ",", &save); at && options.n_addresses < 32;
+	     at = strtok_r(NULL, ",", &save))
+		addresses[options.n_addresses++] = at;
+	if (store_typha_connect(&loop, &options, &s, &err) < 0)
+		die(&err);
+	free(copy);
+	return s;
+}
+
+/* A connection by hand, without TLS. */
+static int raw_connect(const char *address)
+{
+	struct sockaddr_storage ss;
+	struct err err = { 0 };
+	char host[TCP_HOST_MAX];
+	uint16_t port;
+	socklen_t len;
+	int fd;
+
+	if (strchr(address, '/')) {
+		if (unix_connect(address, 0, &fd, &err) < 0)
+			die(&err);
+		return fd;
+	}
+	if (tcp_addr_split(address, host, &port, &err) < 0)
+		die(&err);
+	if (!tcp_addr_numeric(host, port, &ss, &len))
+		exit(2);
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(fd, (struct sockaddr *)&ss, len) < 0) {
+		perror(address);
 		exit(1);
 	}
-	return s;
+	return fd;
 }
 
 /* ---- one thing at a time */
@@ -342,7 +427,7 @@ struct belief {
 	struct hmap entries;
 	const char *wanted; /* value of "end" */
 	bool done;
-	uint64_t updates, snapshots;
+	uint64_t updates, snapshots, downs;
 	bool in_snapshot;
 };
 
@@ -416,7 +501,14 @@ static void on_in_sync(void *arg)
 	((struct belief *)arg)->snapshots++;
 }
 
+static void on_down(void *arg, const char *why)
+{
+	(void)why;
+	((struct belief *)arg)->downs++;
+}
+
 static const struct store_watch_ops watch_ops = {
+	.on_down = on_down,
 	.on_update = on_update,
 	.on_remove = on_remove,
 	.on_in_sync = on_in_sync,
@@ -424,7 +516,7 @@ static const struct store_watch_ops watch_ops = {
 
 static int cmd_watchers(const char *path, char **a)
 {
-	size_t n = strtoul(a[0], NULL, 10), done = 0, digests = 0;
+	size_t n = strtoul(a[0], NULL, 10), done = 0, digests = 0, downs = 0;
 	struct belief *b = xcalloc(n, sizeof(*b));
 	struct mono_ms start = mono_now();
 	const model_kind kinds[] = { KIND };
@@ -445,9 +537,12 @@ static int cmd_watchers(const char *path, char **a)
 		while (j < i && digest(&b[j]) != digest(&b[i]))
 			j++;
 		digests += j == i;
+		downs += b[i].downs;
 	}
 	printf("%zu %016" PRIx64 " done=%zu objects=%zu\n", digests, digest(&b[0]), done,
 	       b[0].entries.n);
+	if (getenv("CLIENT_DOWNS"))
+		printf("downs=%zu\n", downs);
 	return done == n ? 0 : 3;
 }
 
@@ -503,13 +598,8 @@ static int cmd_sleepy(const char *path, char **a)
 	Sync__V1__Watch watch = SYNC__V1__WATCH__INIT;
 	V3__Kind kinds[] = { KIND };
 	struct buf in = { 0 };
-	struct err err;
-	int fd;
+	int fd = raw_connect(path);
 
-	if (unix_connect(path, 0, &fd, &err) < 0) {
-		fprintf(stderr, "%s\n", err.text);
-		return 1;
-	}
 	hello.has_version = 1;
 	hello.version = 1;
 	hello.program = (char *)(uintptr_t) "sleepy";
@@ -550,6 +640,158 @@ static int cmd_sleepy(const char *path, char **a)
 		}
 	}
 	printf("%016" PRIx64 " %" PRIu64 " %" PRIu64 "\n", digest(&b), b.updates, b.snapshots);
+	return 0;
+}
+
+/* ---- what a sync type carries */
+
+struct names {
+	char *lines[4096];
+	size_t n;
+	bool in_sync;
+};
+
+static void on_name(void *arg, const struct resource *r)
+{
+	struct names *names = arg;
+
+	if (names->n < ARRAY_SIZE(names->lines))
+		names->lines[names->n++] = xasprintf("%s %s", kind_info(r->kind)->name, r->name);
+}
+
+static void on_no_name(void *arg, model_kind kind, const char *ns, const char *name)
+{
+	(void)arg;
+	(void)kind;
+	(void)ns;
+	(void)name;
+}
+
+static void on_named(void *arg)
+{
+	((struct names *)arg)->in_sync = true;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int cmd_kinds(struct store *s)
+{
+	static const struct store_watch_ops ops = { .on_update = on_name,
+		                                    .on_remove = on_no_name,
+		                                    .on_in_sync = on_named };
+	static struct names names;
+	struct mono_ms start = mono_now();
+
+	(void)store_watch(s, NULL, 0, &ops, &names);
+	while (!names.in_sync && mono_since_ms(start) < DEADLINE_MS)
+		uv_run(&loop, UV_RUN_ONCE);
+	qsort(names.lines, names.n, sizeof(names.lines[0]), by_text);
+	for (size_t i = 0; i < names.n; i++)
+		printf("%s\n", names.lines[i]);
+	return names.in_sync ? 0 : 3;
+}
+
+/* ---- by hand */
+
+static void hello_send(int fd, unsigned version, unsigned min, const char *type)
+{
+	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
+	Sync__V1__Hello hello = SYNC__V1__HELLO__INIT;
+
+	hello.has_version = 1;
+	hello.version = version;
+	hello.has_min_version = min != 0;
+	hello.min_version = min;
+	hello.sync_type = *type ? (char *)(uintptr_t)type : NULL;
+	hello.program = (char *)(uintptr_t) "by-hand";
+	m.request_id = 1;
+	m.has_request_id = 1;
+	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_HELLO;
+	m.hello = &hello;
+	send_message(fd, &m);
+}
+
+/* NULL: the connection is closed, or a deadline has passed. */
+static Sync__V1__FromTyphad *message_read(int fd, struct buf *in)
+{
+	for (;;) {
+		struct pollfd p = { fd, POLLIN, 0 };
+		struct cursor body;
+		size_t used;
+		ssize_t n;
+
+		if (ipc_frame_next(in->data, in->len, &body, &used) == 1) {
+			ProtobufCMessage *msg =
+			        ipc_unpack(&sync__v1__from_typhad__descriptor, &body);
+
+			buf_consume(in, used);
+			return (Sync__V1__FromTyphad *)msg;
+		}
+		if (poll(&p, 1, DEADLINE_MS) <= 0)
+			return NULL;
+		n = read(fd, buf_extend(in, 65536), 65536);
+		in->len -= 65536 - (n > 0 ? (size_t)n : 0);
+		if (n <= 0)
+			return NULL;
+	}
+}
+
+static int hello_print(const Sync__V1__FromTyphad *m)
+{
+	if (m && m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_HELLO) {
+		printf("hello %u\n", m->hello->version);
+		return 0;
+	}
+	if (m && m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_ERROR)
+		printf("error %d: %s\n", m->error->code, m->error->text);
+	else
+		printf("closed\n");
+	return 1;
+}
+
+static int cmd_hello(const char *address, char **a)
+{
+	struct buf in = { 0 };
+	int fd = raw_connect(address);
+
+	hello_send(fd, (unsigned)atoi(a[0]), (unsigned)atoi(a[1]), a[2]);
+	return hello_print(message_read(fd, &in));
+}
+
+static int cmd_silent(const char *address)
+{
+	struct buf in = { 0 };
+	struct mono_ms start = mono_now();
+	const Sync__V1__FromTyphad *m;
+	int fd = raw_connect(address), pings = 0;
+
+	hello_send(fd, 2, 2, "");
+	while ((m = message_read(fd, &in)))
+		pings += m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_PING;
+	printf("%d %" PRId64 "\n", pings, mono_since_ms(start));
+	return 0;
+}
+
+static int cmd_crowd(const char *address, char **a)
+{
+	unsigned n = (unsigned)atoi(a[0]);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct buf in = { 0 };
+		int fd = raw_connect(address);
+		const Sync__V1__FromTyphad *m;
+
+		hello_send(fd, 1, 1, ""); /* who is never asked whether it lives */
+		m = message_read(fd, &in);
+		if (!m || m->payload_case != SYNC__V1__FROM_TYPHAD__PAYLOAD_HELLO)
+			return hello_print(m);
+	}
+	printf("%u in\n", n);
+	fflush(stdout);
+	(void)pause();
 	return 0;
 }
 
@@ -652,6 +894,14 @@ int main(int argc, char **argv)
 		return cmd_watchers(path, argv + 3);
 	if (strcmp(cmd, "sleepy") == 0 && n == 2)
 		return cmd_sleepy(path, argv + 3);
+	if (strcmp(cmd, "kinds") == 0)
+		return cmd_kinds(open_store(path));
+	if (strcmp(cmd, "hello") == 0 && n == 3)
+		return cmd_hello(path, argv + 3);
+	if (strcmp(cmd, "silent") == 0)
+		return cmd_silent(path);
+	if (strcmp(cmd, "crowd") == 0 && n == 1)
+		return cmd_crowd(path, argv + 3);
 	if (strcmp(cmd, "counter") == 0 && n == 1)
 		return cmd_counter(path, argv[3]);
 	if (strcmp(cmd, "dump") == 0 && n == 1)

@@ -612,7 +612,7 @@ static void nobody_new_while_it_does_not_listen(void **state)
 	server_open(w);
 	client_start(w, at("127.0.0.1", w->port), false);
 	RUN_UNTIL(w, w->ups == 1);
-	ipc_server_stop_listening(w->server);
+	ipc_server_stop_tcp(w->server);
 	call(w);
 	const struct sockaddr_in sa = { .sin_family = AF_INET,
 		                        .sin_port = htons(w->port),

@@ -138,7 +138,7 @@ static void the_defaults_are_those_of_the_table(void **state)
 	assert_int_equal(c.metrics.port, 9093);
 	assert_int_equal(c.server.ping_interval_ms, 10000);
 	assert_int_equal(c.server.pong_timeout_ms, 60000);
-	assert_int_equal(c.server.max_fall_behind_ms, 300000);
+	assert_int_equal(c.inert.max_fall_behind_ms, 300000);
 	assert_int_equal(c.connections.upper_limit, 10000);
 	assert_int_equal(c.inert.batching_age_ms, 10);
 	assert_false(c.server.tls);
