@@ -13,6 +13,7 @@
 #include "proto/v3_felix.pb-c.h"
 #include "proto/v3_ippool.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
+#include "proto/v3_staged.pb-c.h"
 
 #define TIER_LABEL "projectcalico.org/tier"
 #define NAMESPACE_LABEL "projectcalico.org/namespace"
@@ -28,11 +29,18 @@ static void default_str(char **field, const char *value)
 		msg_set_str(field, value);
 }
 
-static void set_list(size_t *n, char ***list, const char *first, const char *second)
+static void clear_list(size_t *n, char ***list)
 {
 	for (size_t i = 0; i < *n; i++)
 		free((*list)[i]);
 	free(*list);
+	*list = NULL;
+	*n = 0;
+}
+
+static void set_list(size_t *n, char ***list, const char *first, const char *second)
+{
+	clear_list(n, list);
 	*n = second ? 2 : 1;
 	*list = xcalloc(*n, sizeof(**list));
 	(*list)[0] = xstrdup(first);
@@ -64,6 +72,33 @@ static void default_global_policy(V3__GlobalNetworkPolicy *p)
 	default_str(&p->spec->tier, "default");
 	default_types(&p->spec->n_types, &p->spec->types, p->spec->n_ingress, p->spec->n_egress);
 	meta_set(&p->metadata->n_labels, &p->metadata->labels, TIER_LABEL, p->spec->tier);
+}
+
+/* The same of the staged ones: without types, when the policy is to be deleted. */
+static void default_staged(V3__StagedNetworkPolicy *p)
+{
+	V3__StagedNetworkPolicySpec *s = p->spec;
+
+	default_str(&s->stagedaction, "Set");
+	default_str(&s->tier, "default");
+	if (strcmp(s->stagedaction, "Delete") == 0)
+		clear_list(&s->n_types, &s->types);
+	else
+		default_types(&s->n_types, &s->types, s->n_ingress, s->n_egress);
+	meta_set(&p->metadata->n_labels, &p->metadata->labels, TIER_LABEL, s->tier);
+}
+
+static void default_staged_global(V3__StagedGlobalNetworkPolicy *p)
+{
+	V3__StagedGlobalNetworkPolicySpec *s = p->spec;
+
+	default_str(&s->stagedaction, "Set");
+	default_str(&s->tier, "default");
+	if (strcmp(s->stagedaction, "Delete") == 0)
+		clear_list(&s->n_types, &s->types);
+	else
+		default_types(&s->n_types, &s->types, s->n_ingress, s->n_egress);
+	meta_set(&p->metadata->n_labels, &p->metadata->labels, TIER_LABEL, s->tier);
 }
 
 /* A CIDR in canonical form; one with host bits stays, for validation to refuse. */
@@ -204,6 +239,15 @@ void model_default(model_kind kind, ProtobufCMessage *msg)
 		break;
 	case V3__KIND__KIND_GLOBAL_NETWORK_POLICY:
 		default_global_policy((V3__GlobalNetworkPolicy *)msg);
+		break;
+	case V3__KIND__KIND_STAGED_NETWORK_POLICY:
+		default_staged((V3__StagedNetworkPolicy *)msg);
+		break;
+	case V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY:
+		default_staged_global((V3__StagedGlobalNetworkPolicy *)msg);
+		break;
+	case V3__KIND__KIND_STAGED_KUBERNETES_NETWORK_POLICY:
+		default_str(&((V3__StagedKubernetesNetworkPolicySpec *)*spec)->stagedaction, "Set");
 		break;
 	case V3__KIND__KIND_IP_POOL:
 		default_pool((V3__IpPoolSpec *)*spec);

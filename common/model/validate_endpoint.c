@@ -104,6 +104,20 @@ static void nats_str(const V3__WorkloadEndpointSpec *s, struct buf *out)
 	buf_byte(out, ']');
 }
 
+static void check_gateway(const char *gateway, const struct tag *tag, const char *field,
+                          const char *family, const struct path *p, struct violations *v)
+{
+	CLEANUP(free_p) char *name = xasprintf("%sGateway", family);
+	struct path here = { p, field, 0 };
+
+	if (set(gateway) && !tag->ok(gateway))
+		violate_as(v, &here, name, gateway, "%s",
+		           tag_cidr.ok(gateway) ? strcmp(family, "IPv4") == 0
+		                                          ? "invalid IPv4 gateway address specified"
+		                                          : "invalid IPv6 gateway address specified"
+		                                : "invalid CIDR");
+}
+
 static void check_endpoint(const ProtobufCMessage *m, const struct path *p, struct violations *v)
 {
 	const V3__WorkloadEndpointSpec *s = (const V3__WorkloadEndpointSpec *)m;
@@ -118,6 +132,8 @@ static void check_endpoint(const ProtobufCMessage *m, const struct path *p, stru
 			violate_as(v, &here, "IPNetworks", buf_cstr(&text),
 			           "IP network contains multiple addresses");
 	}
+	check_gateway(s->ipv4gateway, &tag_ipv4, "ipv4Gateway", "IPv4", p, v);
+	check_gateway(s->ipv6gateway, &tag_ipv6, "ipv6Gateway", "IPv6", p, v);
 	for (size_t i = 0; i < s->n_ipnats; i++) {
 		struct path here = { &nats, NULL, i };
 		const char *internal = s->ipnats[i]->internalip;

@@ -513,10 +513,30 @@ static void check_tier(const ProtobufCMessage *m, const struct path *p, struct v
 	check_meta_of_tier(((const V3__Tier *)m)->metadata, v);
 }
 
+/* Upstream's schema knows two sets of actions here, and says which of them do not fit. */
+static void check_action(const V3__Tier *t, const struct path *p, struct violations *v)
+{
+	static const char *const all[] = { "Allow", "Deny", "Log", "Pass" };
+	const char *action = t->spec && t->spec->defaultaction ? t->spec->defaultaction : "Deny";
+	struct path spec = { p, "spec", 0 }, here = { &spec, "defaultAction", 0 };
+	bool known = false;
+
+	if (is(action, "Deny") || is(action, "Pass"))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		known = known || is(action, all[i]);
+	if (!known)
+		violate(v, &here, NULL, "supported values: \"Allow\", \"Deny\", \"Log\", \"Pass\"");
+	violate(v, &here, NULL, "supported values: \"Pass\", \"Deny\"");
+	violate(v, p, NULL, "\"spec.defaultAction\" must validate all the schemas (allOf)%s",
+	        known ? "" : ". None validated");
+}
+
 static void cel_tier(const ProtobufCMessage *m, const struct path *p, struct violations *v)
 {
 	const V3__Tier *t = (const V3__Tier *)m;
 
+	check_action(t, p, v);
 	for (size_t i = 0; i < ARRAY_SIZE(built_in); i++) {
 		const struct built_in *b = &built_in[i];
 
@@ -592,7 +612,7 @@ const struct message_rule policy_rules[] = {
 		{ "labelsToApply", .list_tag = &list_tag_labels }) },
 	{ &v3__tier__descriptor, .check = check_tier, .cel = cel_tier },
 	{ &v3__tier_spec__descriptor, FIELDS(
-		{ "defaultAction", .flags = FIELD_ONEOF, WORDS("Pass", "Deny") }) },
+		{ "defaultAction", .flags = FIELD_ONEOF | FIELD_EMPTY | FIELD_NO_SCHEMA, WORDS("Pass", "Deny") }) },
 	{ &v3__network_set__descriptor, .check = check_network_set },
 	{ &v3__global_network_set__descriptor, .check = check_global_network_set },
 	{ &v3__network_set_spec__descriptor, FIELDS(

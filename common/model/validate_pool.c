@@ -176,13 +176,13 @@ const struct message_rule pool_rules[] = {
 		{ "nodeSelector", .tag = &tag_selector, .max = 1024 },
 		{ "namespaceSelector", .tag = &tag_selector, .max = 1024 },
 		{ "allowedUses", .items = 10, WORDS("Workload", "Tunnel", "LoadBalancer") },
-		{ "assignmentMode", WORDS("Automatic", "Manual") }), .check = check_pool, .cel = cel_pool },
+		{ "assignmentMode", .flags = FIELD_EMPTY, WORDS("Automatic", "Manual") }), .check = check_pool, .cel = cel_pool },
 	{ &v3__ip_reservation_spec__descriptor, FIELDS(
 		{ "reservedCIDRs", .list_tag = &list_tag_cidrs, .flags = FIELD_CIDR }) },
 	{ &v3__ipamconfiguration__descriptor, .last = last_ipam_configuration },
 	{ &v3__ipam_configuration_spec__descriptor, FIELDS(
 		{ "maxBlocksPerHost", .min = 0, .max = 1000000 },
-		{ "kubeVirtVMAddressPersistence", WORDS("Enabled", "Disabled") },
+		{ "kubeVirtVMAddressPersistence", .flags = FIELD_EMPTY, WORDS("Enabled", "Disabled") },
 		{ "ipCooldownSeconds", .min = 0, .max = 1200 }), .check = check_ipam_configuration },
 	{ &v3__block_affinity_spec__descriptor, FIELDS(
 		{ "state", .flags = FIELD_ALWAYS, WORDS("", "confirmed", "pending", "pendingDeletion") },

@@ -135,7 +135,6 @@ static void check_kubernetes(const ProtobufCMessage *m, const struct path *p, st
 	        (const V3__StagedKubernetesNetworkPolicy *)m;
 	const V3__StagedKubernetesNetworkPolicySpec *s = policy->spec;
 	struct path spec = { p, "spec", 0 };
-	struct policy_view view = { .spec = "NetworkPolicySpec" };
 	bool empty;
 
 	check_meta_of_kubernetes_policy(policy->metadata, v);
@@ -146,10 +145,6 @@ static void check_kubernetes(const ProtobufCMessage *m, const struct path *p, st
 	        s->n_ingress == 0 && s->n_egress == 0 && s->n_policytypes == 0;
 	if (is_delete(s->stagedaction) && !empty)
 		fail_delete(v, &spec, "StagedKubernetesNetworkPolicySpec", "");
-	view.n_types = s->n_policytypes;
-	view.types = s->policytypes;
-	if (!is_delete(s->stagedaction))
-		check_policy(&view, &spec, v);
 }
 
 /* clang-format off */
