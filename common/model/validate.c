@@ -244,7 +244,8 @@ static void schema_string(const struct spot *s, const char *text)
 		        (long long)s->rule->max);
 	else if (s->rule->pattern && !s->rule->pattern->ok(text))
 		violate_body(s->v, s->p, "should match '%s'", s->rule->pattern->name);
-	if (s->rule->words && !is_word(s->rule, s->rule->flags & FIELD_ANY_CASE, text))
+	if (s->rule->words && !(s->rule->flags & FIELD_NO_SCHEMA) &&
+	    !is_word(s->rule, s->rule->flags & FIELD_ANY_CASE, text))
 		fail_words(s);
 	if ((s->rule->flags & FIELD_CIDR) && text_cidr(text, &why))
 		violate_body(s->v, s->p, "must be of type cidr: \"%s\"", text);
