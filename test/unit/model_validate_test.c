@@ -181,22 +181,24 @@ static void what_is_wrong_is_told_and_nothing_else(void **state)
 static void several_violations_are_a_list(void **state)
 {
 	ProtobufCMessage *m = manifest(kind_by_name("Tier"),
-	                               "{\"metadata\":{},\"spec\":{\"defaultAction\":\"x\"}}");
+	                               "{\"metadata\":{},\"spec\":{\"defaultAction\":\"Log\"}}");
 	CLEANUP(buf_done) struct buf text = { 0 };
 	struct violations v;
 
 	(void)state;
-	assert_int_equal(model_validate(V3__KIND__KIND_TIER, m, &v), 4);
+	assert_int_equal(model_validate(V3__KIND__KIND_TIER, m, &v), 5);
 	violations_str(&v, &text);
 	assert_string_equal(buf_cstr(&text),
 	                    "error with the following fields:\n"
 	                    "-  Metadata.Name = '' (name must consist of lower case alphanumeric "
 	                    "characters, '-' or '.' (regex: " LABEL "(\\." LABEL ")*))\n"
-	                    "-  DefaultAction = 'x' (Reason: failed to validate Field: "
+	                    "-  DefaultAction = 'Log' (Reason: failed to validate Field: "
 	                    "DefaultAction because of Tag: oneof )\n"
 	                    "-  Metadata.Name = '' (name must consist of lower case alphanumeric "
 	                    "characters or '-' (regex: " LABEL "))\n"
-	                    "-  spec.defaultAction (supported values: \"Pass\", \"Deny\")\n");
+	                    "-  spec.defaultAction (supported values: \"Pass\", \"Deny\")\n"
+	                    "-  Tier (\"spec.defaultAction\" must validate all the schemas "
+	                    "(allOf))\n");
 	violations_done(&v);
 	violations_done(&v);
 	assert_int_equal(model_validate(V3__KIND__KIND_NODE, m, &v), 1); /* a tier is no node */
