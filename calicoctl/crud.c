@@ -225,19 +225,6 @@ static int prepare(const struct options *o, struct manifest_item *item, struct r
 
 /* ---- writing */
 
-/* Members that a newer or another writer left, and that this program has no field for, stay. */
-static void keep_unknown(ProtobufCMessage *to, const ProtobufCMessage *from)
-{
-	for (unsigned i = 0; i < from->n_unknown_fields; i++) {
-		ProtobufCMessageUnknownField f = from->unknown_fields[i];
-
-		f.data = xmemdup(f.data, f.len);
-		to->unknown_fields =
-		        xrealloc(to->unknown_fields, (to->n_unknown_fields + 1) * sizeof(f));
-		to->unknown_fields[to->n_unknown_fields++] = f;
-	}
-}
-
 /*
  * What an update writes: the manifest's labels, annotations and spec; all other metadata, the
  * status, and what we have no field for, as they are stored.
@@ -263,8 +250,7 @@ static void merge_stored(struct resource *r, const struct resource *stored)
 	theirs->annotations = swap.annotations;
 	cluster_stamp(mine);
 
-	if (r->msg->n_unknown_fields == 0)
-		keep_unknown(r->msg, copy);
+	msg_keep_unknown(r->msg, copy);
 	if (r->kind == V3__KIND__KIND_NODE) {
 		V3__Node *node = (V3__Node *)r->msg;
 

@@ -29,6 +29,7 @@ struct json *shown_tree(const struct resource *r)
 	if (r->ns)
 		msg_set_str(&meta->namespace_, r->ns);
 	msg_set_str(&meta->resourceversion, r->revision ? revision : NULL);
+	msg_drop_unknown(copy->msg); /* a manifest must not have them: an update keeps them */
 	j = mapper_write(copy->msg);
 	resource_free(copy);
 	return j;

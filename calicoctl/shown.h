@@ -6,7 +6,8 @@
 #include "common/model/resource.h"
 
 /* The object as JSON, with its revision in the metadata. What older writers stored is shown as it
- * is understood: with the defaults of reading. The caller's. */
+ * is understood: with the defaults of reading, and without members that this program has no field
+ * for, which stay in the datastore. The caller's. */
 struct json *shown_tree(const struct resource *r);
 
 /* Takes these members off an object's metadata; the list ends with NULL. */

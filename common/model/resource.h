@@ -74,6 +74,14 @@ bool msg_is_map_entry(const ProtobufCMessageDescriptor *d);
 bool msg_is_list(const ProtobufCMessageDescriptor *d);
 
 /*
+ * Members that have no field, here and in all messages inside: gives to those of from, which is the
+ * same object as it was before a change, that it does not have itself. In a list, what was unknown
+ * in an item goes to the item that is the same otherwise.
+ */
+void msg_keep_unknown(ProtobufCMessage *to, const ProtobufCMessage *from);
+void msg_drop_unknown(ProtobufCMessage *m);
+
+/*
  * Packs into out (appended); unpacks. The result of unpack is freed with msg_free(). NULL: not such
  * a message. Entries of maps that came without key or value have the empty ones: nobody has to look
  * for NULL there.

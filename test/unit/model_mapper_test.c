@@ -17,6 +17,7 @@
 #include "common/model/resource.h"
 #include "proto/v3_bgp.pb-c.h"
 #include "proto/v3_endpoint.pb-c.h"
+#include "proto/v3_felix.pb-c.h"
 #include "proto/v3_ippool.pb-c.h"
 #include "proto/v3_node.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
@@ -434,21 +435,83 @@ static void unknown_members_from_strangers_do_no_harm(void **state)
 	}
 }
 
+/* What was stored, what somebody who does not know it all writes, and what is stored then. */
 static void a_read_modify_write_keeps_what_it_does_not_know(void **state)
 {
-	V3__Node *n = (V3__Node *)read_as(&v3__node__descriptor,
-	                                  "{\"metadata\":{\"name\":\"n\"},\"spec\":{\"wireguard\":{"
-	                                  "\"interfaceIPv4Address\":\"10.0.0.1\"}}}",
-	                                  MAPPER_KEEP);
+	static const struct {
+		const char *kind, *stored, *written, *out;
+	} cases[] = {
+		{ "IPPool",
+		  "{\"a\":1,\"spec\":{\"cidr\":\"10.0.0.0/8\",\"b\":{\"c\":[2]}},\"d\":\"\"}",
+		  "{\"spec\":{\"cidr\":\"10.0.0.0/8\",\"disabled\":true}}",
+		  "{\"kind\":\"IPPool\"," API ",\"metadata\":{},\"spec\":{\"cidr\":\"10.0.0.0/"
+		  "8\",\"disabled\":true,\"b\":{\"c\":[2]}}"
+		  ",\"a\":1,\"d\":\"\"}" },
+		/* what is written wins; a name may have quotes in it */
+		{ "Tier", "{\"spec\":{\"a\\\"\":1,\"b\":1}}", "{\"spec\":{\"a\\\"\":2,\"a\":3}}",
+		  "{\"kind\":\"Tier\"," API
+		  ",\"metadata\":{},\"spec\":{\"a\\\"\":2,\"a\":3,\"b\":1},\"status\":{}}" },
+		/* an item of a list is known by what it is, wherever it has gone */
+		{ "NetworkPolicy",
+		  "{\"spec\":{\"ingress\":[{\"action\":\"Allow\",\"x\":1},{\"action\":\"Deny\","
+		  "\"source\":"
+		  "{\"nets\":[\"10.0.0.0/8\"],\"y\":2}},{\"action\":\"Log\",\"z\":3}]}}",
+		  "{\"spec\":{\"ingress\":[{\"action\":\"Pass\"},{\"action\":\"Deny\",\"source\":{"
+		  "\"nets\":"
+		  "[\"10.0.0.0/8\"]}},{\"action\":\"Allow\"}]}}",
+		  "{\"kind\":\"NetworkPolicy\"," API
+		  ",\"metadata\":{},\"spec\":{\"ingress\":[{\"action\":\"Pass\"},{\"action\":"
+		  "\"Deny\",\"source\":"
+		  "{\"nets\":[\"10.0.0.0/8\"],\"y\":2}},{\"action\":\"Allow\",\"x\":1}]}}" },
+		/* with what it stood in, it goes */
+		{ "KubeControllersConfiguration",
+		  "{\"spec\":{\"controllers\":{\"node\":{\"a\":1},\"b\":2}}}", "{\"spec\":{}}",
+		  "{\"kind\":\"KubeControllersConfiguration\"," API
+		  ",\"metadata\":{},\"spec\":{\"controllers\":{\"b\":2}},\"status\":{}}" },
+		{ "FelixConfiguration",
+		  "{\"spec\":{\"failsafeInboundHostPorts\":[{\"port\":1,\"a\":2}]}}",
+		  "{\"spec\":{\"failsafeInboundHostPorts\":[{\"port\":1}]}}",
+		  "{\"kind\":\"FelixConfiguration\"," API
+		  ",\"metadata\":{},\"spec\":{\"failsafeInboundHostPorts\":[{\"port\":1,\"a\":2}],"
+		  "\"bpfLogLevel\":\"\"}}" },
+	};
 
 	(void)state;
-	msg_set_str(&n->spec->ipv4vxlantunneladdr, "10.1.0.1");
-	assert_writes(
-	        &n->base,
-	        "{\"kind\":\"Node\"," API
-	        ",\"metadata\":{\"name\":\"n\"},\"spec\":{\"ipv4VXLANTunnelAddr\":\"10.1.0.1\","
-	        "\"wireguard\":{\"interfaceIPv4Address\":\"10.0.0.1\"}},\"status\":{}}");
-	msg_free(&n->base);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct kind_info *k = kind_by_name(cases[i].kind);
+		ProtobufCMessage *old = read_as(k->message, cases[i].stored, MAPPER_KEEP);
+		ProtobufCMessage *m = read_as(k->message, cases[i].written, MAPPER_KEEP), *known;
+
+		msg_keep_unknown(m, old);
+		assert_writes(m, cases[i].out);
+		msg_keep_unknown(m, old); /* once is enough */
+		assert_writes(m, cases[i].out);
+		msg_drop_unknown(m);
+		known = msg_copy(m);
+		msg_keep_unknown(m, known);
+		assert_true(msg_equal(m, known));
+		msg_free(known);
+		msg_free(m);
+		msg_free(old);
+	}
+}
+
+static void members_that_nobody_knows_can_be_dropped(void **state)
+{
+	ProtobufCMessage *m = read_as(&v3__felix_configuration__descriptor,
+	                              "{\"a\":1,\"metadata\":{\"b\":2},\"spec\":{\"c\":3,"
+	                              "\"healthTimeoutOverrides\":[{\"d\":4}],"
+	                              "\"routeTableRanges\":[{\"e\":5}]}}",
+	                              MAPPER_KEEP);
+
+	(void)state;
+	msg_drop_unknown(m);
+	assert_writes(m,
+	              "{\"kind\":\"FelixConfiguration\"," API
+	              ",\"metadata\":{},\"spec\":{\"healthTimeoutOverrides\":[{\"name\":\"\","
+	              "\"timeout\":\"0s\"}],\"bpfLogLevel\":\"\",\"routeTableRanges\":[{\"min\":0,"
+	              "\"max\":0}]}}");
+	msg_free(m);
 }
 
 static void text_may_be_pretty(void **state)
@@ -496,6 +559,7 @@ int main(void)
 		cmocka_unit_test(unknown_members_from_strangers_do_no_harm),
 		cmocka_unit_test(many_unknown_members_take_no_longer_than_few),
 		cmocka_unit_test(a_read_modify_write_keeps_what_it_does_not_know),
+		cmocka_unit_test(members_that_nobody_knows_can_be_dropped),
 		cmocka_unit_test(text_may_be_pretty),
 	};
 
