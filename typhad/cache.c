@@ -239,15 +239,39 @@ static void slot_append(struct cache *c, struct cache_object *o)
 	c->slots[c->first + c->n++] = (struct cache_slot){ o->seq, o };
 }
 
-const struct cache_object *cache_next(const struct cache *c, uint64_t after, uint64_t kinds)
+size_t cache_place(const struct cache *c, uint64_t after)
 {
-	for (size_t i = slot_behind(c, after); i < c->n; i++) {
-		const struct cache_object *o = c->slots[c->first + i].object;
+	return c->first + slot_behind(c, after);
+}
 
+/* Objects and frames lie anywhere in memory: what comes soon is fetched while others are sent. */
+static void prefetch(const struct cache *c, size_t i)
+{
+	const struct cache_object *soon = i + 4 < c->first + c->n ? c->slots[i + 4].object : NULL;
+
+	if (i + 8 < c->first + c->n)
+		__builtin_prefetch(c->slots[i + 8].object);
+	if (soon)
+		__builtin_prefetch(soon->frame);
+}
+
+const struct cache_object *cache_walk(const struct cache *c, size_t *place, uint64_t kinds)
+{
+	while (*place < c->first + c->n) {
+		const struct cache_object *o = c->slots[*place].object;
+
+		prefetch(c, (*place)++);
 		if (o && (kinds & CACHE_KIND_BIT(o->kind)))
 			return o;
 	}
 	return NULL;
+}
+
+const struct cache_object *cache_next(const struct cache *c, uint64_t after, uint64_t kinds)
+{
+	size_t place = cache_place(c, after);
+
+	return cache_walk(c, &place, kinds);
 }
 
 static void object_drop(struct cache *c, struct cache_object *o)

@@ -106,6 +106,10 @@ size_t cache_list(const struct cache *c, model_kind kind, const char *ns, const 
 /* The first change behind after of the kinds (bits). NULL: there is none. */
 const struct cache_object *cache_next(const struct cache *c, uint64_t after, uint64_t kinds);
 
+/* The same for who goes on from change to change: a place, good until the cache changes. */
+size_t cache_place(const struct cache *c, uint64_t after);
+const struct cache_object *cache_walk(const struct cache *c, size_t *place, uint64_t kinds);
+
 /* Forgets the tombstones that everyone has been told of (up to told), and beyond max_tombstones
  * also the oldest of the others. */
 void cache_prune(struct cache *c, uint64_t told, size_t max_tombstones);

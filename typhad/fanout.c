@@ -170,9 +170,9 @@ static bool concerns(const struct watcher *w, const struct cache_object *o)
 
 /* The next change for w, or nothing but a step. Returns bytes; 0 with w->told at the end: that was
  * all; -1: w is being closed. */
-static ssize_t serve_one(struct fanout *f, struct watcher *w)
+static ssize_t serve_one(struct fanout *f, struct watcher *w, size_t *place)
 {
-	const struct cache_object *o = cache_next(f->cache, w->told, w->kinds);
+	const struct cache_object *o = cache_walk(f->cache, place, w->kinds);
 
 	if (!o) {
 		w->told = f->cache->seq;
@@ -215,7 +215,7 @@ static ssize_t serve_page(struct fanout *f, struct watcher *w)
 /* Queues up to a slice for w. false: there is more for it, and it could take it. */
 static bool watcher_serve(struct fanout *f, struct watcher *w)
 {
-	size_t bytes = 0;
+	size_t bytes = 0, place;
 
 	if (w->waiting) {
 		w->told = f->cache->seq;
@@ -231,6 +231,7 @@ static bool watcher_serve(struct fanout *f, struct watcher *w)
 		if (snapshot_start(f, w) < 0)
 			return true;
 	}
+	place = cache_place(f->cache, w->told);
 	for (unsigned steps = 0; !w->slow && bytes < FANOUT_SLICE; steps++) {
 		ssize_t n;
 
@@ -244,7 +245,7 @@ static bool watcher_serve(struct fanout *f, struct watcher *w)
 				(void)progress_send(f, w);
 			return true;
 		}
-		n = w->packed ? serve_page(f, w) : serve_one(f, w);
+		n = w->packed ? serve_page(f, w) : serve_one(f, w, &place);
 		if (n < 0)
 			return true;
 		bytes += (size_t)n;
