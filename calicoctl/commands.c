@@ -83,6 +83,8 @@ static const struct cli_flag delete_flags[] = {
 };
 
 static const struct cli_flag version_flags[] = {
+	{ "poll", 0, CLI_TEXT, AT(poll), "DURATION", NULL, "@none",
+	  "Ask again and again (10s, 1m30s), and show what has changed" },
 	{ "client", 0, CLI_BOOL, AT(client_only), NULL, NULL, NULL, "The client's version only: no datastore is asked" },
 	END,
 };
@@ -145,13 +147,6 @@ static const struct cli_flag import_flags[] = {
 	END,
 };
 
-#ifdef NOT_YET /* each is let in when its command is there */
-static const struct cli_flag selector_flags[] = {
-	{ "selector", 'l', CLI_SELECTOR, AT(selector), "SELECTOR", NULL, "@none",
-	  "Only resources whose labels match: \"app == 'web' && has(tier)\", or a=b,c!=d,e" },
-	END,
-};
-
 static const struct cli_flag node_diags_flags[] = {
 	{ "log-dir", 0, CLI_TEXT, AT(node.log_dir), "DIR", "/var/log/calico", "@dir", "Directory of the daemons' logs" },
 	END,
@@ -171,12 +166,6 @@ static const struct cli_flag cluster_diags_flags[] = {
 	  "Leave the temporary directory behind" },
 	END,
 };
-
-static const struct cli_flag poll_flags[] = {
-	{ "poll", 0, CLI_TEXT, AT(poll), "DURATION", NULL, "@none", "Ask again and again, and show what has changed" },
-	END,
-};
-#endif
 
 /* ---- commands */
 
@@ -208,6 +197,10 @@ const struct cli_command commands[] = {
 	{ "node", "", "See to this node", NULL, { 0 }, 0, 0, NULL, NULL },
 	{ "node status", "", "Show whether this node runs, and its BGP sessions", NULL, { 0 }, 0, 0, NULL,
 	  cmd_node_status },
+	{ "node checksystem", "", "Check whether this machine can be a node", NULL,
+	  { node_checksystem_flags }, 0, 0, NULL, cmd_node_checksystem },
+	{ "node diags", "", "Gather what helps to find a fault of this node", NULL,
+	  { node_diags_flags }, 0, 0, NULL, cmd_node_diags },
 
 	{ "ipam", "", "Look into and manage the addresses that nodes give out", NULL, { 0 }, 0, 0, NULL, NULL },
 	{ "ipam check", "", "Check that blocks, handles and endpoints agree", NULL,
@@ -243,16 +236,9 @@ const struct cli_command commands[] = {
 	{ "datastore migrate-policy-names", "", "Take the prefix 'default.' off the keys of policies", NULL,
 	  { store_flags }, 0, 0, NULL, cmd_migrate_policy_names },
 
-#ifdef NOT_YET
-	{ "node checksystem", "", "Check whether this machine can be a node", NULL,
-	  { node_checksystem_flags }, 0, 0, NULL, cmd_node_checksystem },
-	{ "node diags", "", "Gather what helps to find a fault of this node", NULL,
-	  { node_diags_flags }, 0, 0, NULL, cmd_node_diags },
-
 	{ "cluster", "", "Look at the cluster", NULL, { 0 }, 0, 0, NULL, NULL },
 	{ "cluster diags", "", "Gather what helps to find a fault of the cluster", NULL,
 	  { cluster_diags_flags, store_flags }, 0, 0, NULL, cmd_cluster_diags },
-#endif
 
 	{ "version", "", "Show the versions of this program and of the cluster", NULL,
 	  { version_flags, store_flags }, 0, 0, NULL, cmd_version },

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "calicoctl/calicoctl.h"
+#include "calicoctl/debug.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
@@ -250,20 +250,50 @@ static void collect(void *arg, const Ctl__V1__Item *item)
 	json_append(list, item_tree(item));
 }
 
-static int run_dump(struct session *s, struct err *err)
+/* section NULL: all of them. *ret is the caller's, whatever comes back. */
+static int do_dump(struct session *s, const char *section, struct json **ret, struct err *err)
 {
 	Ctl__V1__ToDaemon request = CTL__V1__TO_DAEMON__INIT;
 	Ctl__V1__Dump dump = CTL__V1__DUMP__INIT;
-	struct json *sections = json_new(JSON_OBJECT);
-	int rc;
 
-	dump.section = s->o->n_args > 2 ? s->o->args[2] : NULL;
+	dump.section = (char *)(uintptr_t)section;
 	request.payload_case = CTL__V1__TO_DAEMON__PAYLOAD_DUMP;
 	request.dump = &dump;
-	rc = stream(s, &request, collect, sections, DUMP_MS, err);
+	*ret = json_new(JSON_OBJECT);
+	return stream(s, &request, collect, *ret, DUMP_MS, err);
+}
+
+static int run_dump(struct session *s, struct err *err)
+{
+	struct json *sections;
+	int rc = do_dump(s, s->o->n_args > 2 ? s->o->args[2] : NULL, &sections, err);
+
 	if (rc == 0)
 		print(sections, 2);
 	json_free(sections);
+	return rc;
+}
+
+const char *const debug_daemons[] = { "typhad", "felixd", "bgpd", "confd", "ipamd", "noded", NULL };
+
+int debug_all(const struct options *o, const char *daemon, struct buf *out, struct err *err)
+{
+	struct session s = { .o = o, .daemon = daemon };
+	struct json *whole = json_new(JSON_OBJECT), *j;
+	int rc = ipc_call_open(&s.call, o->run_dir, daemon, "ctl.sock",
+	                       &ctl__v1__from_daemon__descriptor, CONNECT_MS, err);
+
+	if (rc == 0 && (rc = do_who(&s, &j, err)) == 0)
+		json_set(whole, "who", j);
+	if (rc == 0 && (rc = do_health(&s, &j, err)) == 0)
+		json_set(whole, "health", j);
+	if (rc == 0) {
+		rc = do_dump(&s, NULL, &j, err);
+		json_set(whole, "dump", j);
+	}
+	json_write(whole, 2, out);
+	json_free(whole);
+	ipc_call_close(&s.call);
 	return rc;
 }
 

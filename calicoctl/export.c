@@ -83,30 +83,20 @@ static int write_kind(struct db *db, const char *plural, struct node_map *map, s
 {
 	const struct kind_info *kind = kind_by_alias(plural);
 	CLEANUP(buf_done) struct buf text = { 0 };
-	CLEANUP(free_p) char *list_kind = NULL;
-	struct json *items, *list, *meta;
-	char revision[24];
-	uint64_t header;
+	struct json *items, *list;
+	uint64_t revision;
 	int rc;
 
 	if (!kind)
 		return 0;
-	rc = read_items(db, kind, &header, &items, err);
+	rc = read_items(db, kind, &revision, &items, err);
 	if (rc)
 		return rc;
 	if (kind->kind == V3__KIND__KIND_NODE)
 		rc = map_nodes(items, map, err);
 	for (size_t i = 0; i < items->len; i++)
 		migrate_object(plural, items->items[i], map);
-	list_kind = xasprintf("%sList", kind->name);
-	snprintf(revision, sizeof(revision), "%llu", (unsigned long long)header);
-	list = json_new(JSON_OBJECT);
-	meta = json_new(JSON_OBJECT);
-	json_set(meta, "resourceVersion", json_new_str(revision));
-	json_set(list, "apiVersion", json_new_str(MODEL_API_VERSION));
-	json_set(list, "items", items);
-	json_set(list, "kind", json_new_str(list_kind));
-	json_set(list, "metadata", meta);
+	list = shown_list(kind, items, revision);
 	if (rc == 0)
 		rc = output_yaml(list, &text, err);
 	json_free(list);

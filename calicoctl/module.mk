@@ -21,3 +21,6 @@ calicoctl_template := $(patsubst %,calicoctl/%.c,template template_run template_
 $(call unit_test,calicoctl_template,$(calicoctl_template),-lyajl -lprotobuf-c -lm)
 $(call fuzz_test,template,$(calicoctl_template),-lyajl -lprotobuf-c -lm)
 $(call unit_test,calicoctl_select,calicoctl/select.c calicoctl/visible.c,-lyajl -lprotobuf-c -lm)
+$(call unit_test,calicoctl_node,calicoctl/kmodule.c calicoctl/redact.c,)
+$(call fuzz_test,redact,calicoctl/redact.c,)
+$(call fuzz_test,export,calicoctl/migrate.c,-lyajl -lprotobuf-c)

@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "calicoctl/calicoctl.h"
+#include "calicoctl/node.h"
 #include "calicoctl/nodestatus.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
@@ -15,10 +16,12 @@
 
 #define ANSWER_MS 2000
 
-static int denied(void)
+bool node_is_root(void)
 {
+	if (geteuid() == 0)
+		return true;
 	puts("Need super user privileges: Operation not permitted");
-	return 1;
+	return false;
 }
 
 /* Somebody listens on felixd's socket. */
@@ -48,44 +51,51 @@ static int get_peers(const struct options *o, ProtobufCMessage **ret, struct err
 	return rc;
 }
 
-int cmd_node_status(const struct options *o)
+int node_status(const struct options *o, FILE *to, struct err *err)
 {
 	CLEANUP(buf_done) struct buf out = { 0 };
 	const Bgp__V1__FromBgpd *reply;
 	ProtobufCMessage *m;
-	struct err err;
-	int rc = felixd_is_there(o, &err);
+	int rc = felixd_is_there(o, err);
 
-	if (rc == -EACCES || rc == -EPERM)
-		return denied();
 	if (rc) {
-		fprintf(stderr, "Calico process is not running.\n%s\n", err.text);
-		return 1;
+		CLEANUP(free_p) char *why = xstrdup(err->text);
+
+		return err_set(err, rc, "Calico process is not running.\n%.400s", why);
 	}
-	puts("Calico process is running.");
-	rc = get_peers(o, &m, &err);
+	fputs("Calico process is running.\n", to);
+	rc = get_peers(o, &m, err);
 	if (rc == -ENOENT || rc == -ECONNREFUSED) {
-		printf("The BGP backend process (bgpd) is not running.\n\n");
+		fputs("The BGP backend process (bgpd) is not running.\n\n", to);
 		return 0;
 	}
-	if (rc) {
-		fflush(stdout);
-		fprintf(stderr, "Error querying bgpd: %s\n", err.text);
-		return 1;
-	}
+	if (rc)
+		return err_wrap(err, rc, "Error querying bgpd");
 	reply = (const Bgp__V1__FromBgpd *)m;
-	if (reply->payload_case != BGP__V1__FROM_BGPD__PAYLOAD_PEERS) {
-		fflush(stdout);
-		fprintf(stderr, "Error querying bgpd: %s\n",
-		        reply->payload_case == BGP__V1__FROM_BGPD__PAYLOAD_ERROR &&
-		                        reply->error->text
-		                ? reply->error->text
-		                : "the answer is not a list of peers");
-		rc = 1;
-	} else {
+	if (reply->payload_case == BGP__V1__FROM_BGPD__PAYLOAD_PEERS) {
 		nodestatus_write(reply->peers, time(NULL), &out);
-		printf("%s\n", buf_cstr(&out));
+		fprintf(to, "%s\n", buf_cstr(&out));
+	} else {
+		rc = err_set(err, -EPROTO, "Error querying bgpd: %s",
+		             reply->payload_case == BGP__V1__FROM_BGPD__PAYLOAD_ERROR &&
+		                             reply->error->text
+		                     ? reply->error->text
+		                     : "the answer is not a list of peers");
 	}
 	protobuf_c_message_free_unpacked(m, NULL);
+	return rc;
+}
+
+int cmd_node_status(const struct options *o)
+{
+	struct err err;
+	int rc;
+
+	if (!node_is_root())
+		return 1;
+	rc = node_status(o, stdout, &err);
+	fflush(stdout);
+	if (rc)
+		fprintf(stderr, "%s\n", err.text);
 	return rc ? 1 : 0;
 }

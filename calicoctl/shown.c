@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/mem.h"
 #include "common/model/mapper.h"
 #include "common/model/validate.h"
 
@@ -33,6 +34,21 @@ struct json *shown_tree(const struct resource *r)
 	j = mapper_write(copy->msg);
 	resource_free(copy);
 	return j;
+}
+
+struct json *shown_list(const struct kind_info *kind, struct json *items, uint64_t revision)
+{
+	CLEANUP(free_p) char *list_kind = xasprintf("%sList", kind->name);
+	struct json *list = json_new(JSON_OBJECT), *meta = json_new(JSON_OBJECT);
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)revision);
+	json_set(meta, "resourceVersion", json_new_str(text));
+	json_set(list, "apiVersion", json_new_str(MODEL_API_VERSION));
+	json_set(list, "items", items);
+	json_set(list, "kind", json_new_str(list_kind));
+	json_set(list, "metadata", meta);
+	return list;
 }
 
 void shown_strip(struct json *object, const char *const *members)

@@ -12,3 +12,7 @@ struct json *shown_tree(const struct resource *r);
 
 /* Takes these members off an object's metadata; the list ends with NULL. */
 void shown_strip(struct json *object, const char *const *members);
+
+/* The list of a kind as upstream's tools show it: {apiVersion, items, kind, metadata}. items is
+ * taken. */
+struct json *shown_list(const struct kind_info *kind, struct json *items, uint64_t revision);
