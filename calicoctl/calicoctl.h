@@ -62,6 +62,7 @@ struct options {
 typedef int command_fn(const struct options *o);
 
 command_fn cmd_get, cmd_apply, cmd_create, cmd_replace, cmd_delete, cmd_validate;
+command_fn cmd_patch, cmd_label, cmd_diff, cmd_explain;
 command_fn cmd_datastore_backup, cmd_datastore_restore;
 command_fn cmd_node_status, cmd_version, cmd_debug;
 command_fn cmd_ipam_check, cmd_ipam_configure, cmd_ipam_release, cmd_ipam_show, cmd_ipam_split;

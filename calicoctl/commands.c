@@ -82,6 +82,24 @@ static const struct cli_flag delete_flags[] = {
 	END,
 };
 
+static const struct cli_flag patch_flags[] = {
+	{ "patch", 'p', CLI_TEXT, AT(patch), "TEXT", NULL, "@none", "The patch, as JSON or YAML" },
+	{ "type", 't', CLI_TEXT, AT(patch_type), "TYPE", "strategic", "strategic merge json",
+	  "strategic, merge (RFC 7386) or json (RFC 6902)" },
+	END,
+};
+
+static const struct cli_flag label_flags[] = {
+	{ "overwrite", 0, CLI_BOOL, AT(overwrite), NULL, NULL, NULL, "Change labels that are there with another value, too" },
+	{ "remove", 0, CLI_BOOL, AT(remove), NULL, NULL, NULL, "Remove the label instead" },
+	END,
+};
+
+static const struct cli_flag explain_flags[] = {
+	{ "recursive", 'R', CLI_BOOL, AT(recursive), NULL, NULL, NULL, "The fields of fields, too, by name and type" },
+	END,
+};
+
 static const struct cli_flag version_flags[] = {
 	{ "poll", 0, CLI_TEXT, AT(poll), "DURATION", NULL, "@none",
 	  "Ask again and again (10s, 1m30s), and show what has changed" },
@@ -187,10 +205,24 @@ const struct cli_command commands[] = {
 	{ "replace", "-f FILE", "Replace resources by those from files; they must exist",
 	  FILES_HELP "A resource that names its resourceVersion replaces that version only.\n",
 	  { file_flags, namespace_flags, store_flags }, 0, 0, NULL, cmd_replace },
-	{ "delete", "[KIND NAME...]", "Delete resources by name or by file",
+	{ "delete", "[KIND [NAME...]]", "Delete resources by name, by selector or by file",
 	  "A Node takes its workload endpoints, their addresses, its address blocks and its BGP peers\n"
 	  "with it; an IPPool the blocks that nodes hold of it.\n",
-	  { file_flags, delete_flags, namespace_flags, store_flags }, 0, SIZE_MAX, "@kind|@name", cmd_delete },
+	  { file_flags, delete_flags, selector_flags, namespace_flags, store_flags }, 0, SIZE_MAX, "@kind|@name",
+	  cmd_delete },
+	{ "diff", "-f FILE", "Show what apply would change",
+	  "The exit status is 0 when nothing would change, 1 when something would, 2 when anything failed.\n",
+	  { file_flags, selector_flags, namespace_flags, store_flags, color_flags }, 0, 0, NULL, cmd_diff },
+	{ "patch", "KIND NAME -p TEXT", "Change part of a resource",
+	  "A strategic patch and a merge patch are laid over the resource: what they do not name stays, null\n"
+	  "removes, lists replace lists. A json patch is a list of operations on paths.\n",
+	  { patch_flags, namespace_flags, store_flags }, 2, 2, "@kind|@name|", cmd_patch },
+	{ "label", "KIND [NAME...] KEY=VALUE...", "Set or remove labels of resources",
+	  "Which resources: those named, or with -l those whose labels match. With --remove the last word is\n"
+	  "the label's key (with -l, each word).\n",
+	  { label_flags, selector_flags, namespace_flags, store_flags }, 2, SIZE_MAX, "@kind|@name", cmd_label },
+	{ "explain", "KIND[.FIELD...]", "Explain a kind of resource, or one of its fields", NULL,
+	  { explain_flags }, 1, 1, "@field|", cmd_explain },
 	{ "validate", "-f FILE", "Check resources from files, without a datastore", FILES_HELP,
 	  { file_flags, namespace_flags }, 0, 0, NULL, cmd_validate },
 

@@ -9,16 +9,16 @@
 #include "calicoctl/cluster.h"
 #include "calicoctl/db.h"
 #include "calicoctl/kinds.h"
+#include "calicoctl/select.h"
+#include "calicoctl/shown.h"
 #include "calicoctl/tally.h"
 #include "calicoctl/visible.h"
+#include "calicoctl/write.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/model/validate.h"
 #include "proto/v3_endpoint.pb-c.h"
 #include "proto/v3_node.pb-c.h"
-
-#define TRIES 5
-#define RETRY_MS 200
 
 enum mode {
 	CREATE,
@@ -103,226 +103,13 @@ const struct kind_info *crud_kind(const char *arg, struct err *err)
 	return kind;
 }
 
-/* ---- from a manifest's item to what is to be written */
-
-/* Of several violations each is told with its own line. The text may be long: it is the item's. */
-static int check_valid(struct manifest_item *item, const ProtobufCMessage *msg, struct err *err)
-{
-	CLEANUP(buf_done) struct buf text = { 0 };
-	struct violations found;
-	size_t n = model_validate(item->kind->kind, msg, &found);
-
-	if (n == 1) {
-		manifest_place(item, found.items[0].field, &text);
-		buf_str(&text, ": ");
-		violations_str(&found, &text);
-	} else if (n > 1) {
-		manifest_place(item, NULL, &text);
-		buf_str(&text, ": error with the following fields:");
-		for (size_t i = 0; i < n; i++) {
-			buf_str(&text, "\n-  ");
-			violation_str(&found.items[i], &text);
-			buf_printf(&text, ", line %u", manifest_line(item, found.items[i].field));
-		}
-	}
-	violations_done(&found);
-	if (n == 0)
-		return 0;
-	item->error = buf_take(&text);
-	return err_set(err, -EBADMSG, "not valid");
-}
-
-/* A workload endpoint's name follows from what it is. */
-static int complete_wep(ProtobufCMessage *msg, V3__ObjectMeta *meta, struct err *err)
-{
-	const V3__WorkloadEndpoint *w = (const V3__WorkloadEndpoint *)msg;
-	CLEANUP(free_p) char *name = NULL;
-	int rc;
-
-	if (!w->spec)
-		return err_set(err, -EINVAL, "spec: must be given");
-	rc = wep_name_of(w->spec, &name, err);
-	if (rc)
-		return rc;
-	if (meta->name && *meta->name && strcmp(meta->name, name) != 0)
-		return err_set(
-		        err, -EINVAL,
-		        "error with field Name = '%s' (the WorkloadEndpoint name does not match "
-		        "the primary identifiers assigned in the Spec: expected name %s)",
-		        meta->name, name);
-	msg_set_str(&meta->name, name);
-	return 0;
-}
-
-/* Only these of an object's metadata are the writer's to say. */
-static void keep_own_meta(V3__ObjectMeta *meta)
-{
-	V3__ObjectMeta *keep = (V3__ObjectMeta *)msg_new(&v3__object_meta__descriptor), swap;
-
-	keep->name = take_ptr(&meta->name);
-	keep->namespace_ = take_ptr(&meta->namespace_);
-	keep->resourceversion = take_ptr(&meta->resourceversion);
-	keep->n_labels = meta->n_labels;
-	keep->labels = meta->labels;
-	keep->n_annotations = meta->n_annotations;
-	keep->annotations = meta->annotations;
-	meta->n_labels = meta->n_annotations = 0;
-	meta->labels = NULL;
-	meta->annotations = NULL;
-	swap = *meta;
-	*meta = *keep;
-	*keep = swap;
-	msg_free((ProtobufCMessage *)keep);
-}
-
-/* The revision that a manifest names, or 0. */
-static int read_revision(const V3__ObjectMeta *meta, uint64_t *ret, struct err *err)
-{
-	const char *s = meta->resourceversion;
-	char *end;
-
-	*ret = 0;
-	if (!s || !*s)
-		return 0;
-	errno = 0;
-	*ret = strtoull(s, &end, 10);
-	if (errno || *end || *s < '0' || *s > '9')
-		return err_set(
-		        err, -EINVAL,
-		        "error with field metadata.resourceVersion = '%s' (not a revision of this "
-		        "datastore)",
-		        s);
-	return 0;
-}
-
-static int prepare(const struct options *o, struct manifest_item *item, struct resource **ret,
-                   struct err *err)
-{
-	V3__ObjectMeta *meta = model_meta(item->msg, true);
-	uint64_t revision = 0;
-	const char *ns;
-	int rc = crud_namespace(o, item->kind, meta->namespace_, &ns, err);
-
-	if (rc)
-		return rc;
-	keep_own_meta(meta);
-	if (ns != meta->namespace_)
-		msg_set_str(&meta->namespace_, ns);
-	rc = read_revision(meta, &revision, err);
-	if (rc)
-		return rc;
-	msg_set_str(&meta->resourceversion, NULL);
-	model_default(item->kind->kind, item->msg);
-	rc = check_valid(item, item->msg, err);
-	if (rc)
-		return rc;
-	meta = model_meta(item->msg, true);
-	*ret = resource_new(item->kind->kind, item->kind->namespaced ? meta->namespace_ : NULL,
-	                    meta->name, revision, item->msg);
-	item->msg = NULL;
-	return 0;
-}
-
-/* ---- writing */
-
-/*
- * What an update writes: the manifest's labels, annotations and spec; all other metadata, the
- * status, and what we have no field for, as they are stored.
- */
-static void merge_stored(struct resource *r, const struct resource *stored)
-{
-	V3__ObjectMeta *mine = model_meta(r->msg, true), *theirs, swap;
-	ProtobufCMessage *copy = msg_copy(stored->msg);
-
-	theirs = model_meta(copy, true);
-	swap = *mine;
-	*mine = *theirs;
-	*theirs = swap;
-	/* mine is now the stored one, with the old labels; change these back */
-	swap = *mine;
-	mine->n_labels = theirs->n_labels;
-	mine->labels = theirs->labels;
-	mine->n_annotations = theirs->n_annotations;
-	mine->annotations = theirs->annotations;
-	theirs->n_labels = swap.n_labels;
-	theirs->labels = swap.labels;
-	theirs->n_annotations = swap.n_annotations;
-	theirs->annotations = swap.annotations;
-	cluster_stamp(mine);
-
-	msg_keep_unknown(r->msg, copy);
-	if (r->kind == V3__KIND__KIND_NODE) {
-		V3__Node *node = (V3__Node *)r->msg;
-
-		if (!node->status)
-			node->status = take_ptr(&((V3__Node *)copy)->status);
-	}
-	msg_free(copy);
-	r->revision = stored->revision;
-}
-
-static int create(struct db *db, const struct resource *r, struct err *err)
-{
-	CLEANUP(result_p) struct store_result *done = NULL;
-	struct resource *stamped;
-	int rc = kinds_allowed(r->kind, r->ns, r->name, "Create", err);
-
-	if (rc == 0)
-		rc = kinds_check(db, r, NULL, err);
-	if (rc)
-		return rc;
-	stamped = resource_copy(r);
-	cluster_stamp(model_meta(stamped->msg, true));
-	done = db_create(db, stamped);
-	resource_free(stamped);
-	if (done->status == STORE_OK)
-		return 0;
-	db_error(done, r->kind, r->ns, r->name, err);
-	return err->code;
-}
-
-/* Without a revision of the manifest's own, somebody else's write in between is no reason to give
- * up. */
-static int update(struct db *db, const struct resource *wanted, struct err *err)
-{
-	const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
-	int rc = kinds_allowed(wanted->kind, wanted->ns, wanted->name, "Update", err);
-
-	for (int tries = 0; rc == 0; tries++) {
-		CLEANUP(result_p)
-		struct store_result *stored = db_get(db, wanted->kind, wanted->ns, wanted->name);
-		CLEANUP(result_p) struct store_result *done = NULL;
-		struct resource *r;
-
-		if (stored->status == STORE_OK && wanted->revision &&
-		    wanted->revision != stored->items[0]->revision)
-			stored->status = STORE_CONFLICT;
-		if (stored->status != STORE_OK) {
-			db_error(stored, wanted->kind, wanted->ns, wanted->name, err);
-			return err->code;
-		}
-		r = resource_copy(wanted);
-		merge_stored(r, stored->items[0]);
-		rc = kinds_check(db, r, stored->items[0], err);
-		if (rc == 0)
-			done = db_update(db, r);
-		resource_free(r);
-		if (rc || done->status == STORE_OK)
-			return rc;
-		if (done->status != STORE_CONFLICT || wanted->revision || tries == TRIES - 1) {
-			db_error(done, wanted->kind, wanted->ns, wanted->name, err);
-			return err->code;
-		}
-		(void)nanosleep(&pause, NULL);
-	}
-	return rc;
-}
+/* ---- create, apply, replace */
 
 static int write_one(const struct options *o, struct db *db, struct manifest_item *item,
                      enum mode mode, struct err *err)
 {
 	struct resource *r;
-	int rc = prepare(o, item, &r, err);
+	int rc = write_prepare(o, item, &r, err);
 
 	if (rc)
 		return rc;
@@ -335,12 +122,12 @@ static int write_one(const struct options *o, struct db *db, struct manifest_ite
 			             "be set for a Create request)",
 			             (unsigned long long)r->revision);
 		else
-			rc = create(db, r, err);
+			rc = write_create(db, r, err);
 		if (rc == -EEXIST && o->skip_exists)
 			rc = 0;
 		break;
 	case REPLACE:
-		rc = update(db, r, err);
+		rc = write_update(db, r, err);
 		break;
 	case APPLY:
 		if (r->kind == V3__KIND__KIND_CLUSTER_INFORMATION) {
@@ -349,9 +136,9 @@ static int write_one(const struct options *o, struct db *db, struct manifest_ite
 			             "resource is readonly");
 			break;
 		}
-		rc = create(db, r, err);
+		rc = write_create(db, r, err);
 		if (rc == -EEXIST || rc == -EOPNOTSUPP)
-			rc = update(db, r, err);
+			rc = write_update(db, r, err);
 		break;
 	}
 	resource_free(r);
@@ -461,7 +248,7 @@ int cmd_validate(const struct options *o)
 
 		if (m.items[i].error)
 			tally_error(&t, m.items[i].error);
-		else if (prepare(o, &m.items[i], &r, &err) != 0)
+		else if (write_prepare(o, &m.items[i], &r, &err) != 0)
 			note(&t, &m.items[i], &err);
 		else
 			t.handled++;
@@ -484,35 +271,79 @@ static void delete_one(const struct options *o, struct db *db, model_kind kind, 
 		tally_error(t, err.text);
 }
 
+/* KIND NAME..., KIND -l SELECTOR */
+static const struct kind_info *check_delete(const struct options *o, const char **ret_ns,
+                                            struct selector **ret_selector, struct err *err)
+{
+	const struct kind_info *kind = crud_kind(o->args[0], err);
+
+	if (!kind)
+		return NULL;
+	err->code = 0;
+	if (o->ns && !kind->namespaced)
+		err_set(err, -EINVAL, "%s is not namespaced", kind->name);
+	else if (o->n_args < 2 && !o->selector)
+		err_set(err, -EINVAL, "resource name may not be empty");
+	else if (o->n_args > 1 && o->selector)
+		err_set(err, -EINVAL, "a name cannot be provided when a selector is specified");
+	else
+		(void)crud_namespace(o, kind, NULL, ret_ns, err);
+	for (size_t i = 1; err->code == 0 && i < o->n_args; i++)
+		if (!*o->args[i])
+			err_set(err, -EINVAL, "resource name may not be empty");
+	if (err->code == 0 && o->selector)
+		(void)select_parse(o->selector, ret_selector, err);
+	return err->code ? NULL : kind;
+}
+
+static void delete_selected(const struct options *o, struct db *db, const struct kind_info *kind,
+                            const char *ns, const struct selector *selector, struct tally *t)
+{
+	CLEANUP(result_p) struct store_result *all = db_list(db, kind->kind, ns, NULL);
+	struct err err;
+
+	if (all->status != STORE_OK) {
+		db_error(all, kind->kind, ns, "", &err);
+		tally_error(t, err.text);
+		return;
+	}
+	for (size_t i = 0; i < all->n; i++) {
+		struct json *tree = shown_tree(all->items[i]);
+
+		if (select_matches(selector, tree)) {
+			t->total++;
+			delete_one(o, db, kind->kind, all->items[i]->ns, all->items[i]->name, 0, t);
+		}
+		json_free(tree);
+	}
+}
+
 static int delete_named(const struct options *o)
 {
-	const struct kind_info *kind;
 	struct tally t = { .verb = "delete", .past = "deleted", .total = o->n_args - 1 };
+	struct selector *selector = NULL;
 	struct db *db;
 	const char *ns;
 	struct err err;
 
-	kind = crud_kind(o->args[0], &err);
-	if (kind && o->ns && !kind->namespaced)
-		err_set(&err, -EINVAL, "%s is not namespaced", kind->name);
-	else if (kind && o->n_args < 2)
-		err_set(&err, -EINVAL, "resource name may not be empty");
-	else
-		err.code = kind ? crud_namespace(o, kind, NULL, &ns, &err) : -EINVAL;
-	for (size_t i = 1; err.code == 0 && i < o->n_args; i++)
-		if (!*o->args[i])
-			err_set(&err, -EINVAL, "resource name may not be empty");
-	if (err.code) {
+	t.kind = check_delete(o, &ns, &selector, &err);
+	if (!t.kind) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}
-	t.kind = kind;
 	db = db_begin(o, false);
+	if (db && selector)
+		delete_selected(o, db, t.kind, ns, selector, &t);
+	for (size_t i = 1; db && i < o->n_args; i++)
+		delete_one(o, db, t.kind->kind, ns, o->args[i], 0, &t);
+	selector_unref(selector);
 	if (!db)
 		return 1;
-	for (size_t i = 1; i < o->n_args; i++)
-		delete_one(o, db, kind->kind, ns, o->args[i], 0, &t);
 	db_close(db);
+	if (t.total == 0 && t.n_errors == 0) {
+		puts("No resources found");
+		return 0;
+	}
 	return tally_end(&t);
 }
 
@@ -526,11 +357,11 @@ static int identity_of(const struct options *o, struct manifest_item *item, cons
 
 	if (rc == 0 && item->kind->kind == V3__KIND__KIND_WORKLOAD_ENDPOINT &&
 	    (!meta->name || !*meta->name))
-		rc = complete_wep(item->msg, meta, err);
+		rc = write_complete_wep(item->msg, meta, err);
 	if (rc == 0 && (!meta->name || !*meta->name))
 		rc = err_set(err, -EINVAL,
 		             "error with field metadata.name (name must be specified)");
-	return rc ? rc : read_revision(meta, ret_revision, err);
+	return rc ? rc : write_revision(meta, ret_revision, err);
 }
 
 int cmd_delete(const struct options *o)
@@ -542,6 +373,10 @@ int cmd_delete(const struct options *o)
 
 	if (o->n_args && o->files.n == 0)
 		return delete_named(o);
+	if (o->selector) {
+		fputs("a selector needs a KIND, and no files\n", stderr);
+		return 1;
+	}
 	if (!crud_load(o, "delete", &m, &status))
 		return status;
 	db = db_begin(o, false);

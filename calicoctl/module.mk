@@ -3,8 +3,16 @@ $(BUILD)/calicoctl/commit.h: $(wildcard .git/logs/HEAD)
 	$(Q)mkdir -p $(@D) && printf '#define CALICOCTL_COMMIT "%s"\n' "$$(git rev-parse --short=12 HEAD 2>/dev/null)" > $@
 $(BUILD)/calicoctl/version.o: $(BUILD)/calicoctl/commit.h
 
+# The comments of the resources' fields, for `calicoctl explain`.
+$(BUILD)/calicoctl/fields.c: calicoctl/fields.awk $(wildcard proto/v3_*.proto)
+	$(Q)mkdir -p $(@D) && awk -f calicoctl/fields.awk $(sort $(wildcard proto/v3_*.proto)) > $@
+calicoctl_fields := $(BUILD)/calicoctl/fields.o
+$(calicoctl_fields): $(BUILD)/calicoctl/fields.c calicoctl/fields.h
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
 calicoctl_src := $(wildcard calicoctl/*.c)
-$(call program,calicoctl/calicoctl,$(calicoctl_src),-luv -lprotobuf-c -lyaml -lyajl -lsqlite3 -lm -lnghttp2 -lssl -lcrypto -lresolv)
+$(BUILD)/calicoctl/calicoctl: $(calicoctl_fields)
+$(call program,calicoctl/calicoctl,$(calicoctl_src),$(calicoctl_fields) -luv -lprotobuf-c -lyaml -lyajl -lsqlite3 -lm -lnghttp2 -lssl -lcrypto -lresolv)
 
 calicoctl_yaml := $(patsubst %,calicoctl/%.c,yaml yaml_scalar typed visible)
 $(call unit_test,calicoctl_yaml,$(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
@@ -24,3 +32,8 @@ $(call unit_test,calicoctl_select,calicoctl/select.c calicoctl/visible.c,-lyajl 
 $(call unit_test,calicoctl_node,calicoctl/kmodule.c calicoctl/redact.c,)
 $(call fuzz_test,redact,calicoctl/redact.c,)
 $(call fuzz_test,export,calicoctl/migrate.c,-lyajl -lprotobuf-c)
+$(call unit_test,calicoctl_patch,calicoctl/patch.c calicoctl/visible.c,-lyajl)
+$(call fuzz_test,patch,calicoctl/patch.c calicoctl/visible.c,-lyajl)
+$(call unit_test,calicoctl_textdiff,calicoctl/textdiff.c,)
+$(BUILD)/test/unit/calicoctl_explain_test: $(calicoctl_fields)
+$(call unit_test,calicoctl_explain,calicoctl/explain.c calicoctl/visible.c,$(calicoctl_fields) -lprotobuf-c)

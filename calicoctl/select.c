@@ -115,14 +115,13 @@ static bool from_short(const char *text, struct buf *out)
 int select_parse(const char *text, struct selector **ret, struct err *err)
 {
 	CLEANUP(buf_done) struct buf calico = { 0 };
-	struct err second;
-	int rc = selector_parse(text, ret, err);
+	struct err first, second;
 
-	if (rc == 0)
+	if (selector_parse(text, ret, &first) == 0)
 		return 0;
 	if (from_short(text, &calico) && selector_parse(buf_cstr(&calico), ret, &second) == 0)
 		return 0;
-	return err_wrap(err, rc, "invalid selector '%s'", visible(text));
+	return err_set(err, -EINVAL, "invalid selector '%s': %s", visible(text), first.text);
 }
 
 static const char *lookup(void *arg, const char *label)

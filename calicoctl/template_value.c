@@ -83,6 +83,12 @@ static struct value value_of(const struct json *j, const ProtobufCFieldDescripto
 	return v;
 }
 
+/* A message that is only there to hold a list or a map is a pointer to one in Go. */
+static bool is_wrapper(const ProtobufCMessageDescriptor *d)
+{
+	return d->n_fields == 1 && strcmp(d->fields[0].name, "items") == 0;
+}
+
 /* The value of a field that the object does not have. */
 static struct value value_of_absent(const ProtobufCMessageDescriptor *d,
                                     const ProtobufCFieldDescriptor *f)
@@ -93,7 +99,7 @@ static struct value value_of_absent(const ProtobufCMessageDescriptor *d,
 		v.message = f->descriptor;
 	if (f->label == PROTOBUF_C_LABEL_REPEATED)
 		v.type = v.message && msg_is_map_entry(v.message) ? VALUE_MAP : VALUE_LIST;
-	else if (mapper_is_pointer(d, f))
+	else if (mapper_is_pointer(d, f) || (v.message && is_wrapper(v.message)))
 		v.type = VALUE_NIL;
 	else if (f->type == PROTOBUF_C_TYPE_MESSAGE)
 		v.type = VALUE_MAP;
