@@ -363,9 +363,9 @@ same "a configuration file that is not there" get pools -c /nowhere <<'E'
 Error reading config file: /nowhere
 exit 1
 E
-sed -i 's/embedded/etcdv3/' $W/cfg
+sed -i 's/embedded/kubernetes/' $W/cfg
 same "a datastore that there is no driver for" -c $W/cfg get pools <<E
-Failed to create Calico API client: $W/cfg: datastore type 'etcdv3' is not supported: use 'typha' (typhad's socket in the run directory) or 'embedded' (a database file)
+Failed to create Calico API client: $W/cfg: datastore type 'kubernetes' is not supported: use 'typha' (typhad's socket in the run directory), 'etcdv3' or 'embedded' (a database file)
 exit 1
 E
 
