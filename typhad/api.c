@@ -15,6 +15,7 @@
 #include "common/store/object.h"
 #include "common/store/sync.h"
 #include "typhad/client.h"
+#include "typhad/datastore.h"
 #include "typhad/typhad.h"
 
 struct request {
@@ -43,7 +44,7 @@ static void resource_fill(Sync__V1__Resource *m, const struct resource *r, bool 
 }
 
 static void reply_result_at(struct client *c, uint64_t id, Sync__V1__Resource *resource,
-                            uint64_t revision)
+                            uint64_t revision, bool live)
 {
 	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
 	Sync__V1__Result result = SYNC__V1__RESULT__INIT;
@@ -51,6 +52,7 @@ static void reply_result_at(struct client *c, uint64_t id, Sync__V1__Resource *r
 	result.resource = resource;
 	result.has_header_revision = 1;
 	result.header_revision = revision;
+	result.has_live = result.live = live;
 	m.payload_case = SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT;
 	m.result = &result;
 	client_reply(c, id, &m);
@@ -58,7 +60,7 @@ static void reply_result_at(struct client *c, uint64_t id, Sync__V1__Resource *r
 
 static void reply_result(struct client *c, uint64_t id, Sync__V1__Resource *resource)
 {
-	reply_result_at(c, id, resource, c->t->cache.revision);
+	reply_result_at(c, id, resource, c->t->cache.revision, false);
 }
 
 static void refuse(struct client *c, uint64_t id, Sync__V1__ErrorCode code, const char *text)
@@ -157,7 +159,7 @@ static void on_written(void *arg, const struct store_result *r)
 	if (r->n)
 		resource_fill(&resource, r->items[0], q->body || r->status != STORE_OK, &body);
 	if (r->status == STORE_OK) {
-		reply_result_at(c, q->id, r->n ? &resource : NULL, r->header_revision);
+		reply_result_at(c, q->id, r->n ? &resource : NULL, r->header_revision, false);
 	} else {
 		t->count.write_errors++;
 		t->count.datastore_errors += r->status == STORE_UNAVAILABLE;
@@ -299,10 +301,29 @@ static void on_watch(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 	fanout_add(&c->t->fanout, &c->watcher);
 }
 
+static void on_verified(void *arg, bool live, uint64_t revision)
+{
+	struct request *q = arg;
+
+	reply_result_at(q->client, q->id, NULL, live ? revision : q->client->t->cache.revision,
+	                live);
+	client_release(q->client);
+	free(q);
+}
+
 static void on_ping(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 {
-	(void)m;
-	reply_result(c, id, NULL);
+	struct request *q;
+
+	if (!m->ping->verify || c->in_flight >= CLIENT_IN_FLIGHT_MAX) {
+		reply_result(c, id, NULL);
+		return;
+	}
+	q = xcalloc(1, sizeof(*q));
+	q->client = c;
+	q->id = id;
+	client_hold(c);
+	datastore_verify(c->t, on_verified, q);
 }
 
 static void on_pong(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)

@@ -30,6 +30,36 @@ bool datastore_is_chained(const struct typhad *t)
 	return strcmp(t->config.datastore_type, "typha") == 0;
 }
 
+/* ---- where it is, by its own word */
+
+struct verify {
+	datastore_verified_fn *fn;
+	void *arg;
+};
+
+/* Whether the object is there does not matter: what counts is who says so. */
+static void on_verified(void *arg, const struct store_result *r)
+{
+	struct verify *v = arg;
+
+	v->fn(v->arg, r->status == STORE_OK || r->status == STORE_NOT_FOUND, r->header_revision);
+	free(v);
+}
+
+void datastore_verify(struct typhad *t, datastore_verified_fn *fn, void *arg)
+{
+	struct verify *v;
+
+	if (datastore_is_chained(t)) {
+		store_typha_verify(t->store, fn, arg);
+		return;
+	}
+	v = xcalloc(1, sizeof(*v));
+	v->fn = fn;
+	v->arg = arg;
+	store_get(t->store, V3__KIND__KIND_CLUSTER_INFORMATION, NULL, "default", on_verified, v);
+}
+
 /* ---- what it tells */
 
 static void on_update(void *arg, const struct resource *r)
@@ -73,6 +103,8 @@ static void on_revision(void *arg, uint64_t revision)
 	struct typhad *t = arg;
 
 	t->datastore->exact = true;
+	if (revision < t->cache.revision) /* restored from a backup */
+		t->cache.horizon = revision;
 	if (revision != t->cache.revision) {
 		t->cache.revision = revision;
 		fanout_changed(&t->fanout);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct err;
 struct typhad;
@@ -19,5 +20,9 @@ int datastore_open(struct typhad *t, struct err *err);
 int datastore_watch(struct typhad *t, void (*loaded)(struct typhad *t));
 /* Writes under way are finished, nobody is told. */
 void datastore_close(struct typhad *t);
+/* Asks the datastore itself, all the way up, at which revision it is. Not live: it does not answer.
+ */
+typedef void datastore_verified_fn(void *arg, bool live, uint64_t revision);
+void datastore_verify(struct typhad *t, datastore_verified_fn *fn, void *arg);
 /* Whether it is another typhad's. */
 bool datastore_is_chained(const struct typhad *t);

@@ -187,6 +187,7 @@ void typhad_health(struct daemon *daemon, void *ctx)
 	daemon_counter(ctx, "datastore_connections_lost", s.connections_lost);
 	daemon_counter(ctx, "upstreams_left_behind", s.left_behind);
 	daemon_counter(ctx, "upstreams_fed_by_us", s.loops);
+	daemon_counter(ctx, "datastore_rewinds", s.rewinds);
 	daemon_counter(ctx, "writes_answered_unseen", s.unseen);
 	daemon_counter(ctx, "datastore_writes", s.writes);
 	daemon_counter(ctx, "datastore_commits", s.commits);
@@ -207,20 +208,22 @@ void typhad_health(struct daemon *daemon, void *ctx)
 void typhad_status(struct typhad *t)
 {
 	struct store_stats s = { 0 };
-	char status[600];
+	CLEANUP(free_p) char *status = NULL;
 
 	if (!t->door.server || !t->store)
 		return;
 	store_stats(t->store, &s);
-	if (strcmp(s.last_error ? s.last_error : "", t->store_failing ? t->store_failing : "") == 0)
-		return;
-	free(t->store_failing);
-	t->store_failing = xstrdup(s.last_error);
 	/* Still ready: reads and watches are as good as before. */
-	if (s.last_error)
-		(void)snprintf(status, sizeof(status), "serving reads; writes fail: %s",
-		               s.last_error);
+	if (t->away)
+		status = xasprintf("serving what is known: %s",
+		                   s.last_error ? s.last_error : "the datastore is away");
+	else if (s.last_error)
+		status = xasprintf("serving reads; writes fail: %s", s.last_error);
 	else
-		(void)snprintf(status, sizeof(status), "serving");
+		status = xstrdup("serving");
+	if (t->status && strcmp(status, t->status) == 0)
+		return;
+	free(t->status);
+	t->status = xstrdup(status);
 	daemon_ready(t->daemon, true, status);
 }

@@ -104,7 +104,7 @@ static void stop(struct daemon *d)
 	datastore_close(t);
 	fanout_close(&t->fanout, NULL);
 	cache_done(&t->cache);
-	free(take_ptr(&t->store_failing));
+	free(take_ptr(&t->status));
 }
 
 static bool drain(struct daemon *d)

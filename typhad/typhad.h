@@ -38,7 +38,7 @@ struct typhad {
 		uv_timer_t retry;
 		void (*done)(struct typhad *t);
 	} init;
-	char *store_failing; /* as last told to the supervisor; NULL: it does not */
+	char *status; /* as last told to the supervisor; NULL: not yet */
 	struct {
 		uint64_t requests, refused, gets, lists, writes, write_errors, datastore_errors;
 		uint64_t unread_closed;

@@ -89,10 +89,9 @@ static bool memory_update(struct seen *s, model_kind kind, const char *ns, const
 
 	if (!s->memory->recall(s->arg, kind, ns, name, (uint8_t)s->generation, &known, &mark))
 		return true;
-	if (s->forward_only && revision < known)
-		return false;
-	return known != revision ||
-	       !trusted(s, s->generation - (uint8_t)((uint8_t)s->generation - mark));
+	if (!trusted(s, s->generation - (uint8_t)((uint8_t)s->generation - mark)))
+		return true;
+	return s->forward_only ? revision > known : revision != known;
 }
 
 static struct seen_object *object_new(model_kind kind, const char *ns, const char *name)
@@ -117,13 +116,13 @@ bool seen_update(struct seen *s, model_kind kind, const char *ns, const char *na
 		return memory_update(s, kind, ns, name, revision);
 	o = object_find(s, kind, ns, name, hash);
 	if (o) {
-		bool changed = o->revision != revision || !trusted(s, o->generation);
+		bool news = !trusted(s, o->generation) ||
+		            (s->forward_only ? revision > o->revision : revision != o->revision);
 
 		o->generation = s->generation;
-		if (s->forward_only && revision < o->revision)
-			return false;
-		o->revision = revision;
-		return changed;
+		if (news)
+			o->revision = revision;
+		return news;
 	}
 	o = object_new(kind, ns, name);
 	o->generation = s->generation;

@@ -103,6 +103,7 @@ struct store_stats {
 	/* typha, with an instance */
 	uint64_t left_behind; /* servers left because they did not reach what was known */
 	uint64_t loops;       /* servers left because they are fed by this one */
+	uint64_t rewinds;     /* times that the datastore was found to have gone back in time */
 	uint64_t unseen;      /* writes answered before the watch told of them */
 	/* etcdv3, typha */
 	uint64_t connects, connects_failed, connections_lost;
@@ -165,6 +166,10 @@ int store_typha_connect(uv_loop_t *loop, const struct store_typha_options *optio
 /* Of a store with an instance: the typhads behind it, the nearest first. They live until the next
  * callback of the watch. */
 size_t store_typha_lineage(const struct store *s, char *const **ret);
+/* Of such a store: asks the datastore behind all of them at which revision it is. Not live: nobody
+ * could say. Like every call, answered once, and never before this returns. */
+void store_typha_verify(struct store *s, void (*fn)(void *arg, bool live, uint64_t revision),
+                        void *arg);
 /* From now on these; the connection stays. -EINVAL. Of a store of another driver: do not. */
 int store_typha_set_addresses(struct store *s, const char *const *addresses, size_t n,
                               struct err *err);

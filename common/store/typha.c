@@ -30,14 +30,11 @@
 
 #define READ_TIMEOUT_MS 40000u /* a ping after three quarters, its answer in the last one */
 #define LEAVE_MS 2000u         /* after GoAway, for what is under way */
-#define CIRCLE_MS 1000u        /* before a server that is fed by us is left */
 
 static struct typha *typha_of(struct store *s)
 {
 	return container_of(s, struct typha, base);
 }
-
-static bool lineage_ok(struct typha *t, char *const *lineage, size_t n);
 
 /* ---- the watch */
 
@@ -47,27 +44,6 @@ static void on_gone(void *arg, model_kind kind, const char *ns, const char *name
 
 	if (!t->freed)
 		t->ops->on_remove(t->arg, kind, ns, name);
-}
-
-/* What is told next had happened by revision. 0: it is not said. */
-static void horizon_tell(struct typha *t, uint64_t revision)
-{
-	if (!t->chain || !revision)
-		return;
-	typha_chain_know(t->chain, revision);
-	if (t->ops->on_horizon)
-		t->ops->on_horizon(t->arg, revision);
-}
-
-/* Everything up to revision has been told. */
-static void revision_tell(struct typha *t, uint64_t revision)
-{
-	if (!t->chain || t->freed)
-		return;
-	typha_chain_tell(t->chain, revision);
-	if (t->ops->on_revision)
-		t->ops->on_revision(t->arg, t->chain->told);
-	typha_calls_told(t);
 }
 
 static void on_update(struct typha *t, const Sync__V1__UpdateEvent *u)
@@ -80,7 +56,7 @@ static void on_update(struct typha *t, const Sync__V1__UpdateEvent *u)
 
 	if (!k || !m->name)
 		return; /* a newer typhad knows more kinds */
-	horizon_tell(t, m->revision);
+	typha_chain_horizon(t, m->revision);
 	if (u->has_deleted && u->deleted) {
 		if (seen_remove(t->seen, m->kind, ns, m->name))
 			t->ops->on_remove(t->arg, m->kind, ns, m->name);
@@ -131,27 +107,6 @@ static void on_go_away(struct typha *t, const Sync__V1__GoAway *m)
 	typha_idle(t);
 }
 
-/* ---- servers that are not good enough */
-
-static void on_patience_over(uv_timer_t *h)
-{
-	struct typha *t = h->data;
-	CLEANUP(free_p) char *why = xstrdup(t->chain->trouble ? t->chain->trouble : "no reason");
-
-	t->chain->left_behind += t->chain->waiting;
-	ipc_client_reset(t->client, why);
-}
-
-/* false: it is fed by us, and is left, in a moment: there may be nobody else. */
-static bool lineage_ok(struct typha *t, char *const *lineage, size_t n)
-{
-	if (typha_chain_lineage(t->chain, lineage, n, typha_where(t)))
-		return true;
-	log_error("typhads feed each other in a circle", "why=%s", LOG_VIS(t->chain->trouble));
-	(void)uv_timer_start(&t->patience, on_patience_over, CIRCLE_MS, 0);
-	return false;
-}
-
 /* ---- messages */
 
 static void on_asked(struct typha *t)
@@ -167,28 +122,25 @@ static void on_asked(struct typha *t)
 static void on_snapshot_start(struct typha *t)
 {
 	seen_snapshot(t->seen);
-	if (!t->chain)
-		return;
-	(void)uv_timer_stop(&t->patience);
-	typha_chain_settled(t->chain);
+	typha_chain_snapshot(t);
 }
 
 static void on_in_sync(struct typha *t, const Sync__V1__InSync *m)
 {
-	horizon_tell(t, m->header_revision);
+	if (typha_chain_rewinds(t, m->header_revision))
+		return;
+	typha_chain_horizon(t, m->header_revision);
 	seen_snapshot_end(t->seen, on_gone, t);
-	revision_tell(t, m->header_revision);
+	typha_chain_told(t, m->header_revision);
 	if (!t->freed)
 		t->ops->on_in_sync(t->arg);
 }
 
 static void on_progress(struct typha *t, const Sync__V1__Progress *m)
 {
-	if (!t->chain)
-		return;
-	if (m->n_lineage && !lineage_ok(t, m->lineage, m->n_lineage))
-		return;
-	revision_tell(t, m->revision);
+	if ((!m->n_lineage || typha_chain_lineage(t, m->lineage, m->n_lineage)) &&
+	    !typha_chain_rewinds(t, m->revision))
+		typha_chain_told(t, m->revision);
 }
 
 static void on_compressed(struct typha *t, const Sync__V1__Compressed *m);
@@ -320,13 +272,7 @@ static void on_watch_reply(void *arg, int status, ProtobufCMessage *reply)
 
 	if (!handshake_ok(t, status, reply, "Watch", SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT))
 		return;
-	if (!t->chain ||
-	    !typha_chain_watching(t->chain, m->result->header_revision, typha_where(t)))
-		return;
-	log_warn("an upstream is behind: waiting for it", "why=%s", LOG_VIS(t->chain->trouble));
-	if (t->ops->on_down)
-		t->ops->on_down(t->arg, t->chain->trouble);
-	(void)uv_timer_start(&t->patience, on_patience_over, t->read_timeout_ms, 0);
+	typha_chain_watching(t, m->result);
 }
 
 static void watch_send(struct typha *t)
@@ -338,11 +284,7 @@ static void watch_send(struct typha *t)
 	m.watch = &watch;
 	watch.n_kinds = t->n_kinds;
 	watch.kinds = t->kinds;
-	if (t->chain) {
-		watch.has_progress = watch.progress = 1;
-		watch.has_min_revision = 1;
-		watch.min_revision = t->chain->known;
-	}
+	typha_chain_ask(t, &watch);
 	if (ipc_client_call(t->client, &m.base, TYPHA_REQUEST_MS, on_watch_reply, t) < 0)
 		return;
 	t->watching = true;
@@ -371,7 +313,7 @@ static void on_hello(void *arg, int status, ProtobufCMessage *reply)
 	if (!handshake_ok(t, status, reply, "Hello", SYNC__V1__FROM_TYPHAD__PAYLOAD_HELLO))
 		return;
 	hello = ((const Sync__V1__FromTyphad *)reply)->hello;
-	if (!hello_ok(t, hello) || (t->chain && !lineage_ok(t, hello->lineage, hello->n_lineage)))
+	if (!hello_ok(t, hello) || !typha_chain_lineage(t, hello->lineage, hello->n_lineage))
 		return;
 	t->ready = t->was_ready = true;
 	t->connects++;
@@ -536,6 +478,7 @@ static void typha_stats(const struct store *s, struct store_stats *ret)
 	ret->revision = t->chain->told;
 	ret->left_behind = t->chain->left_behind;
 	ret->loops = t->chain->loops;
+	ret->rewinds = t->chain->rewinds;
 	ret->unseen = t->chain->unseen_late;
 	if (t->chain->trouble)
 		ret->last_error = t->chain->trouble;

@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* clang-format off */
 /*
- * A client of typhad for its integration tests: GlobalNetworkSets whose annotation "v" is a value
- * and "pad" is ballast.
+ * A client of typhad for its integration tests: GlobalNetworkSets whose annotation "v" is a value and "pad" is ballast.
  *
  *     typhad_client put SOCK NAME VALUE [PAD_BYTES [TTL_SECONDS]]   apply; prints the revision
- *     typhad_client get SOCK NAME                       prints "value revision"
+ *     typhad_client create SOCK NAME VALUE        prints the revision, or what is there already
+ *     typhad_client update SOCK NAME VALUE REV    the same, by compare-and-swap
+ *     typhad_client get SOCK NAME                 prints "value revision"
  *     typhad_client del SOCK NAME
- *     typhad_client list SOCK                           prints "name value revision" lines
- *     typhad_client fill SOCK PREFIX N [PAD_BYTES]      N objects, many at once; prints how many
- * were acknowledged typhad_client writer SOCK ID SECONDS LOG          creates, changes and deletes;
- * LOG has a line per answer typhad_client watchers SOCK N VALUE               N watches; until each
- * has seen object "end" with VALUE; prints how many digests there are, and one typhad_client sleepy
- * SOCK MS VALUE                a watch that reads nothing for MS or until USR1, then as above;
- * prints "digest updates snapshots" typhad_client counter RUN_DIR NAME                a counter of
- * typhad's health, or "status" typhad_client dump RUN_DIR SECTION                a section of
- * typhad's dump, a line of JSON per object
- *
- *     typhad_client kinds SOCK                          a watch; once in sync, "kind name" lines,
- * sorted, and how many frames typhad_client hello SOCK VERSION MIN TYPE         by hand; prints
- * "hello VERSION" or "error CODE: text" typhad_client silent SOCK                         says
- * Hello and answers nothing; prints how many pings came and how long it was kept, in ms
- *     typhad_client crowd SOCK N                        N connections that have said Hello, until a
- * signal; prints "N in" when all have their answer, or the first error
+ *     typhad_client list SOCK                     prints "name value revision" lines
+ *     typhad_client fill SOCK PREFIX N [PAD]      N objects, many at once; prints how many were acknowledged
+ *     typhad_client drain SOCK PREFIX N           removes them
+ *     typhad_client writer SOCK ID SECONDS LOG    creates, changes and deletes; LOG has a line per answer
+ *     typhad_client watchers SOCK N VALUE         N watches, until each has seen object "end" with VALUE; prints how many
+ *                                                 digests there are, and one
+ *     typhad_client sleepy SOCK MS VALUE          a watch that reads nothing for MS or until USR1, then as above; prints
+ *                                                 "digest updates snapshots"
+ *     typhad_client follow SOCK                   a watch; prints "snapshot", "+ name value revision", "- name revision",
+ *                                                 "in-sync", "closed" as they come
+ *     typhad_client counter RUN_DIR NAME          a counter of typhad's health, or "status"
+ *     typhad_client dump RUN_DIR SECTION          a section of typhad's dump, a line of JSON per object
+ *     typhad_client kinds SOCK                    a watch; once in sync, "kind name" lines, sorted, and how many frames
+ *     typhad_client hello SOCK VERSION MIN TYPE   by hand; prints "hello VERSION" or "error CODE: text"
+ *     typhad_client silent SOCK                   says Hello and answers nothing; prints how many pings came and how long
+ *                                                 it was kept, in ms
+ *     typhad_client crowd SOCK N                  N connections that have said Hello, until a signal; prints "N in" when
+ *                                                 all have their answer, or the first error
  *
  * SOCK is a path or an address, or a comma list of such. Environment: CLIENT_TLS=DIR (DIR/ca.crt,
  * client.crt, client.key), CLIENT_CN (of the server), CLIENT_TYPE (sync type), CLIENT_ZSTD=1,
@@ -29,6 +33,7 @@
  *
  * Exit code 0: done; 1: refused or failed, with a sentence; 3: a deadline passed.
  */
+/* clang-format on */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -221,6 +226,22 @@ static int cmd_put(struct store *s, char **a, int n)
 	rc = wait_result();
 	if (rc == 0)
 		printf("%" PRIu64 "\n", result->items[0]->revision);
+	return rc;
+}
+
+/* Also says what is there when it is refused. */
+static int cmd_write(struct store *s, char **a, bool create)
+{
+	struct resource *r = object_new(a[0], a[1], 0);
+	int rc;
+
+	r->revision = create ? 0 : strtoull(a[2], NULL, 10);
+	(create ? store_create : store_update)(s, r, on_done, NULL);
+	resource_free(r);
+	rc = wait_result();
+	if (result && result->n)
+		printf("%s %" PRIu64 "\n", object_value(result->items[0]),
+		       result->items[0]->revision);
 	return rc;
 }
 
@@ -590,19 +611,18 @@ static void wake_up(int sig)
 	(void)sig; /* poll() ends with EINTR */
 }
 
-static int cmd_sleepy(const char *path, char **a)
+/* Says Hello and watches; what comes is read by the caller. */
+static int watch_by_hand(const char *path, const char *program)
 {
-	struct belief b = { .wanted = a[1] };
 	Sync__V1__ToTyphad m = SYNC__V1__TO_TYPHAD__INIT;
 	Sync__V1__Hello hello = SYNC__V1__HELLO__INIT;
 	Sync__V1__Watch watch = SYNC__V1__WATCH__INIT;
 	V3__Kind kinds[] = { KIND };
-	struct buf in = { 0 };
 	int fd = raw_connect(path);
 
 	hello.has_version = 1;
 	hello.version = 1;
-	hello.program = (char *)(uintptr_t) "sleepy";
+	hello.program = (char *)(uintptr_t)program;
 	m.request_id = 1;
 	m.has_request_id = 1;
 	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_HELLO;
@@ -614,33 +634,89 @@ static int cmd_sleepy(const char *path, char **a)
 	m.payload_case = SYNC__V1__TO_TYPHAD__PAYLOAD_WATCH;
 	m.watch = &watch;
 	send_message(fd, &m);
+	return fd;
+}
+
+/* Reads a piece, and hands out the messages in it. false: the connection is closed. */
+static bool read_by_hand(int fd, struct buf *in,
+                         void (*take)(struct belief *b, const Sync__V1__FromTyphad *m),
+                         struct belief *b)
+{
+	struct cursor body;
+	size_t used;
+	ssize_t n = read(fd, buf_extend(in, 65536), 65536);
+
+	in->len -= 65536 - (n > 0 ? (size_t)n : 0);
+	if (n <= 0)
+		return false;
+	while (ipc_frame_next(in->data, in->len, &body, &used) == 1) {
+		ProtobufCMessage *msg = ipc_unpack(&sync__v1__from_typhad__descriptor, &body);
+
+		take(b, (Sync__V1__FromTyphad *)msg);
+		protobuf_c_message_free_unpacked(msg, NULL);
+		buf_consume(in, used);
+	}
+	return true;
+}
+
+static int cmd_sleepy(const char *path, char **a)
+{
+	struct belief b = { .wanted = a[1] };
+	struct buf in = { 0 };
+	int fd = watch_by_hand(path, "sleepy");
+
 	(void)signal(SIGUSR1, wake_up);
 	(void)poll(NULL, 0, atoi(a[0]));
 	while (!b.done || b.in_snapshot) {
 		struct pollfd p = { fd, POLLIN, 0 };
-		struct cursor body;
-		size_t used;
-		ssize_t n;
 
 		if (poll(&p, 1, DEADLINE_MS) <= 0)
 			return 3;
-		n = read(fd, buf_extend(&in, 65536), 65536);
-		in.len -= 65536 - (n > 0 ? (size_t)n : 0);
-		if (n <= 0) {
+		if (!read_by_hand(fd, &in, sleepy_take, &b)) {
 			fprintf(stderr, "typhad has closed the connection\n");
 			return 1;
-		}
-		while (ipc_frame_next(in.data, in.len, &body, &used) == 1) {
-			ProtobufCMessage *msg =
-			        ipc_unpack(&sync__v1__from_typhad__descriptor, &body);
-
-			sleepy_take(&b, (Sync__V1__FromTyphad *)msg);
-			protobuf_c_message_free_unpacked(msg, NULL);
-			buf_consume(&in, used);
 		}
 	}
 	printf("%016" PRIx64 " %" PRIu64 " %" PRIu64 "\n", digest(&b), b.updates, b.snapshots);
 	return 0;
+}
+
+/* ---- a watcher that writes down what comes, as it comes */
+
+static void follow_take(struct belief *b, const Sync__V1__FromTyphad *m)
+{
+	const struct kind_info *k = kind_info(KIND);
+	struct resource r = { .kind = KIND };
+
+	(void)b;
+	if (m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_SNAPSHOT_START)
+		printf("snapshot\n");
+	if (m->payload_case == SYNC__V1__FROM_TYPHAD__PAYLOAD_IN_SYNC)
+		printf("in-sync\n");
+	if (m->payload_case != SYNC__V1__FROM_TYPHAD__PAYLOAD_UPDATE)
+		return;
+	if (m->update->deleted) {
+		printf("- %s %" PRIu64 "\n", m->update->resource->name,
+		       m->update->resource->revision);
+		return;
+	}
+	r.msg = msg_unpack(k->message, m->update->resource->body.data,
+	                   m->update->resource->body.len);
+	printf("+ %s %s %" PRIu64 "\n", m->update->resource->name, object_value(&r),
+	       m->update->resource->revision);
+	msg_free(r.msg);
+}
+
+static int cmd_follow(const char *path)
+{
+	struct buf in = { 0 };
+	int fd = watch_by_hand(path, "follow");
+
+	setlinebuf(stdout);
+	while (read_by_hand(fd, &in, follow_take, NULL))
+		;
+	printf("closed\n");
+	return 1;
 }
 
 /* ---- what a sync type carries */
@@ -878,6 +954,10 @@ int main(int argc, char **argv)
 	(void)uv_loop_init(&loop);
 	if (strcmp(cmd, "put") == 0 && n >= 2)
 		return cmd_put(open_store(path), argv + 3, n);
+	if (strcmp(cmd, "create") == 0 && n == 2)
+		return cmd_write(open_store(path), argv + 3, true);
+	if (strcmp(cmd, "update") == 0 && n == 3)
+		return cmd_write(open_store(path), argv + 3, false);
 	if (strcmp(cmd, "get") == 0 && n == 1)
 		return cmd_get(open_store(path), argv + 3);
 	if (strcmp(cmd, "del") == 0 && n == 1)
@@ -902,6 +982,8 @@ int main(int argc, char **argv)
 		return cmd_silent(path);
 	if (strcmp(cmd, "crowd") == 0 && n == 1)
 		return cmd_crowd(path, argv + 3);
+	if (strcmp(cmd, "follow") == 0)
+		return cmd_follow(path);
 	if (strcmp(cmd, "counter") == 0 && n == 1)
 		return cmd_counter(path, argv[3]);
 	if (strcmp(cmd, "dump") == 0 && n == 1)

@@ -42,6 +42,11 @@ static void forward_only_lets_nothing_older_through(void **state)
 	assert_false(seen_update(s, NODE, NULL, "a", 4));
 	assert_false(seen_update(s, NODE, NULL, "a", 5));
 	assert_true(seen_update(s, NODE, NULL, "a", 6));
+	/* unless nothing that was known counts any more */
+	seen_distrust(s);
+	seen_snapshot(s);
+	assert_true(seen_update(s, NODE, NULL, "a", 2));
+	assert_false(seen_update(s, NODE, NULL, "a", 1));
 	seen_free(s);
 }
 

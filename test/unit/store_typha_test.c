@@ -38,6 +38,7 @@ static struct {
 	bool refuse_hello, mute;
 	uint64_t revision, min_revision; /* answered to Watch; asked for by it */
 	bool progress;                   /* asked for by it */
+	bool live;                       /* said in results */
 	char *lineage[4];
 	size_t n_lineage;
 } fake;
@@ -59,6 +60,8 @@ static void fake_result(uint64_t id)
 
 	result.has_header_revision = 1;
 	result.header_revision = fake.revision;
+	result.has_live = 1;
+	result.live = fake.live;
 	fake_send(id, SYNC__V1__FROM_TYPHAD__PAYLOAD_RESULT, &result);
 }
 
@@ -134,6 +137,10 @@ static void on_message(struct ipc_peer *p, ProtobufCMessage *msg)
 		fake.watches++;
 		fake.min_revision = m->watch->min_revision;
 		fake.progress = m->watch->progress;
+		fake_result(m->request_id);
+		return;
+	}
+	if (m->payload_case == SYNC__V1__TO_TYPHAD__PAYLOAD_PING) {
 		fake_result(m->request_id);
 		return;
 	}
@@ -639,6 +646,49 @@ static void what_was_told_is_never_taken_back(void **state)
 	store_free(s);
 }
 
+static void a_datastore_that_went_back_in_time_is_learnt_anew(void **state)
+{
+	struct store *s;
+
+	(void)state;
+	fake_open();
+	s = must_chain(300);
+	UNTIL(fake.watches == 1);
+	fake.revision = 20;
+	fake_snapshot_start();
+	fake_update("a", 15, false);
+	fake_update("b", 20, false);
+	fake_in_sync();
+	UNTIL(seen.in_sync == 1);
+
+	/* It was restored while nobody was connected: who is up to date cannot be behind. */
+	fake_close();
+	UNTIL(seen.downs == 1);
+	seen.text[0] = '\0';
+	fake.revision = 10;
+	fake.live = true;
+	fake_open();
+	UNTIL(fake.watches == 2);
+	assert_int_equal(fake.min_revision, 20);
+	UNTIL(fake.watches == 3);
+	assert_int_equal(fake.min_revision, 0);
+	assert_int_equal(stats_of(s).rewinds, 1);
+	assert_int_equal(stats_of(s).left_behind, 0);
+	fake_snapshot_start();
+	fake_update("a", 5, false);
+	fake_update("c", 10, false);
+	fake_in_sync();
+	UNTIL(seen.in_sync == 2);
+	assert_string_equal(seen.text, "+a=5 +c=10 -b @=10 ! ");
+
+	/* And while the server looks on. */
+	fake_progress(7);
+	UNTIL(fake.watches == 4);
+	assert_int_equal(fake.min_revision, 0);
+	assert_int_equal(stats_of(s).rewinds, 2);
+	store_free(s);
+}
+
 static void turns(unsigned n)
 {
 	for (struct mono_ms start = mono_now(); mono_since_ms(start) < n;)
@@ -762,6 +812,7 @@ int main(void)
 		T(a_refused_hello_is_told),
 		T(freeing_answers_what_waits),
 		T(what_was_told_is_never_taken_back),
+		T(a_datastore_that_went_back_in_time_is_learnt_anew),
 		T(a_write_is_answered_when_the_watch_has_told_of_it),
 		T(nobody_is_fed_by_himself),
 	};
