@@ -209,8 +209,9 @@ install: all
 	$(Q)install -m 755 $(BUILD)/calicoctl/calicoctl $(BIN)/calicoctl
 	$(Q)install -m 755 $(BUILD)/cni-plugin/calico $(CNIBIN)/calico
 	$(Q)ln -sf calico $(CNIBIN)/calico-ipam
+	$(Q)install -m 644 $(BUILD)/calicoctl/calicoctl.1 $(MANDIR)/man1/
 	$(Q)install -m 644 confd/templates/* $(DESTDIR)$(PREFIX)/share/percale/templates/
-	$(Q)for s in 1 5 8; do for m in $$(git ls-files "*.$$s" 2>/dev/null || ls */*.$$s); do install -m 644 $$m $(MANDIR)/man$$s/; done; done
+	$(Q)for s in 5 8; do for m in $$(git ls-files "*.$$s" 2>/dev/null || ls */*.$$s); do install -m 644 $$m $(MANDIR)/man$$s/; done; done
 
 clean:
 	$(Q)rm -rf build compile_commands.json

@@ -69,3 +69,4 @@ command_fn cmd_ipam_check, cmd_ipam_configure, cmd_ipam_release, cmd_ipam_show, 
 command_fn cmd_migrate_export, cmd_migrate_import, cmd_migrate_lock, cmd_migrate_unlock;
 command_fn cmd_migrate_policy_names;
 command_fn cmd_node_checksystem, cmd_node_diags, cmd_cluster_diags;
+command_fn cmd_completion, cmd_complete, cmd_man;

@@ -274,6 +274,13 @@ const struct cli_command commands[] = {
 
 	{ "version", "", "Show the versions of this program and of the cluster", NULL,
 	  { version_flags, store_flags }, 0, 0, NULL, cmd_version },
+	{ "completion", "bash|zsh|fish", "Print the script by which a shell completes command lines",
+	  "  bash:  source <(calicoctl completion bash), in ~/.bashrc\n"
+	  "  zsh:   calicoctl completion zsh >\"${fpath[1]}/_calicoctl\", or source it behind compinit\n"
+	  "  fish:  calicoctl completion fish >~/.config/fish/completions/calicoctl.fish\n",
+	  { 0 }, 1, 1, "bash zsh fish|", cmd_completion },
+	{ "__complete", "", NULL, NULL, { 0 }, 0, SIZE_MAX, NULL, cmd_complete }, /* what the scripts ask */
+	{ "__man", "", NULL, NULL, { 0 }, 1, 1, NULL, cmd_man }, /* what the man page is made with */
 	{ "debug", "DAEMON [VERB]", "Ask a daemon what it is, how it is and what it believes",
 	  "DAEMON is typhad, felixd, bgpd, confd, ipamd or noded. Answers are JSON. Verbs:\n"
 	  "  who             program, version, process, configuration\n"

@@ -22,6 +22,9 @@ struct db;
 int db_open(const struct options *o, bool create, struct db **ret, struct err *err);
 void db_close(struct db *db); /* NULL is fine */
 
+/* From now on, what is not answered within ms counts as not answered. */
+void db_hurry(struct db *db, int ms);
+
 /* Results are the caller's, freed with store_result_free(), or by CLEANUP(result_p). */
 struct store_result *db_get(struct db *db, model_kind kind, const char *ns, const char *name);
 struct store_result *db_list(struct db *db, model_kind kind, const char *ns, const char *prefix);

@@ -255,3 +255,23 @@ int explain(const char *path, bool recursive, struct buf *out, struct err *err)
 		list(d, out);
 	return 0;
 }
+
+void explain_fields(const char *path, struct buf *out)
+{
+	const char *dot = strrchr(path, '.');
+	CLEANUP(free_p) char *name = xstrndup(path, strcspn(path, "."));
+	const struct kind_info *kind = kind_by_alias(name);
+	CLEANUP(free_p) char *above = NULL;
+	const ProtobufCMessageDescriptor *of, *d;
+	const ProtobufCFieldDescriptor *f = NULL;
+	struct err err;
+
+	if (!kind || !dot)
+		return;
+	above = xstrndup(path, (size_t)(dot - path));
+	if (find(kind, above + strlen(name), &of, &f, &err) != 0)
+		return;
+	d = f ? inner(f) : kind->message;
+	for (unsigned i = 0; d && i < d->n_fields; i++)
+		buf_printf(out, "%s.%s\n", above, d->fields[i].name);
+}

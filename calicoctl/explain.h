@@ -11,3 +11,7 @@ struct err;
 /* path: "ippool", "ippool.spec.cidr". -EINVAL with upstream's words for an unknown kind, or
  * kubectl's for an unknown field. */
 int explain(const char *path, bool recursive, struct buf *out, struct err *err);
+
+/* The paths that "ippool.spec.ci" may become, a line each; a path that ends in a kind or field that
+ * has fields of its own is among them. */
+void explain_fields(const char *path, struct buf *out);

@@ -14,6 +14,12 @@ calicoctl_src := $(wildcard calicoctl/*.c)
 $(BUILD)/calicoctl/calicoctl: $(calicoctl_fields)
 $(call program,calicoctl/calicoctl,$(calicoctl_src),$(calicoctl_fields) -luv -lprotobuf-c -lyaml -lyajl -lsqlite3 -lm -lnghttp2 -lssl -lcrypto -lresolv)
 
+# The man page: what the table of commands knows is put in place of two lines.
+PROGRAMS += $(BUILD)/calicoctl/calicoctl.1
+$(BUILD)/calicoctl/calicoctl.1: calicoctl/calicoctl.1.in $(BUILD)/calicoctl/calicoctl
+	$(Q)awk -v calicoctl=$(BUILD)/calicoctl/calicoctl '/^\.\\" @/ { system(calicoctl " __man " tolower(substr($$2, 2))); next } { print }' \
+		$< > $@.new && grep -q '^.Ss get' $@.new && mv $@.new $@
+
 calicoctl_yaml := $(patsubst %,calicoctl/%.c,yaml yaml_scalar typed visible)
 $(call unit_test,calicoctl_yaml,$(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
 $(call unit_test,calicoctl_table,calicoctl/table.c calicoctl/output.c $(calicoctl_yaml),-lyaml -lyajl -lprotobuf-c -lm)
@@ -37,3 +43,5 @@ $(call fuzz_test,patch,calicoctl/patch.c calicoctl/visible.c,-lyajl)
 $(call unit_test,calicoctl_textdiff,calicoctl/textdiff.c,)
 $(BUILD)/test/unit/calicoctl_explain_test: $(calicoctl_fields)
 $(call unit_test,calicoctl_explain,calicoctl/explain.c calicoctl/visible.c,$(calicoctl_fields) -lprotobuf-c)
+$(BUILD)/test/unit/calicoctl_complete_test: $(calicoctl_fields)
+$(call unit_test,calicoctl_complete,$(patsubst %,calicoctl/%.c,complete cli explain visible),$(calicoctl_fields) -lprotobuf-c)
