@@ -9,6 +9,7 @@ $(BUILD)/common/base/version.o: CPPFLAGS += -DPERCALE_VERSION='"$(VERSION)"'
 $(call unit_test,model_key,,-lprotobuf-c)
 $(call unit_test,model_scalar,,-lprotobuf-c)
 $(call unit_test,model_duration,,)
+$(call unit_test,model_regexp,,-lprotobuf-c)
 $(call unit_test,model_resource,,-lprotobuf-c)
 $(call unit_test,model_block,,-lyajl -lprotobuf-c)
 $(call unit_test,json_json,,-lyajl)
@@ -18,6 +19,8 @@ $(call unit_test,model_kinds,,-lyajl -lprotobuf-c)
 $(call fuzz_test,json,,-lyajl)
 $(call fuzz_test,mapper,,-lyajl -lprotobuf-c)
 $(call fuzz_test,key,,-lprotobuf-c)
+$(call fuzz_test,duration,,)
+$(call fuzz_test,regexp,,-lprotobuf-c)
 $(call fuzz_test,ipam_block,,-lyajl -lprotobuf-c)
 
 # ---- nl

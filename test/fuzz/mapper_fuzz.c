@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The first byte chooses a kind, the rest is an object of it: as JSON, or (the byte's highest bit)
- * as a packed message. What JSON was read is written and read as itself, and survives packing; what
- * was unpacked is written as JSON. Defaults and validation see both.
+ * The first byte chooses a kind by its number, the rest is an object of it: as JSON, or (the byte's
+ * highest bit) as a packed message. What JSON was read is written and read as itself, and survives
+ * packing; what was unpacked is written as JSON. Defaults and validation see both.
  */
 #include <assert.h>
 
@@ -16,8 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct kind_info *choose(uint8_t n)
 {
-	const struct kind_info *k = kind_next(NULL);
+	const struct kind_info *k = kind_info((model_kind)n);
 
+	if (k)
+		return k;
+	k = kind_next(NULL);
 	while (n-- > 0)
 		if (!(k = kind_next(k)))
 			k = kind_next(NULL);
