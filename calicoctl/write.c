@@ -15,7 +15,6 @@
 #include "common/model/mapper.h"
 #include "common/model/validate.h"
 #include "proto/v3_endpoint.pb-c.h"
-#include "proto/v3_node.pb-c.h"
 
 #define TRIES 5
 #define RETRY_MS 200
@@ -142,6 +141,35 @@ int write_prepare(const struct options *o, struct manifest_item *item, struct re
 
 /* ---- writing */
 
+static bool says_nothing(const ProtobufCMessage *m)
+{
+	CLEANUP(buf_done) struct buf text = { 0 }, nothing = { 0 };
+	ProtobufCMessage *empty = msg_new(m->descriptor);
+
+	mapper_write_text(m, 0, &text);
+	mapper_write_text(empty, 0, &nothing);
+	msg_free(empty);
+	return strcmp(buf_cstr(&text), buf_cstr(&nothing)) == 0;
+}
+
+/* A status is its reporter's: a manifest without one leaves it alone. */
+static void keep_status(ProtobufCMessage *to, ProtobufCMessage *from)
+{
+	const ProtobufCFieldDescriptor *f =
+	        protobuf_c_message_descriptor_get_field_by_name(to->descriptor, "status");
+	ProtobufCMessage **mine, **theirs;
+
+	if (!f || f->type != PROTOBUF_C_TYPE_MESSAGE)
+		return;
+	mine = (ProtobufCMessage **)(void *)((char *)to + f->offset);
+	theirs = (ProtobufCMessage **)(void *)((char *)from + f->offset);
+	if (*mine && !says_nothing(*mine))
+		return;
+	msg_free(*mine);
+	*mine = *theirs;
+	*theirs = NULL;
+}
+
 /*
  * What an update writes: the manifest's labels, annotations and spec; all other metadata, the
  * status, and what we have no field for, as they are stored.
@@ -168,12 +196,7 @@ void write_merge(struct resource *r, const struct resource *stored)
 	cluster_stamp(mine);
 
 	msg_keep_unknown(r->msg, copy);
-	if (r->kind == V3__KIND__KIND_NODE) {
-		V3__Node *node = (V3__Node *)r->msg;
-
-		if (!node->status)
-			node->status = take_ptr(&((V3__Node *)copy)->status);
-	}
+	keep_status(r->msg, copy);
 	msg_free(copy);
 	r->revision = stored->revision;
 }

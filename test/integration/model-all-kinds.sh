@@ -202,11 +202,20 @@ key_of() { # KIND NAME: as the datastore has it
 later='.later = {deep: [1.50, null, {x: "<>&"}]} | .metadata.later = true | .spec.later = {"a.b": 1e400 | tostring}'
 lists='if .spec.ingress then .spec.ingress[].later = 2 else . end | if .spec.exportV4 then .spec.exportV4[].later = 2 else . end
 	| if .spec.healthTimeoutOverrides then .spec.healthTimeoutOverrides[].later = 2 else . end | if .spec.bgp then .spec.bgp.later = 3 else . end'
+status_of() {
+	case $1 in
+	Node) echo '{"podCIDRs":["10.2.0.0/24"]}' ;;
+	IPPool | Tier) echo '{"conditions":[{"type":"A","status":"True","lastTransitionTime":null,"reason":"B","message":"C"}]}' ;;
+	KubeControllersConfiguration) echo '{"environmentVars":{"A":"b"}}' ;;
+	CalicoNodeStatus) echo '{"lastUpdated":"2026-08-22T06:33:20Z","agent":{"birdV4":{"state":"Ready"},"birdV6":{}},"bgp":{"numberEstablishedV4":1,"numberNotEstablishedV4":0,"numberEstablishedV6":0,"numberNotEstablishedV6":0},"routes":{}}' ;;
+	*) echo null ;;
+	esac
+}
 leave() {
 	kind=$1 one=$2
 	key=$(key_of "$kind" $one)
 	[ -n "$key" ] || { fail "$kind is in the datastore"; return; }
-	value=$(sqlite3 -bail $DB "SELECT CAST(value AS TEXT) FROM object WHERE key = '$key'" | jq -c "$later | $lists")
+	value=$(sqlite3 -bail $DB "SELECT CAST(value AS TEXT) FROM object WHERE key = '$key'" | jq -c --argjson status "$(status_of $kind)" "$later | $lists | if \$status then .status = \$status else . end")
 	printf '%s' "$value" | jq -cS . >"$W/$kind.left"
 	sqlite3 -bail $DB "UPDATE object SET value = CAST('$(printf '%s' "$value" | sed "s/'/''/g")' AS BLOB) WHERE key = '$key'"
 }
@@ -226,6 +235,18 @@ still_there() {
 		"$(sqlite3 -bail $DB "SELECT CAST(value AS TEXT) FROM object WHERE key = '$(key_of "$kind" $one)'" | jq -cS 'del(.metadata.annotations)')"
 }
 each resources still_there
+
+# A manifest that says nothing of them leaves them alone, too.
+up
+check "one of every kind is applied once more" ctl apply -f $W/all.yaml
+stop a typhad
+left_alone() {
+	kind=$1 one=$2
+	only='[.later, .metadata.later, .spec.later, .status]'
+	expect "$kind: its status and what is unknown of it stay" "$(jq -cS "$only" "$W/$kind.left")" \
+		"$(sqlite3 -bail $DB "SELECT CAST(value AS TEXT) FROM object WHERE key = '$(key_of "$kind" $one)'" | jq -cS "$only")"
+}
+each resources left_alone
 
 # ---- the end
 up
