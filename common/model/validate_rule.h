@@ -64,19 +64,21 @@ struct list_tag {
 extern const struct list_tag list_tag_cidrs, list_tag_unique, list_tag_labels;
 
 enum field_flag {
-	FIELD_REQUIRED = 1, /* our own: must be there */
-	FIELD_ANY_CASE = 2, /* of words */
-	FIELD_ALWAYS = 4,   /* upstream always writes it: its schema sees it though it is empty */
-	FIELD_EMPTY = 256,  /* of a pointer: a text that is there is looked at though it is empty */
-	FIELD_TAG_EMPTY = 8,       /* the tag is for the empty text too */
-	FIELD_ONEOF = 16,          /* upstream has a tag for the words as well */
-	FIELD_GT_0 = 32,           /* upstream's tag: not 0 */
-	FIELD_GTE_LTE = 64,        /* upstream has tags for min and max as well */
-	FIELD_LT = 1024,           /* with it: the tag for max is lt, of one more */
-	FIELD_NO_SCHEMA = 512,     /* and they are not in its schema */
-	FIELD_TAG_REQUIRED = 2048, /* upstream's tag: must be there */
-	FIELD_NULL = 4096,         /* when absent, upstream writes null, which its schema refuses */
-	FIELD_CIDR = 128,          /* the schema's format */
+	FIELD_REQUIRED = 1 << 0,     /* our own: must be there */
+	FIELD_TAG_REQUIRED = 1 << 1, /* upstream's tag for the same */
+	FIELD_TAG_EMPTY = 1 << 2,    /* the tag is for the empty text too */
+	FIELD_ONEOF = 1 << 3,        /* upstream has a tag for the words as well */
+	FIELD_ANY_CASE = 1 << 4,     /* of words, in the schema */
+	FIELD_GT_0 = 1 << 5,         /* upstream's tag: not 0 */
+	FIELD_GTE_LTE = 1 << 6,      /* upstream has tags for min and max as well */
+	FIELD_LT = 1 << 7,           /* with it: the tag for max is lt, of one more */
+	FIELD_NO_SCHEMA = 1 << 8,    /* min and max are in tags alone */
+	FIELD_CIDR = 1 << 9,         /* the schema's format */
+	FIELD_ALWAYS =
+	        1 << 10, /* upstream always writes it: its schema sees it though it is empty */
+	FIELD_EMPTY =
+	        1 << 11, /* of a pointer: a text that is there is looked at though it is empty */
+	FIELD_NULL = 1 << 12, /* absent, upstream writes null, which its schema refuses */
 };
 
 /* Of one field of one message; of each element when it is a list. Zero means: no such rule. */
