@@ -111,6 +111,7 @@ struct request {
 	struct selector *selector;    /* NULL: any */
 	const struct kind_info *kind; /* of the arguments; NULL: there are files instead */
 	const char *ns;
+	bool bare; /* what is wrong is said without more words, as upstream has it */
 };
 
 static int check_args(struct request *q, struct err *err)
@@ -120,15 +121,16 @@ static int check_args(struct request *q, struct err *err)
 	q->kind = crud_kind(o->args[0], err);
 	if (!q->kind)
 		return -EINVAL;
+	for (size_t i = 1; i < o->n_args; i++)
+		if (!*o->args[i])
+			return err_set(err, -EINVAL, "resource name may not be empty");
+	q->bare = true;
 	if ((o->ns || o->all_namespaces) && !q->kind->namespaced)
 		return err_set(err, -EINVAL, "%s is not namespaced", q->kind->name);
 	if (o->ns && o->all_namespaces)
 		return err_set(
 		        err, -EINVAL,
 		        "cannot use both --namespace and --all-namespaces flags at the same time");
-	for (size_t i = 1; i < o->n_args; i++)
-		if (!*o->args[i])
-			return err_set(err, -EINVAL, "resource name may not be empty");
 	if (o->all_namespaces && o->n_args > 1)
 		return err_set(err, -EINVAL,
 		               "a resource cannot be retrieved by name across all namespaces");
@@ -150,8 +152,10 @@ static int prepare(struct request *q, struct err *err)
 	bool by_args = o->n_args && o->files.n == 0;
 	int rc = show_parse(o, &q->show, err);
 
+	q->bare = true;
 	if (rc == 0 && o->selector)
 		rc = select_parse(o->selector, &q->selector, err);
+	q->bare = rc || !by_args;
 	if (rc == 0 && by_args)
 		rc = check_args(q, err);
 	if (rc == 0 && !by_args && o->files.n && q->selector)
@@ -256,10 +260,10 @@ static int get(struct request *q, struct manifest *m, struct db *db, struct answ
 	return rc;
 }
 
-static int report(int rc, const struct answers *a, const struct err *err)
+static int report(const struct request *q, int rc, const struct answers *a, const struct err *err)
 {
 	if (rc)
-		fprintf(stderr, "failed to get resources: %s\n", err->text);
+		fprintf(stderr, "%s%s\n", q->bare ? "" : "failed to get resources: ", err->text);
 	for (size_t i = 0; i < a->n_errors; i++)
 		fprintf(stderr, "%s\n", a->errors[i]);
 	return rc || a->n_errors ? 1 : 0;
@@ -275,12 +279,12 @@ int cmd_get(const struct options *o)
 	int status, rc = prepare(&q, &err);
 
 	if (rc) {
-		status = report(rc, &a, &err);
+		status = report(&q, rc, &a, &err);
 	} else if (q.kind || crud_load(o, "get", &m, &status)) {
 		db = db_begin(o, false);
 		if (db)
 			rc = watches(o) ? watch(&q, db, &err) : get(&q, &m, db, &a, &err);
-		status = db ? report(rc, &a, &err) : 1;
+		status = db ? report(&q, rc, &a, &err) : 1;
 	}
 	db_close(db);
 	answers_done(&a);

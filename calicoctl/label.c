@@ -95,11 +95,13 @@ static int split_words(struct request *q, struct err *err)
 static int prepare(struct request *q, struct err *err)
 {
 	const struct options *o = q->o;
+	struct err unknown;
 	int rc;
 
-	q->kind = crud_kind(o->args[0], err);
+	q->kind = crud_kind(o->args[0], &unknown);
 	if (!q->kind)
-		return -EINVAL;
+		return err_set(err, -EINVAL, "failed to get %s %s, error %s", visible(o->args[0]),
+		               visible(o->args[1]), unknown.text);
 	if (o->ns && !q->kind->namespaced)
 		return err_set(err, -EINVAL, "%s is not namespaced", q->kind->name);
 	if (o->overwrite && o->remove)

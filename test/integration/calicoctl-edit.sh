@@ -36,8 +36,18 @@ metadata: {name: web, namespace: ns1}
 spec: {order: 10, ingress: [{action: Allow, protocol: TCP}, {action: Deny}]}
 E
 
-for HOW in typhad embedded; do
-	if [ $HOW = embedded ]; then STORE="--datastore $W/embedded.db"; else STORE=; fi
+# An etcd of the namespace's own, if there is one to be had.
+nsenter --net=/run/netns/a etcd --data-dir $W/etcd >$W/etcd.log 2>&1 &
+etcd=$!
+for HOW in typhad embedded etcd; do
+	STORE=
+	case $HOW in
+	embedded) STORE="--datastore $W/embedded.db" ;;
+	etcd)
+		wait_for 20 on a etcdctl endpoint health || break
+		export DATASTORE_TYPE=etcdv3 ETCD_ENDPOINTS=http://127.0.0.1:2379
+		;;
+	esac
 	check "$HOW: resources" ctl apply -f $W/all.yaml
 
 	# ---- patch
@@ -225,6 +235,9 @@ a name cannot be provided when a selector is specified
 exit 1
 E
 done
+
+unset DATASTORE_TYPE ETCD_ENDPOINTS
+kill $etcd
 
 # Forty labels set by two at a time: every write that finds another's in between is done again.
 STORE= HOW=typhad

@@ -301,15 +301,15 @@ failed to get resources: resource type 'nodez' is not supported
 exit 1
 E
 same "-n with what has no namespace" get pools -n x <<'E'
-failed to get resources: IPPool is not namespaced
+IPPool is not namespaced
 exit 1
 E
 same "-n and -A" get np -n x -A <<'E'
-failed to get resources: cannot use both --namespace and --all-namespaces flags at the same time
+cannot use both --namespace and --all-namespaces flags at the same time
 exit 1
 E
 same "unknown format" get pools -o xml <<'E'
-failed to get resources: unrecognized output format 'xml'
+unrecognized output format 'xml'
 exit 1
 E
 same "unknown flag" get pools --frob <<'E'
