@@ -3,8 +3,9 @@ typhad_src := $(patsubst %,typhad/%.c,main options datastore config config_param
 typhad_libs := -luv -lprotobuf-c -lsqlite3 -lyajl -lcap-ng -lnghttp2 -lssl -lcrypto -lresolv -lzstd -lm
 $(call program,typhad/typhad,$(typhad_src),$(typhad_libs))
 $(call program,test/integration/typhad_client,test/integration/typhad_client.c,-luv -lprotobuf-c -lssl -lcrypto -lzstd)
-PROGRAMS += $(BUILD)/test/integration/powerloss.so
-$(BUILD)/test/integration/powerloss.so: test/integration/powerloss.c
+PRELOADS := $(patsubst %,$(BUILD)/test/integration/%.so,powerloss clockskew)
+PROGRAMS += $(PRELOADS)
+$(PRELOADS): $(BUILD)/test/integration/%.so: test/integration/%.c
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -D_GNU_SOURCE -std=c11 -O2 -g -Wall -Wextra -fPIC -shared -o $@ $< -ldl
 store_libs := -luv -lprotobuf-c -lsqlite3 -lyajl

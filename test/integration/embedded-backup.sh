@@ -100,6 +100,30 @@ log_has() { sqlite3 $ds "SELECT count(*) FROM change WHERE deleted AND key LIKE 
 expect "its end is a deletion like any other" 1 "$(log_has)"
 stop a typhad
 
+# ---- a wall clock that jumps
+log_size() { sqlite3 $ds 'SELECT count(*) FROM change'; }
+echo 0 >$W/skew
+LD_PRELOAD=$BUILD/test/integration/clockskew.so ASAN_OPTIONS=verify_asan_link_order=0 CLOCKSKEW=$W/skew TYPHA_DATASTOREKEEPSECONDS=600 \
+	start a typhad --datastore-path $ds
+wait_for 10 $client put $sock stays 1 0 1000
+[ "$(log_size)" -gt 3000 ] || fail "there is history" "$(log_size) changes"
+revision=$($client put $sock before 1)
+expired=$(counter datastore_expired)
+echo 86400 >$W/skew # a day ahead
+$client put $sock after 1 >/dev/null
+year() { sqlite3 $ds "SELECT substr(json_extract(value, '\$.metadata.creationTimestamp'), 1, 10) FROM object WHERE key LIKE '%/after'"; }
+expect "typhad's clock has jumped" "$(date -u -d '+1 day' +%F)" "$(year)"
+small() { $client put $sock tick 1 >/dev/null && [ "$(log_size)" -lt 100 ]; }
+wait_for 10 small && ok "a clock that jumps ahead costs the history of the log"
+check "and no object its life" $client get $sock stays
+expect "none has expired" "$expired" "$(counter datastore_expired)"
+echo -86400 >$W/skew # two days back
+[ "$($client put $sock back 1)" -gt "$revision" ] && ok "after one that jumps back revisions go on"
+$client put $sock goes 1 0 1 >/dev/null
+wait_for 10 gone && ok "and what has a second to live goes when it has passed"
+check "while the others stay" $client get $sock stays
+stop a typhad
+
 # ---- a file system that is read-only
 mkdir $W/ro
 mount -t tmpfs tmpfs $W/ro
