@@ -213,7 +213,7 @@ static bool fits(const struct rule *r, const ProtobufCFieldDescriptor *f)
 	return r->field ? strcmp(r->field, f->name) == 0 : f->type != PROTOBUF_C_TYPE_STRING;
 }
 
-unsigned mapper_flags(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f)
+static unsigned flags_of(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f)
 {
 	const struct kind_info *k;
 
@@ -228,6 +228,23 @@ unsigned mapper_flags(const ProtobufCMessageDescriptor *d, const ProtobufCFieldD
 			return MAPPER_ALWAYS;
 	}
 	return 0;
+}
+
+/* Asked for each field of each object: what was found is remembered, by the field, which belongs to
+ * one message. Workers map, too: each thread has its own memory. */
+unsigned mapper_flags(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f)
+{
+	static _Thread_local struct {
+		const ProtobufCFieldDescriptor *f;
+		unsigned flags;
+	} known[512];
+	size_t i = (uintptr_t)f / sizeof(*f) % ARRAY_SIZE(known);
+
+	if (known[i].f != f) {
+		known[i].flags = flags_of(d, f);
+		known[i].f = f;
+	}
+	return known[i].flags;
 }
 
 bool mapper_is_pointer(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f)
