@@ -124,6 +124,32 @@ wait_for 10 gone && ok "and what has a second to live goes when it has passed"
 check "while the others stay" $client get $sock stays
 stop a typhad
 
+# ---- a typhad that sleeps while others change and compact: it reads everything again, and tells what differs
+start a typhad --datastore-path $ds
+wait_for 10 $client put $sock end asleep
+$client watchers $sock 3 awake >$W/digest &
+watchers=$!
+three() { [ "$(counter watchers)" = 3 ]; }
+wait_for 10 three
+updates=$(counter updates) there=$($client list $sock | grep -c '^big')
+kill -STOP "$(pid_of a typhad)"
+sqlite3 $ds <<'S'
+BEGIN;
+CREATE TEMP TABLE gone AS SELECT key FROM object WHERE key LIKE '%/globalnetworksets/big77%';
+INSERT INTO change SELECT (SELECT max(revision) FROM change) + rowid, key, 1 FROM gone;
+DELETE FROM object WHERE key IN (SELECT key FROM gone);
+INSERT INTO change SELECT max(revision) + 1, (SELECT key FROM object WHERE key LIKE '%/end'), 0 FROM change;
+UPDATE object SET modified = (SELECT max(revision) FROM change), value = replace(value, '"v":"asleep"', '"v":"awake"') WHERE key LIKE '%/end';
+UPDATE meta SET compacted = (SELECT max(revision) - 1 FROM change);
+DELETE FROM change WHERE revision <= (SELECT compacted FROM meta);
+COMMIT;
+S
+kill -CONT "$(pid_of a typhad)"
+wait $watchers && ok "a typhad that slept through a compaction reads everything again" || fail "a typhad that slept through a compaction" "$(cat $W/digest)"
+expect "what went meanwhile is gone" $((there - 11)) "$($client list $sock | grep -c '^big')"
+expect "and it tells the true differences" 12 $(($(counter updates) - updates))
+stop a typhad
+
 # ---- a file system that is read-only
 mkdir $W/ro
 mount -t tmpfs tmpfs $W/ro
