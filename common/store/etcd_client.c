@@ -19,6 +19,7 @@
 
 /* Words of etcd's that decide something. */
 #define NO_LEADER "etcdserver: no leader"
+#define NOT_PROPOSED "raft proposal dropped" /* nothing has left the member */
 #define BAD_TOKEN "etcdserver: invalid auth token"
 #define OLD_TOKEN "etcdserver: revision of auth store is old"
 #define NO_USER "etcdserver: user name is empty"
@@ -64,8 +65,8 @@ struct etcd_client {
 	struct list calls;
 	enum token_state token_state;
 	char *token;
-	bool up; /* connected, with a token if need be */
-	bool ever_up;
+	bool up;     /* connected, with a token if need be */
+	bool served; /* a call has succeeded since the start */
 	bool freed;
 	char *why; /* there is no connection; NULL: there is, or it is being made */
 	uint64_t retries;
@@ -115,15 +116,17 @@ static bool code_is_transient(enum grpc_code code)
 
 static bool is_about_token(const struct grpc_status *s)
 {
-	return s->code == GRPC_UNAUTHENTICATED || strcmp(s->text, BAD_TOKEN) == 0 ||
-	       strcmp(s->text, OLD_TOKEN) == 0 || strcmp(s->text, NO_USER) == 0;
+	return s->said && (s->code == GRPC_UNAUTHENTICATED || strcmp(s->text, BAD_TOKEN) == 0 ||
+	                   strcmp(s->text, OLD_TOKEN) == 0 || strcmp(s->text, NO_USER) == 0);
 }
 
 /* Puts the call back among those that wait. */
-static void call_again(struct etcd_call *call, unsigned in_ms)
+static void call_again(struct etcd_call *call, unsigned in_ms, const struct grpc_status *s)
 {
 	struct etcd_client *c = call->client;
 
+	log_debug("an etcd call is repeated", "method=%s code=%d unprocessed=%d why=%s",
+	          call->method->path, (int)s->code, s->unprocessed, LOG_VIS(s->text));
 	call->not_before = uv_now(c->loop) + in_ms;
 	c->retries++;
 	timer_by(c, call->not_before);
@@ -142,11 +145,14 @@ static void on_end(void *arg, const struct grpc_status *s)
 	struct etcd_call *call = arg;
 	struct etcd_client *c = call->client;
 	struct etcd_reply r = { .code = s->code, .text = s->text, .too_large = s->too_large };
-	bool no_leader = strcmp(s->text, NO_LEADER) == 0;
+	/* Words count when they are etcd's: a reason to give up a connection reads alike. */
+	bool not_proposed = s->said && strcmp(s->text, NOT_PROPOSED) == 0;
+	bool no_leader = s->said && strcmp(s->text, NO_LEADER) == 0;
 
 	call->grpc = NULL;
 	if (s->code == GRPC_OK && call->reply) {
 		etcd_dial_good(c->dial);
+		c->served = true;
 		r.msg = call->reply;
 		call_answer(call, &r);
 		return;
@@ -161,17 +167,18 @@ static void on_end(void *arg, const struct grpc_status *s)
 	if (!call->early && !call->token_again && c->options.username && is_about_token(s)) {
 		call->token_again = true;
 		etcd_client_new_token(c);
-		call_again(call, 1);
+		call_again(call, 1, s);
 		return;
 	}
 	if (no_leader && !call->early) { /* told before anything else is looked at */
-		call_again(call, AGAIN_MS);
+		call_again(call, AGAIN_MS, s);
 		etcd_dial_next(c->dial, NO_LEADER);
 		return;
 	}
 	if (!call->early && !s->too_large &&
-	    (s->unprocessed || (call->method->repeatable && code_is_transient(s->code)))) {
-		call_again(call, s->said ? AGAIN_MS : 1);
+	    (s->unprocessed || not_proposed ||
+	     (call->method->repeatable && code_is_transient(s->code)))) {
+		call_again(call, s->said ? AGAIN_MS : 1, s);
 		return;
 	}
 	r.doubtful = !call->method->repeatable && !s->unprocessed && code_is_transient(s->code);
@@ -182,18 +189,22 @@ static const struct grpc_ops call_ops = { .on_message = on_message, .on_end = on
 
 /* ---- sending */
 
-static struct grpc_call *start(struct etcd_client *c, const char *path, const struct grpc_ops *ops,
-                               void *arg)
+/* need_leader: a member that has no leader says so instead of keeping us waiting, or in the dark.
+ * Not for writes: those that wait for an election are done after it, and when a leader is lost in
+ * the midst of one, the same words do not mean that it was not done. */
+static struct grpc_call *start(struct etcd_client *c, const char *path, bool need_leader,
+                               const struct grpc_ops *ops, void *arg)
 {
 	const struct etcd_endpoint *e = etcd_dial_endpoint(c->dial);
 	struct h2 *h2 = etcd_dial_h2(c->dial);
-	/* A member that has lost its quorum says so instead of keeping us waiting. */
-	struct h2_header headers[2] = { { "hasleader", "true" } };
-	size_t n = 1;
+	struct h2_header headers[2];
+	size_t n = 0;
 	bool v6;
 
 	if (!h2 || !e)
 		return NULL;
+	if (need_leader)
+		headers[n++] = (struct h2_header){ "hasleader", "true" };
 	if (c->token_state == TOKEN_HELD)
 		headers[n++] = (struct h2_header){ "token", c->token };
 	v6 = strchr(e->host, ':') != NULL;
@@ -207,7 +218,7 @@ static void call_send(struct etcd_call *call)
 {
 	struct etcd_client *c = call->client;
 
-	call->grpc = start(c, call->method->path, &call_ops, call);
+	call->grpc = start(c, call->method->path, call->method->repeatable, &call_ops, call);
 	if (!call->grpc)
 		return;
 	call->doubt_at = uv_now(c->loop) + DOUBT_MS;
@@ -261,7 +272,7 @@ void etcd_call_cancel(struct etcd_call *call)
 struct grpc_call *etcd_client_stream(struct etcd_client *c, const char *path,
                                      const struct grpc_ops *ops, void *arg)
 {
-	return c->up ? start(c, path, ops, arg) : NULL;
+	return c->up ? start(c, path, true, ops, arg) : NULL;
 }
 
 /* ---- deadlines */
@@ -357,7 +368,6 @@ static void ready(struct etcd_client *c)
 	bool was = c->up;
 
 	c->up = true;
-	c->ever_up = true;
 	free(c->why);
 	c->why = NULL;
 	calls_send(c);
@@ -453,7 +463,7 @@ static void on_nobody(void *arg, const char *why)
 	list_for_each (it, &c->calls)
 		n++;
 	/* Who is told that may call again at once: not those. */
-	while (!c->ever_up && !c->freed && n--)
+	while (!c->served && !c->freed && n--)
 		call_fail(list_entry(c->calls.next, struct etcd_call, node), text);
 	if (!c->freed)
 		c->ops->on_nobody(c->arg, why);

@@ -374,8 +374,11 @@ const struct etcd_endpoint *etcd_dial_endpoint(const struct etcd_dial *d)
 
 void etcd_dial_next(struct etcd_dial *d, const char *why)
 {
+	char reason[300];
+
+	(void)snprintf(reason, sizeof(reason), "the member was given up: %s", why);
 	if (d->link && d->link->up)
-		h2_abandon(d->link->h2, why);
+		h2_abandon(d->link->h2, reason);
 }
 
 void etcd_dial_good(struct etcd_dial *d)

@@ -114,7 +114,12 @@ static void stream_end(struct etcd_watch *w)
 
 static void retry_later(struct etcd_watch *w, const char *why)
 {
-	log_debug("etcd watch: trying again", "why=%s", LOG_VIS(why));
+	static struct log_limit limit = LOG_LIMIT_INIT(3, 30000);
+	unsigned suppressed;
+
+	if (log_limit_pass(&limit, &suppressed))
+		log_warn("etcd watch: trying again", "why=%s suppressed=%u", LOG_VIS(why),
+		         suppressed);
 	stream_end(w);
 	told_down(w, why);
 	if (!w->closed)
