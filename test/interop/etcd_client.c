@@ -6,7 +6,7 @@
  *     etcd_client get|remove KIND [NS/]NAME [REVISION]
  *     etcd_client list KIND [NS/][PREFIX]
  *     etcd_client create|update|apply KIND [NS/]NAME [REVISION [TTL]] <VALUE
- *     etcd_client watch              a line per callback, until standard input ends
+ *     etcd_client watch              a line per callback, until standard input has something
  *     etcd_client stress WRITERS KEYS SEED [-- SOCK...]   see below
  *
  * A result is printed as "STATUS revision=N: TEXT" and a line "[NS/]NAME REVISION VALUE" per item.
@@ -16,7 +16,8 @@
  * Writers go through the driver and the SOCKs in turn. On a line at standard input they stop; the
  * watches must then reach what the datastore holds. It is told when a watch sees a number twice, an
  * older one after a newer one, a key come or go twice, or ends with something else than the
- * datastore holds, or the driver's watch has not seen an acknowledged write.
+ * datastore holds, when the driver's watch has not seen an acknowledged write, or when a write is
+ * refused because it was done already.
  *
  * Exit code 0: ok; 1: not; 2: usage; 3: a deadline passed.
  */
@@ -222,8 +223,8 @@ static void on_stdin(uv_poll_t *p, int status, int events)
 
 	(void)status;
 	(void)events;
-	if (read(0, byte, sizeof(byte)) <= 0)
-		uv_stop(p->loop);
+	(void)!read(0, byte, sizeof(byte));
+	uv_stop(p->loop);
 }
 
 static int watch(struct store *s)
@@ -268,6 +269,7 @@ struct key {
 	uint64_t *acked;   /* numbers that were acknowledged */
 	size_t n_acked, cap_acked;
 	bool deleting;
+	bool doubted; /* a write was not answered: it may have been done, or be done yet */
 };
 
 struct writer {
@@ -371,6 +373,7 @@ static void on_written(void *arg, const struct store_result *r)
 	switch (r->status) {
 	case STORE_OK:
 		acked++;
+		k->doubted = false;
 		if (k->deleting) {
 			k->revision = 0;
 		} else {
@@ -379,10 +382,21 @@ static void on_written(void *arg, const struct store_result *r)
 		}
 		break;
 	case STORE_UNAVAILABLE:
+		if (doubtful < 10)
+			printf("doubtful: %s: %s\n", k->name, r->text);
 		doubtful++;
-		w->doubt = true;
+		w->doubt = k->doubted = true;
 		break;
-	default: /* something of ours came through late */
+	default: /* something of ours came through late; else it was done twice */
+		if (!k->doubted)
+			fault("was refused for no reason", "writer", k->name, k->tried,
+			      k->revision);
+		if (refused < 10)
+			printf("refused: %s: %s; is %" PRIu64 "@%" PRIu64 ", wrote %" PRIu64
+			       "%s on %" PRIu64 "\n",
+			       k->name, r->text, r->n ? number_of(r->items[0]) : 0,
+			       r->n ? r->items[0]->revision : 0, k->tried,
+			       k->deleting ? " (deleted)" : "", k->revision);
 		refused++;
 		w->doubt = true;
 	}
@@ -697,6 +711,7 @@ int main(int argc, char **argv)
 {
 	const char *typhad = NULL;
 
+	log_set_level(getenv("ETCD_CLIENT_VERBOSE") ? LOG_INFO : LOG_WARN);
 	uv_loop_init(&loop);
 	argc--;
 	argv++;
