@@ -34,8 +34,7 @@ for v in status "pod list" "pod add node1 p" "pod del p" "exec node1 -- true" "c
 	refuses "no lab 'one' is up (lab up)" $v
 done
 lab down >$W/out 2>&1; expect "down of nothing is fine" "0 lab: no lab 'one' is up" "$? $(cat $W/out)"
-refuses "--datastore etcd: only 'embedded' exists yet" up --datastore etcd
-refuses "--datastore kubernetes: only 'embedded' exists yet" up --datastore kubernetes
+refuses "--datastore kubernetes: 'embedded' and 'etcd' exist" up --datastore kubernetes
 refuses "--encap ipip: only 'none' exists yet" up --encap ipip
 refuses "--encap vxlan: only 'none' exists yet" up --encap vxlan
 refuses "--cross-subnet: encapsulation does not exist yet" up --cross-subnet
