@@ -152,7 +152,8 @@ deps:
 
 T ?=
 B ?=
-test: all unit-binaries fuzz-binaries
+# A test that is named needs the fuzz targets, which clang builds, only when it is one of them.
+test: all unit-binaries $(if $(T),$(if $(findstring $(T),$(wildcard test/fuzz/*_fuzz.c)),fuzz-binaries),fuzz-binaries)
 test-unit: all unit-binaries
 test-integration test-interop: all
 test test-unit test-integration test-interop:

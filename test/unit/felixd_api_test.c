@@ -84,7 +84,7 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/api.sock", dir);
 	assert_int_equal(uv_loop_init(&loop), 0);
-	f = (struct felixd){ .d = &the_daemon, .synced = true };
+	f = (struct felixd){ .d = &the_daemon, .synced = true, .unlocked = true };
 	list_init(&f.waits);
 	endpoint_there = false;
 	if (api_open(&f, &err) < 0)
