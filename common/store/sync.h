@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
+#include "common/ipc/frame.h"
 #include "common/loop/codec.h"
 #include "proto/typhad_sync_v1.pb-c.h"
 

@@ -126,7 +126,7 @@ as good $client get $at first >/dev/null && took=$((($(date +%s%N) - before) / 1
 [ "${took:-9999}" -lt 1000 ] && ok "900 stalled handshakes: a client is served within $took ms" || fail "served promptly" "${took:-never}"
 [ "$(counter clients_pending)" -ge 1 ] && ok "they are still there" || fail "they are still there" "$(counter clients_pending)"
 wait_for 8 at_least handshakes_late 900 && ok "and are closed when their time is up"
-kill $stall; wait $stall 2>/dev/null
+quit $stall
 check "no key, no certificate is in the log" sh -c "! grep -qE 'PRIVATE|BEGIN' $W/a.typhad.log"
 
 # ---- a hundred clients whose connections break at random end with one picture
