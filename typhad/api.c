@@ -298,6 +298,12 @@ static void on_watch(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 	c->watcher.own = sync_type_own_kinds(c->sync_type);
 	c->watcher.host = c->hostname;
 	c->watcher.packed = c->codec != NULL;
+	if (c->t->config.metrics.enabled) {
+		unsigned i = meter_of(c->sync_type);
+
+		c->watcher.snapshot_sec = &c->t->meters.snapshot_sec[i];
+		c->watcher.latency_sec = &c->t->meters.latency_sec[i];
+	}
 	fanout_add(&c->t->fanout, &c->watcher);
 }
 
@@ -328,9 +334,13 @@ static void on_ping(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 
 static void on_pong(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 {
-	(void)c; /* door_heard() was called for it, as for every message */
+	struct typhad *t = c->t;
+
 	(void)id;
-	(void)m;
+	(void)m; /* door_heard() was called for it, as for every message */
+	if (t->config.metrics.enabled)
+		summary_observe(&t->meters.ping_sec[meter_of(c->sync_type)],
+		                (double)mono_since_ms(c->asked) / 1000.0, mono_now());
 }
 
 struct api_handler {

@@ -380,6 +380,8 @@ static void object_change(struct cache *c, struct cache_object *o, struct ipc_fr
 	}
 	o->frame = frame;
 	c->bytes += frame->len;
+	if (o->kind < ARRAY_SIZE(c->changes_of))
+		c->changes_of[o->kind]++;
 	slot_append(c, o);
 }
 

@@ -58,8 +58,9 @@ struct cache {
 	uint64_t revision; /* everything up to it is here */
 	uint64_t horizon;  /* nothing that is here is newer */
 	size_t tombstones;
-	uint8_t mark;      /* of objects that are new */
-	uint32_t n_of[64]; /* objects, without tombstones, by kind */
+	uint8_t mark;            /* of objects that are new */
+	uint32_t n_of[64];       /* objects, without tombstones, by kind */
+	uint64_t changes_of[64]; /* of each kind, since the beginning */
 	/* What was at seq, of that kind, has left its place: it has changed, or its tombstone is
 	 * forgotten. NULL: nobody wants to know. */
 	void (*left)(void *arg, uint64_t seq, uint16_t kind);

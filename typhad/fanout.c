@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/http/summary.h"
 #include "common/loop/server.h"
 #include "common/store/sync.h"
 #include "proto/typhad_sync_v1.pb-c.h"
@@ -44,10 +45,18 @@ void fanout_close(struct fanout *f, uv_close_cb cb)
 
 void fanout_changed(struct fanout *f)
 {
+	if (!f->changed_ns)
+		f->changed_ns = uv_hrtime();
 	if (f->open && f->n)
 		(void)uv_idle_start(&f->idle, on_turn);
 	else if (!f->n) /* nobody to tell: nothing to remember */
 		cache_prune(f->cache, f->cache->seq, 0);
+}
+
+static void measure(struct summary *s, uint64_t since_ns)
+{
+	if (s)
+		summary_observe(s, (double)(uv_hrtime() - since_ns) / 1e9, mono_now());
 }
 
 /* As all that sends here: after an error the peer is being closed, and w goes with it. */
@@ -61,6 +70,7 @@ static int snapshot_start(struct fanout *f, struct watcher *w)
 	w->told = 0;
 	w->start = f->cache->seq;
 	w->in_snapshot = true;
+	w->snapshot_ns = uv_hrtime();
 	w->snapshots++;
 	f->snapshots++;
 	return ipc_peer_send(w->peer, &m.base);
@@ -76,6 +86,7 @@ static int snapshot_end(struct fanout *f, struct watcher *w)
 	in_sync.has_header_revision = 1;
 	in_sync.header_revision = f->cache->revision;
 	w->in_snapshot = false;
+	measure(w->snapshot_sec, w->snapshot_ns);
 	w->progress_told = f->cache->revision;
 	return ipc_peer_send(w->peer, &m.base);
 }
@@ -143,6 +154,8 @@ void fanout_slow(struct fanout *f, struct watcher *w)
 	if (w->slow)
 		return;
 	w->slow = true;
+	if (!w->stalled_ns)
+		w->stalled_ns = uv_hrtime();
 	w->stalls++;
 	f->stalls++;
 }
@@ -216,6 +229,7 @@ static ssize_t serve_page(struct fanout *f, struct watcher *w)
 static bool watcher_serve(struct fanout *f, struct watcher *w)
 {
 	size_t bytes = 0, place;
+	bool news = w->told < f->cache->seq;
 
 	if (w->waiting) {
 		w->told = f->cache->seq;
@@ -238,6 +252,10 @@ static bool watcher_serve(struct fanout *f, struct watcher *w)
 		if (steps == FANOUT_STEPS)
 			return false; /* much that does not concern it: the others wait */
 		if (w->told == f->cache->seq) {
+			if (!w->in_snapshot && news)
+				measure(w->latency_sec,
+				        w->stalled_ns ? w->stalled_ns : f->changed_ns);
+			w->stalled_ns = 0;
 			if (w->in_snapshot)
 				(void)snapshot_end(f, w);
 			else if (w->progress && (w->progress_told != f->cache->revision ||
@@ -291,6 +309,8 @@ static void on_turn(uv_idle_t *h)
 			more = true;
 	}
 	tombstones_prune(f);
-	if (!more)
-		(void)uv_idle_stop(h);
+	if (more)
+		return;
+	f->changed_ns = 0;
+	(void)uv_idle_stop(h);
 }

@@ -28,6 +28,7 @@
 #define FANOUT_TOMBSTONES_MAX 8192u /* kept for watchers that lag */
 
 struct ipc_peer;
+struct summary;
 
 struct watcher {
 	struct list node;      /* in fanout->watchers; points to itself when not watching */
@@ -45,7 +46,9 @@ struct watcher {
 	uint64_t min_revision;  /* the snapshot begins when the cache is there */
 	uint64_t progress_told; /* the revision of the last one, or of InSync */
 	unsigned lineage_told;
-	uint64_t updates, snapshots, stalls; /* sent; begun; how often it was slow */
+	uint64_t updates, snapshots, stalls;        /* sent; begun; how often it was slow */
+	struct summary *snapshot_sec, *latency_sec; /* borrowed; NULL: not measured */
+	uint64_t snapshot_ns, stalled_ns;           /* when it began; when it became slow; or 0 */
 };
 
 struct fanout {
@@ -60,7 +63,8 @@ struct fanout {
 	uint64_t restarts;  /* of them: because a watcher lagged further than the cache remembers */
 	uint64_t stalls;
 	uint64_t turns;
-	char **lineage; /* ours, then that of who feeds us */
+	uint64_t changed_ns; /* the oldest change that a turn has not finished with; 0: none */
+	char **lineage;      /* ours, then that of who feeds us */
 	size_t n_lineage;
 	unsigned lineage_version;
 };

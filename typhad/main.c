@@ -104,6 +104,7 @@ static void stop(struct daemon *d)
 	datastore_close(t);
 	fanout_close(&t->fanout, NULL);
 	cache_done(&t->cache);
+	meters_done(&t->meters);
 	free(take_ptr(&t->status));
 }
 

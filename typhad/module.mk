@@ -1,5 +1,5 @@
 # The datastore daemon, and the tests of common/store.
-typhad_src := $(patsubst %,typhad/%.c,main options datastore config config_param cache page fanout client door balance api init dump http health metrics)
+typhad_src := $(patsubst %,typhad/%.c,main options datastore config config_param cache page fanout client door balance api init dump http health metrics meter)
 typhad_libs := -luv -lprotobuf-c -lsqlite3 -lyajl -lcap-ng -lnghttp2 -lssl -lcrypto -lresolv -lzstd -lm
 $(call program,typhad/typhad,$(typhad_src),$(typhad_libs))
 $(call program,test/integration/typhad_client,test/integration/typhad_client.c,-luv -lprotobuf-c -lssl -lcrypto -lzstd)

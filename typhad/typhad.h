@@ -12,6 +12,7 @@
 #include "typhad/config.h"
 #include "typhad/door.h"
 #include "typhad/fanout.h"
+#include "typhad/meter.h"
 
 struct datastore;
 struct typhad_http;
@@ -32,6 +33,7 @@ struct typhad {
 	size_t writing; /* bytes of writes under way */
 	bool loaded;    /* the cache is complete */
 	struct typhad_http *http;
+	struct meters meters;
 	struct {
 		unsigned under_way; /* writes */
 		bool failed, told;

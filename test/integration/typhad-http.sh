@@ -10,7 +10,7 @@ sock=/run/n/a/typhad/api.sock
 health=19098 metrics=19093
 
 export TYPHA_HEALTHENABLED=true TYPHA_HEALTHPORT=$health TYPHA_HEALTHHOST=127.0.0.1
-export TYPHA_PROMETHEUSMETRICSENABLED=yes TYPHA_PROMETHEUSMETRICSPORT=$metrics
+export TYPHA_SERVERPINGINTERVALSECS=0.3 TYPHA_PROMETHEUSMETRICSENABLED=yes TYPHA_PROMETHEUSMETRICSPORT=$metrics
 
 web() { on a python3 "$TOP/test/integration/web.py" "$@"; }   # PORT PATH [--tls CA [CERT KEY]]: prints the status, then the body
 status() { web "$@" | sed -n 1p; }
@@ -45,6 +45,28 @@ done
 wait_for 5 has typha_connections_active 3 && ok "three connections are seen"
 kill $idle
 wait_for 5 has typha_connections_active 0 && ok "and that they have left"
+size=$(metric 'typha_cache_size{syncer="felix"}') total=$(metric 'typha_updates_total{syncer="felix"}') bgp=$(metric 'typha_cache_size{syncer="bgp"}')
+check "ten objects" $client fill $sock more 10
+expect "the cache has ten more for felix" $((size + 10)) "$(metric 'typha_cache_size{syncer="felix"}')"
+expect "none for bgp" "$bgp" "$(metric 'typha_cache_size{syncer="bgp"}')"
+expect "updates are counted" $((total + 10)) "$(metric 'typha_updates_total{syncer="felix"}')"
+check "and gone" $client drain $sock more 10
+expect "the cache is as it was" "$size" "$(metric 'typha_cache_size{syncer="felix"}')"
+expect "but there were updates" $((total + 20)) "$(metric 'typha_updates_total{syncer="felix"}')"
+$client follow $sock >$W/follow & follower=$!
+CLIENT_TYPE=bgp $client watchers $sock 3 never >/dev/null 2>&1 & watchers=$!
+wait_for 5 has 'typha_connections_streaming{syncer="all"}' 1 && ok "who watches everything is seen"
+wait_for 5 has 'typha_connections_streaming{syncer="bgp"}' 3 && ok "and three of bgp"
+expect "snapshots were timed" 3 "$(metric 'typha_client_snapshot_send_secs_count{syncer="bgp"}')"
+check "a change" $client put $sock seen 1
+wait_for 5 grep -q '+ seen' $W/follow
+expect "how late it was told is known" 1 "$(metric 'typha_client_latency_secs_count{syncer="all"}')"
+late=$(metric 'typha_client_latency_secs{syncer="all",quantile="0.99"}')
+awk "BEGIN { exit !($late > 0 && $late < 2) }" && ok "in seconds" || fail "in seconds" "$late"
+pinged() { [ "$(metric 'typha_ping_latency_count{syncer="bgp"}')" -ge 3 ]; }
+wait_for 5 pinged && ok "answers to pings are timed"
+kill $follower $watchers
+wait_for 5 has 'typha_connections_streaming{syncer="bgp"}' 0 && ok "who has left is not counted"
 pid=$(pid_of a typhad)
 expect "open files are those of the process" "$(($(ls /proc/$pid/fd | wc -l) + 1))" "$(metric process_open_fds)" # and the connection that asks
 rss=$(metric process_resident_memory_bytes) kernel=$(($(awk '/^VmRSS/ {print $2}' /proc/$pid/status) * 1024))
