@@ -2,6 +2,7 @@
 /* datastore migrate export: all but endpoints of workloads and profiles, which follow from
  * elsewhere. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,6 +80,16 @@ static int read_items(struct db *db, const struct kind_info *kind, uint64_t *ret
 	return 0;
 }
 
+/* Tiers in the order in which they apply; one without an order is the last. */
+static int by_order(const void *a, const void *b)
+{
+	double x = INFINITY, y = INFINITY;
+
+	(void)json_double(json_get(json_get(*(struct json *const *)a, "spec"), "order"), &x);
+	(void)json_double(json_get(json_get(*(struct json *const *)b, "spec"), "order"), &y);
+	return x < y ? -1 : x > y;
+}
+
 static int write_kind(struct db *db, const char *plural, struct node_map *map, struct err *err)
 {
 	const struct kind_info *kind = kind_by_alias(plural);
@@ -94,6 +105,8 @@ static int write_kind(struct db *db, const char *plural, struct node_map *map, s
 		return rc;
 	if (kind->kind == V3__KIND__KIND_NODE)
 		rc = map_nodes(items, map, err);
+	if (kind->kind == V3__KIND__KIND_TIER && items->len)
+		qsort(items->items, items->len, sizeof(*items->items), by_order);
 	for (size_t i = 0; i < items->len; i++)
 		migrate_object(plural, items->items[i], map);
 	list = shown_list(kind, items, revision);

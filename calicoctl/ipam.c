@@ -43,6 +43,7 @@ int ipam_config(struct db *db, struct resource **ret, struct err *err)
 	none = (V3__IpamConfig *)msg_new(&v3__ipam_config__descriptor);
 	none->has_auto_allocate_blocks = 1;
 	none->auto_allocate_blocks = 1;
+	msg_set_str(&none->kubevirtvmaddresspersistence, "Enabled");
 	*ret = resource_new(CONFIG, NULL, "default", 0, &none->base);
 	return 0;
 }

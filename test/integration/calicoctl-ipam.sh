@@ -81,15 +81,15 @@ E
 
 # ---- the configuration
 same "the configuration that holds when there is none" ipam show --show-configuration <<'E'
-+------------------------------+-----------------------------------+
-| PROPERTY                     | VALUE                             |
-+------------------------------+-----------------------------------+
-| StrictAffinity               | false                             |
-| AutoAllocateBlocks           | true                              |
-| MaxBlocksPerHost             | 0                                 |
-| KubeVirtVMAddressPersistence | (*ipam.VMAddressPersistence)(nil) |
-| IPCooldownSeconds            | 0                                 |
-+------------------------------+-----------------------------------+
++------------------------------+---------+
+| PROPERTY                     | VALUE   |
++------------------------------+---------+
+| StrictAffinity               | false   |
+| AutoAllocateBlocks           | true    |
+| MaxBlocksPerHost             | 0       |
+| KubeVirtVMAddressPersistence | Enabled |
+| IPCooldownSeconds            | 0       |
++------------------------------+---------+
 exit 0
 E
 same "configure" ipam configure --strictaffinity=true --max-blocks-per-host 5 --kubevirt-ip-persistence=Disabled --ip-cooldown-seconds=30 <<'E'

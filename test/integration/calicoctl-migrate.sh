@@ -175,3 +175,32 @@ expect "again: nothing is left to do" "Policy name migration complete, migrated 
 policy networkpolicies/ns1/default.legacy default.legacy default
 expect "half done before: the old key goes" "Policy name migration complete, migrated 1 policies." "$(old datastore migrate-policy-names)"
 expect "and nothing else" "ns1/legacy ns1/security.other ns1/web" "$(keys)"
+
+# ---- to a real etcd, and from there to a file again
+etcd --data-dir $W/etcd --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
+	--listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
+	--initial-cluster default=http://127.0.0.1:2380 >$W/etcd.log 2>&1 &
+far() { env DATASTORE_TYPE=etcdv3 ETCD_ENDPOINTS=http://127.0.0.1:2379 "$BUILD/calicoctl/calicoctl" --allow-version-mismatch "$@"; }
+key() { ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:2379 "$@"; }
+wait_for 20 key endpoint health || fail "etcd starts" "$(tail -n 5 $W/etcd.log)"
+bare() { sed '/resourceVersion:\|"resourceVersion"\|"uid"\|"creationTimestamp"/d' $1; }
+old delete networkpolicy legacy security.other -n ns1 >/dev/null
+put /calico/ipam/v2/assignment/ipv4/block/10.0.0.0-30 '{"cidr":"10.0.0.0/30","affinity":"host:n1","affinity_claim_time":"2026-08-22T06:33:20Z","allocations":[null,0,null,null],"unallocated":[0,2,3],"attributes":[{"handle_id":"net.a","secondary":{"node":"n1","pod":"a"}}],"sequenceNumber":1787380400000000003,"sequenceNumberForAllocation":{"1":1787380400000000001},"deleted":false}'
+put /calico/ipam/v2/host/n1/ipv4/block/10.0.0.0-30 '{"state":"confirmed","deleted":false}'
+put /calico/ipam/v2/handle/net.a '{"block":{"10.0.0.0/30":1},"deleted":false}'
+old datastore migrate export >$W/export 2>&1
+far datastore migrate import -f $W/export >$W/out 2>&1 && ok "import into etcd" || fail "import into etcd" "$(cat $W/out)"
+expect "it is locked" false "$(far get clusterinformation default -o json | jq .spec.datastoreReady)"
+expect "values stand in etcd as they stood in the file" "$(sql "SELECT value FROM object WHERE key = '/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-30'")" \
+	"$(key get --print-value-only /calico/ipam/v2/assignment/ipv4/block/10.0.0.0-30)"
+far datastore migrate export >$W/export2 2>&1
+bare $W/export >$W/x1; bare $W/export2 >$W/x2
+check "an export from etcd differs in nothing" diff $W/x1 $W/x2
+rm -f $W/new.db*
+check "and into a file" new datastore migrate import -f $W/export2
+content old >$W/before; content new >$W/after
+check "which is what it was" diff $W/before $W/after
+P=/calico/resources/v3/projectcalico.org/globalnetworkpolicies
+key put $P/default.legacy '{"kind":"GlobalNetworkPolicy","apiVersion":"projectcalico.org/v3","metadata":{"name":"default.legacy","uid":"12345678-1234-4234-8234-123456789abc","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"selector":"all()","types":["Ingress"]}}' >/dev/null
+expect "old keys in etcd" "Policy name migration complete, migrated 1 policies." "$(far datastore migrate-policy-names)"
+expect "are written anew" "$P/legacy $P/security.all" "$(key get --prefix --keys-only $P/ | xargs)"

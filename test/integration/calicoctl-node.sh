@@ -36,6 +36,8 @@ cat >$W/hidden.sh <<E
 mount --bind $W/none /sys/module
 mount --bind $W/modules /lib/modules
 mount -t tmpfs tmpfs /proc # and with it what is loaded
+mkdir /proc/self # a sanitizer reads its options there, and cannot look for leaks without the rest
+printf 'ASAN_OPTIONS=detect_leaks=0\\0' >/proc/self/environ
 exec "$BUILD/calicoctl/calicoctl" node checksystem -f $W/config
 E
 system() { unshare --mount sh $W/hidden.sh >$W/out 2>&1; }
