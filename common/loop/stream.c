@@ -14,7 +14,7 @@
 
 #define READ_CHUNK 65536u
 #define READS_PER_TURN 4 /* so that one loud peer leaves the loop to the others */
-#define IOV_PER_SEND 64
+#define IOV_PER_SEND 256
 #define LINGER_MS 1000
 
 static void on_event(uv_poll_t *h, int status, int events);
