@@ -196,7 +196,8 @@ const struct cli_command commands[] = {
 	{ "get", "[KIND [NAME...]]", "Get resources by kind, by name or by file",
 	  "Without a name, all resources of the kind are listed. KIND is for example node, ippool (pool),\n"
 	  "workloadendpoint (wep), networkpolicy (np), globalnetworkpolicy (gnp), networkset,\n"
-	  "globalnetworkset, profile, tier, bgpconfiguration, bgppeer or clusterinformation.\n",
+	  "globalnetworkset, profile, tier, bgpconfiguration, bgppeer or clusterinformation;\n"
+	  "'calicoctl explain' lists them all.\n",
 	  { get_flags, namespace_flags, selector_flags, file_flags, store_flags, color_flags }, 0, SIZE_MAX, "@kind|@name", cmd_get },
 	{ "apply", "-f FILE", "Apply resources from files: create them, or replace what is there",
 	  FILES_HELP, { file_flags, namespace_flags, store_flags }, 0, 0, NULL, cmd_apply },
@@ -221,8 +222,9 @@ const struct cli_command commands[] = {
 	  "Which resources: those named, or with -l those whose labels match. With --remove the last word is\n"
 	  "the label's key (with -l, each word).\n",
 	  { label_flags, selector_flags, namespace_flags, store_flags }, 2, SIZE_MAX, "@kind|@name", cmd_label },
-	{ "explain", "KIND[.FIELD...]", "Explain a kind of resource, or one of its fields", NULL,
-	  { explain_flags }, 1, 1, "@field|", cmd_explain },
+	{ "explain", "[KIND[.FIELD...]]", "Explain a kind of resource, or one of its fields",
+	  "Without a KIND, all kinds are listed, with the names that they go by.\n",
+	  { explain_flags }, 0, 1, "@field|", cmd_explain },
 	{ "validate", "-f FILE", "Check resources from files, without a datastore", FILES_HELP,
 	  { file_flags, namespace_flags }, 0, 0, NULL, cmd_validate },
 

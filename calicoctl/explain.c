@@ -275,3 +275,19 @@ void explain_fields(const char *path, struct buf *out)
 	for (unsigned i = 0; d && i < d->n_fields; i++)
 		buf_printf(out, "%s.%s\n", above, d->fields[i].name);
 }
+
+void explain_kinds(struct buf *out)
+{
+	buf_printf(out, "%-34s%-32s%-13s%s\n", "NAME", "KIND", "NAMESPACED", "ALSO");
+	for (const struct kind_info *k = NULL; (k = kind_next(k));) {
+		CLEANUP(buf_done) struct buf also = { 0 };
+
+		if (!k->aliases[0])
+			continue;
+		for (const char *const *a = k->aliases; *a; a++)
+			if (strcmp(*a, k->plural) != 0)
+				buf_printf(&also, "%s%s", also.len ? "," : "", *a);
+		buf_printf(out, "%-33s %-31s %-12s %s\n", k->plural, k->name,
+		           k->namespaced ? "true" : "false", buf_cstr(&also));
+	}
+}

@@ -11,7 +11,9 @@ int cmd_explain(const struct options *o)
 	CLEANUP(buf_done) struct buf out = { 0 };
 	struct err err;
 
-	if (explain(o->args[0], o->recursive, &out, &err) != 0) {
+	if (o->n_args == 0) {
+		explain_kinds(&out);
+	} else if (explain(o->args[0], o->recursive, &out, &err) != 0) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}

@@ -132,6 +132,10 @@ E
 	check "$HOW: no colours on a pipe" [ "$(tr -cd '\033' <$W/plain | wc -c)" = 0 ]
 	ctl get pool p1 --color always >$W/plain
 	check "$HOW: colours when asked for" [ "$(tr -cd '\033' <$W/plain | wc -c)" = 2 ]
+	TERM=xterm on a script -qec "$BUILD/calicoctl/calicoctl $STORE get pool p1" /dev/null >$W/plain </dev/null
+	check "$HOW: colours on a terminal" [ "$(tr -cd '\033' <$W/plain | wc -c)" = 2 ]
+	NO_COLOR=1 TERM=xterm on a script -qec "$BUILD/calicoctl/calicoctl $STORE get pool p1" /dev/null >$W/plain </dev/null
+	check "$HOW: but with NO_COLOR" [ "$(tr -cd '\033' <$W/plain | wc -c)" = 0 ]
 	same "a wrong --color" get pool p1 --color sometimes <<'E'
 --color is auto, always or never, not 'sometimes'
 exit 1

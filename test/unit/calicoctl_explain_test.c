@@ -73,6 +73,21 @@ static void wrong_paths(void **state)
 	assert_string_equal(explained("", false), "!resource type '' is not supported");
 }
 
+static void all_kinds(void **state)
+{
+	/* clang-format off */
+	static const char pools[] =
+		"\nippools                           IPPool                          false        ippool,ipp,ipps,pool,pools\n";
+	/* clang-format on */
+	struct buf out = { 0 };
+
+	(void)state;
+	explain_kinds(&out);
+	assert_non_null(strstr(buf_cstr(&out), pools));
+	assert_null(strstr(buf_cstr(&out), "IPAMBlock"));
+	buf_done(&out);
+}
+
 static void every_kind_says_what_it_is(void **state)
 {
 	(void)state;
@@ -88,11 +103,9 @@ static void every_kind_says_what_it_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_field),
-		cmocka_unit_test(types),
-		cmocka_unit_test(recursion),
-		cmocka_unit_test(wrong_paths),
-		cmocka_unit_test(every_kind_says_what_it_is),
+		cmocka_unit_test(a_field),   cmocka_unit_test(types),
+		cmocka_unit_test(recursion), cmocka_unit_test(wrong_paths),
+		cmocka_unit_test(all_kinds), cmocka_unit_test(every_kind_says_what_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
