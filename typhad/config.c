@@ -63,8 +63,23 @@ static void offer_named(struct reading *r, const char *name, size_t name_len, co
 	}
 }
 
+static void read_alias(struct reading *r, const char *prefix, const char *name, const char *eq)
+{
+	size_t skip = strlen(prefix);
+
+	if ((size_t)(eq - name) <= skip || strncmp(name, prefix, skip) != 0)
+		return;
+	name += skip;
+	for (const struct param *p = params; p->name; p++)
+		if (p->alias && strlen(p->alias) == (size_t)(eq - name) &&
+		    strncmp(p->alias, name, strlen(p->alias)) == 0)
+			offer(r, p, eq + 1, strlen(eq + 1), CONFIG_ALIAS);
+}
+
 static void read_env(struct reading *r, const char *const *env)
 {
+	const char *const *first = env;
+
 	for (; *env; env++) {
 		const char *eq = strchr(*env, '=');
 
@@ -78,10 +93,14 @@ static void read_env(struct reading *r, const char *const *env)
 				            CONFIG_ENV);
 			continue;
 		}
-		for (const struct param *p = params; p->name; p++)
-			if (p->alias && strlen(p->alias) == (size_t)(eq - *env) &&
-			    strncmp(p->alias, *env, strlen(p->alias)) == 0)
-				offer(r, p, eq + 1, strlen(eq + 1), CONFIG_ALIAS);
+		read_alias(r, "", *env, eq);
+	}
+	/* CALICO_ETCD_ENDPOINTS goes before ETCD_ENDPOINTS, wherever it stands. */
+	for (env = first; *env; env++) {
+		const char *eq = strchr(*env, '=');
+
+		if (eq)
+			read_alias(r, "CALICO_", *env, eq);
 	}
 }
 

@@ -461,6 +461,29 @@ static void the_command_line_goes_before_all(void **state)
 	typhad_config_done(&c);
 }
 
+static void the_prefixed_variable_goes_before_the_plain_one(void **state)
+{
+	static const struct {
+		const char *env[5], *want;
+	} cases[] = {
+		{ { "CALICO_ETCD_ENDPOINTS=http://b:1", "ETCD_ENDPOINTS=http://a:1" },
+		  "http://b:1" },
+		{ { "ETCD_ENDPOINTS=http://a:1", "CALICO_ETCD_ENDPOINTS=http://b:1" },
+		  "http://b:1" },
+		{ { "CALICO_ETCD_ENDPOINTS=", "ETCD_ENDPOINTS=http://a:1" }, "http://a:1" },
+		{ { "TYPHA_ETCDENDPOINTS=http://c:1", "CALICO_ETCD_ENDPOINTS=http://b:1" },
+		  "http://c:1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct typhad_config c = read_env((const char **)(uintptr_t)cases[i].env, NULL);
+
+		assert_string_equal(c.etcd.endpoints, cases[i].want);
+		typhad_config_done(&c);
+	}
+}
+
 static void a_pong_timeout_that_two_pings_fill_becomes_six(void **state)
 {
 	const char *env[] = { "TYPHA_SERVERPINGINTERVALSECS=5", "TYPHA_SERVERPONGTIMEOUTSECS=10",
@@ -525,6 +548,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_none_is_refused_with_the_line),
 		cmocka_unit_test(values_must_fit_together),
 		cmocka_unit_test(the_command_line_goes_before_all),
+		cmocka_unit_test(the_prefixed_variable_goes_before_the_plain_one),
 		cmocka_unit_test(a_pong_timeout_that_two_pings_fill_becomes_six),
 		cmocka_unit_test(a_password_is_never_shown),
 		cmocka_unit_test(the_documents_have_the_whole_table),
