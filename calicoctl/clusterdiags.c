@@ -12,6 +12,7 @@
 
 #include "calicoctl/bundle.h"
 #include "calicoctl/ipam.h"
+#include "calicoctl/migrate.h"
 #include "calicoctl/node.h"
 #include "calicoctl/output.h"
 #include "calicoctl/shown.h"
@@ -57,6 +58,15 @@ static void note(const struct bundle *b, const char *name, const char *what, con
 	bundle_text(b, name, err->text, strlen(err->text));
 }
 
+/* What has no metadata is named by its key. */
+static struct json *item_tree(const struct resource *r, const struct kind_info *kind)
+{
+	const struct node_map none = { 0 };
+	struct json *j = kind->v3 ? shown_tree(r) : migrate_ipam_item(r, &none);
+
+	return j ? j : mapper_write(r->msg);
+}
+
 /* A kind as YAML, and as the table that people read. */
 static void gather_kind(struct db *db, const struct bundle *b, const struct kind_info *kind)
 {
@@ -74,8 +84,7 @@ static void gather_kind(struct db *db, const struct bundle *b, const struct kind
 	}
 	items = json_new(JSON_ARRAY);
 	for (size_t i = 0; i < all->n; i++)
-		json_append(items, kind->v3 ? shown_tree(all->items[i])
-		                            : mapper_write(all->items[i]->msg));
+		json_append(items, item_tree(all->items[i], kind));
 	if (kind->v3 && table_write(kind, items->items, items->len, &style, &out, &err) == 0)
 		bundle_text(b, text, buf_cstr(&out), out.len);
 	buf_clear(&out);

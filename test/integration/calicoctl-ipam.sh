@@ -210,6 +210,14 @@ expect "the address goes to somebody else" "$b1" "${again%/*}"
 ctl ipam release --from-report $W/late >$W/out 2>&1
 check "what has changed since the report" grep -q "An error occurred while releasing some IPs: $b1: the given .* does not match (.*) when attempting to release IP.  Problems are often caused by an out-of-date IPAM report.  Try regenerating the IPAM report and retry." $W/out
 expect "stays whose it is" "Handle ID: net.anew" "$(ctl ipam show --ip $b1 | grep Handle)"
+grep -v '"handle":' $W/late >$W/nameless
+ctl ipam release --from-report $W/nameless >$W/out 2>&1
+check "the sequence number alone tells" grep -q "$b1: the given sequence number ([0-9]*) does not match ([0-9]*) when attempting to release IP" $W/out
+expect "too" "Handle ID: net.anew" "$(ctl ipam show --ip $b1 | grep Handle)"
+jq "del(.allocations[][].sequenceNumber)" $W/late >$W/numberless
+ctl ipam release --from-report $W/numberless >$W/out 2>&1
+check "and so does the handle" grep -q "$b1: the given handle (net.b1) does not match (net.anew) when attempting to release IP" $W/out
+expect "alone" "Handle ID: net.anew" "$(ctl ipam show --ip $b1 | grep Handle)"
 
 # ---- a damaged block
 name=$(a show IPAMBlock | head -n 1 | cut -d' ' -f1)
