@@ -202,8 +202,11 @@ expect "no answer came before its change" 0 "$(counter n1 writes_answered_unseen
 node x; wire x u1 10.3.1.0/30; node y
 circle() { TYPHA_TYPHAKEYFILE=$W/client.key TYPHA_TYPHACERTFILE=$W/client.crt TYPHA_TYPHACAFILE=$W/ca.crt TYPHA_TYPHACN=typha-server TYPHA_TYPHAREADTIMEOUT=2 \
 	start "$@" --datastore-type typha; }
-circle x typhad --upstream unix:/run/n/y/typhad/api.sock,10.3.1.2
-wait_for 10 status_is x serving
+# Of the two addresses of its name, nobody is at one.
+{ cat /etc/hosts; echo "127.0.0.9 typhas.example"; echo "10.3.1.2 typhas.example"; } >$W/hosts
+mount --bind $W/hosts /etc/hosts
+circle x typhad --upstream unix:/run/n/y/typhad/api.sock,typhas.example
+wait_for 10 status_is x serving && ok "a name with several addresses"
 circle y typhad --upstream /run/n/x/typhad/api.sock
 wait_for 10 status_is y serving && ok "a chain of three"
 $client put $(sock y) far 1 >/dev/null
