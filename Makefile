@@ -66,8 +66,9 @@ ifeq ($(FUZZ),1)
 endif
 isystem  = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(1) 2>/dev/null))
 CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD) -I$(BUILD)/proto $(call isystem,libnl-3.0 libnl-route-3.0)
-CFLAGS   += -std=c11 -fno-strict-aliasing -fno-common $(OPT) $(HARDEN) $(WARN) $(SANFLAGS)
-LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANFLAGS)
+# What a program does not call is left out of it: of a generated message, most.
+CFLAGS   += -std=c11 -fno-strict-aliasing -fno-common -ffunction-sections -fdata-sections $(OPT) $(HARDEN) $(WARN) $(SANFLAGS)
+LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed,--gc-sections $(SANFLAGS)
 
 # ---- the rules that modules use
 #

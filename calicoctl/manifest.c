@@ -95,7 +95,7 @@ static void add_resource(struct manifest *m, const struct manifest_source *sourc
 		version = MODEL_API_VERSION;
 	}
 	item->kind = kind ? kind_by_name(kind) : NULL;
-	if (item->kind && !item->kind->v3)
+	if (item->kind && !*item->kind->aliases) /* not for people */
 		item->kind = NULL;
 	if (!item->kind || !version || strcmp(version, MODEL_API_VERSION) != 0) {
 		CLEANUP(free_p)

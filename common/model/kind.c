@@ -15,6 +15,23 @@
 #include "proto/v3_staged.pb-c.h"
 #include "proto/v3_status.pb-c.h"
 
+/*
+ * A program that never touches the messages of a file leaves them out, with all that its loader
+ * would have to fix up in them: its kinds are then unknown to it. The mapper touches them all, and
+ * with it whoever reads a datastore or manifests.
+ */
+#pragma weak v3__bgpconfiguration__descriptor
+#pragma weak v3__bgppeer__descriptor
+#pragma weak v3__bgpfilter__descriptor
+#pragma weak v3__felix_configuration__descriptor
+#pragma weak v3__kube_controllers_configuration__descriptor
+#pragma weak v3__calico_node_status__descriptor
+#pragma weak v3__staged_network_policy__descriptor
+#pragma weak v3__staged_global_network_policy__descriptor
+#pragma weak v3__staged_kubernetes_network_policy__descriptor
+#pragma weak v3__felix_status__descriptor
+#pragma weak v3__endpoint_status__descriptor
+
 #define ALIASES(...) ((const char *const[]){ __VA_ARGS__, NULL })
 #define NO_ALIASES ((const char *const[]){ NULL })
 
@@ -107,7 +124,7 @@ static const struct kind_info kinds[] = {
 const struct kind_info *kind_info(model_kind kind)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (kinds[i].kind == kind)
+		if (kinds[i].kind == kind && kinds[i].message)
 			return &kinds[i];
 	return NULL;
 }
@@ -115,7 +132,7 @@ const struct kind_info *kind_info(model_kind kind)
 const struct kind_info *kind_by_name(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strcmp(kinds[i].name, name) == 0)
+		if (strcmp(kinds[i].name, name) == 0 && kinds[i].message)
 			return &kinds[i];
 	return NULL;
 }
@@ -124,7 +141,7 @@ const struct kind_info *kind_by_alias(const char *alias)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		for (const char *const *a = kinds[i].aliases; *a; a++)
-			if (strcasecmp(*a, alias) == 0)
+			if (strcasecmp(*a, alias) == 0 && kinds[i].message)
 				return &kinds[i];
 	return NULL;
 }
@@ -139,7 +156,8 @@ const struct kind_info *kind_by_message(const ProtobufCMessageDescriptor *d)
 
 const struct kind_info *kind_next(const struct kind_info *k)
 {
-	if (!k)
-		return &kinds[0];
-	return k + 1 < kinds + ARRAY_SIZE(kinds) ? k + 1 : NULL;
+	k = k ? k + 1 : &kinds[0];
+	while (k < kinds + ARRAY_SIZE(kinds) && !k->message)
+		k++;
+	return k < kinds + ARRAY_SIZE(kinds) ? k : NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * kind: the kinds of object in the datastore, one row each. A new kind is a message in proto/, a
- * number in enum Kind and a row here.
+ * number in enum Kind and a row here. A program knows those whose messages it links: see kind.c.
  */
 #pragma once
 

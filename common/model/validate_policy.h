@@ -19,6 +19,9 @@ struct policy_view {
 	bool do_not_track, pre_dnat, apply_on_forward;
 };
 
+/* "{[GET] [{/a }]}", as Go prints it. */
+void http_str(const V3__HttpMatch *http, struct buf *out);
+
 /* PHASE_GO of the whole policy, p is its spec; PHASE_CEL of the spec. */
 void check_policy(const struct policy_view *s, const struct path *p, struct violations *v);
 void cel_selectors(const struct policy_view *s, const struct path *p, struct violations *v);

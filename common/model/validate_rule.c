@@ -7,8 +7,8 @@
 #include "common/base/mem.h"
 
 static const struct message_rule *const subjects[] = {
-	policy_rules, endpoint_rules, meta_rules,  pool_rules,   node_rules,
-	staged_rules, bgp_rules,      felix_rules, config_rules, ipam_rules,
+	traffic_rules, policy_rules, endpoint_rules, meta_rules,   pool_rules, node_rules,
+	staged_rules,  bgp_rules,    felix_rules,    config_rules, ipam_rules,
 };
 
 const struct message_rule *message_rule(const ProtobufCMessageDescriptor *d)

@@ -127,8 +127,9 @@ const struct field_rule *field_rule(const struct message_rule *m,
                                     const char *field); /* NULL: none */
 
 /* The subjects' tables, ended by a row without message. */
-extern const struct message_rule policy_rules[], staged_rules[], endpoint_rules[], pool_rules[],
-        node_rules[], bgp_rules[], felix_rules[], config_rules[], ipam_rules[], meta_rules[];
+extern const struct message_rule policy_rules[], traffic_rules[], staged_rules[], endpoint_rules[],
+        pool_rules[], node_rules[], bgp_rules[], felix_rules[], config_rules[], ipam_rules[],
+        meta_rules[];
 
 /* Checks of metadata (NULL: none): what kinds ask for beyond what every object has to pass. */
 void check_namespace(const struct kind_info *k, const V3__ObjectMeta *meta, struct violations *v);

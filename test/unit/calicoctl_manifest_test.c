@@ -62,6 +62,7 @@ static void what_a_document_holds(void **state)
 		{ "apiVersion: v1\nkind: Pod\n", "f, document 1, line 2: unknown resource type (Pod) and/or version (v1)\n" },
 		{ "apiVersion: crd.projectcalico.org/v1\nkind: Tier\n", "f, document 1, line 1: unknown resource type (Tier) and/or version (crd.projectcalico.org/v1)\n" },
 		{ V "kind: IPAMBlock\n", "f, document 1, line 2: unknown resource type (IPAMBlock) and/or version (projectcalico.org/v3)\n" },
+		{ V "kind: BlockAffinity\n", "f, document 1, line 2: unknown resource type (BlockAffinity) and/or version (projectcalico.org/v3)\n" },
 		{ V "kind: \"a\\nb\\e\"\n", "f, document 1, line 2: unknown resource type (a\\nb\\x1b) and/or version (projectcalico.org/v3)\n" },
 		/* fields */
 		{ V "kind: Tier\nmetadata:\n  name: [a]\n", "f, document 1, line 4: metadata.name: expected a string, got an array\n" },

@@ -14,6 +14,7 @@
 #include "calicoctl/yaml.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "test/unit/every_kind.h"
 
 static struct json *tree_of(const char *yaml)
 {

@@ -11,6 +11,7 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/model/key.h"
+#include "test/unit/every_kind.h"
 
 static const struct {
 	model_kind kind;
