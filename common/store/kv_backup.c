@@ -112,7 +112,7 @@ int kv_backup(const char *path, const char *file, bool force, struct kv_backup *
 		rc = err_sys(err, "create '%s'", file);
 	if (rc == 0 && !force && link(tmp, file) < 0) /* which replaces nothing */
 		rc = err_sys(err, "create '%s'", file);
-	(void)unlink(tmp);
+	kv_file_remove(tmp);
 	return rc < 0 ? rc : dir_sync_of(file, err);
 }
 

@@ -174,6 +174,17 @@ static int db_open(const char *path, int mode, sqlite3 **ret, struct err *err)
 	return rc;
 }
 
+void kv_file_remove(const char *path)
+{
+	static const char *const endings[] = { "", "-journal", "-wal", "-shm" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		CLEANUP(free_p) char *name = xasprintf("%s%s", path, endings[i]);
+
+		(void)unlink(name);
+	}
+}
+
 /* Builds an empty datastore beside path and links it into place. Somebody else being faster is
  * fine. */
 static int db_create(const char *path, bool replace_empty, struct err *err)
@@ -212,7 +223,7 @@ static int db_create(const char *path, bool replace_empty, struct err *err)
 		rc = err_sys(err, "create datastore '%s'", path);
 	else if (rc == 0 && !replace_empty && link(tmp, path) < 0 && errno != EEXIST)
 		rc = err_sys(err, "create datastore '%s'", path);
-	(void)unlink(tmp);
+	kv_file_remove(tmp);
 	return rc < 0 ? rc : dir_sync_of(path, err);
 }
 

@@ -46,6 +46,9 @@ int kv_file_open_readonly(const char *path, struct sqlite3 **ret, uint32_t *ret_
 #define KV_CHECK_WHOLE_MAX (512u << 20) /* bytes */
 int kv_file_check(struct sqlite3 *db, const char *path, bool *ret_whole, struct err *err);
 
+/* Unlinks the file and what SQLite may have left beside it. Nobody may have it open. */
+void kv_file_remove(const char *path);
+
 /* Makes the file give space back (see kv_tidy()), when an older version has made it without. Slow:
  * writes all of it once. */
 int kv_file_make_shrinkable(struct sqlite3 *db, const char *path, struct err *err);

@@ -150,6 +150,25 @@ expect "what went meanwhile is gone" $((there - 11)) "$($client list $sock | gre
 expect "and it tells the true differences" 12 $(($(counter updates) - updates))
 stop a typhad
 
+# ---- no room for a backup, none for what is restored
+mkdir $W/small
+mount -t tmpfs -o size=400k tmpfs $W/small
+out=$("$BUILD/calicoctl/calicoctl" datastore backup --datastore $ds $W/small/backup 2>&1) && fail "a backup without room is refused" "$out" ||
+	case $out in *"no space"*) ok "a backup without room is refused" ;; *) fail "a backup without room is refused" "$out" ;; esac
+expect "and nothing is left of it" "" "$(ls -A $W/small)"
+mount -o remount,size=1500k $W/small
+start a typhad --datastore-path $W/small/datastore.db
+wait_for 10 $client put $sock kept 1
+revision=$(counter datastore_revision)
+out=$(on a $ctl restore --force $W/backup 2>&1) && fail "a restore without room is refused" "$out" ||
+	case $out in *"no space"*) ok "a restore without room is refused" ;; *) fail "a restore without room is refused" "$out" ;; esac
+expect "whole" "$revision 1" "$(counter datastore_revision) $($client list $sock | grep -vc '^big')"
+mount -o remount,size=64m $W/small
+check "with room it is done" on a $ctl restore --force $W/backup
+restored() { [ "$($client list $sock | grep -c '^big')" = 3000 ]; }
+wait_for 10 restored && ok "and typhad has it all"
+stop a typhad
+
 # ---- a file system that is read-only
 mkdir $W/ro
 mount -t tmpfs tmpfs $W/ro
