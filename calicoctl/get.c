@@ -67,6 +67,7 @@ static void get_list(struct db *db, const struct kind_info *kind, const char *ns
 	}
 	if (always_there) /* upstream has it last */
 		add_selected(list, always_there, selector);
+	table_sort(kind, list->objects, list->n);
 }
 
 /* The AS number of nodes that have none of their own. The caller's; NULL: unknown. */

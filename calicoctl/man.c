@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The parts of the man page that the table of commands knows: "synopsis" and "flags", in mdoc(7).
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,9 +103,39 @@ static void flags(struct buf *out)
 	buf_str(out, ".El\n");
 }
 
+/* Whether a flag agrees with all others of its name or letter in whether a value follows: the
+ * parser counts on that where it does not know the command yet. */
+static bool agrees(const struct cli_flag *f)
+{
+	for (const struct cli_command *c = commands; c->name; c++) {
+		const struct cli_flag *g;
+
+		for (size_t at = 0; (g = cli_next_flag(c, &at));)
+			if ((strcmp(f->name, g->name) == 0 ||
+			     (f->letter && f->letter == g->letter)) &&
+			    !f->value != !g->value)
+				return false;
+	}
+	return true;
+}
+
+/* The build fails by this, when the table is wrong. */
+static void check_table(void)
+{
+	const struct cli_flag *f;
+
+	for (const struct cli_command *c = commands; c->name; c++)
+		for (size_t at = 0; (f = cli_next_flag(c, &at));)
+			assert(agrees(f));
+	for (size_t at = 0; (f = cli_next_flag(NULL, &at));)
+		assert(agrees(f));
+}
+
 int cmd_man(const struct options *o)
 {
 	CLEANUP(buf_done) struct buf out = { 0 };
+
+	check_table();
 
 	if (strcmp(o->args[0], "synopsis") == 0)
 		synopsis(&out);

@@ -424,6 +424,12 @@ static int by_tier_order(const void *a, const void *b)
 	return strcmp(name_of(*(struct json *const *)a), name_of(*(struct json *const *)b));
 }
 
+void table_sort(const struct kind_info *kind, struct json **objects, size_t n)
+{
+	if (kind->kind == V3__KIND__KIND_TIER && n)
+		qsort(objects, n, sizeof(struct json *), by_tier_order);
+}
+
 /* The cells of a table, row by row, as they are shown. */
 static char **make_cells(const struct column *const *columns, size_t nc, struct json *const *rows,
                          size_t n, const struct table_style *style)
@@ -464,8 +470,7 @@ int table_write(const struct kind_info *kind, struct json *const *objects, size_
 		return n_columns;
 	if (n)
 		memcpy(rows, objects, n * sizeof(*rows));
-	if (kind->kind == V3__KIND__KIND_TIER) /* as they are evaluated */
-		qsort(rows, n, sizeof(*rows), by_tier_order);
+	table_sort(kind, rows, n);
 
 	cells = make_cells(columns, nc, rows, n, style);
 	for (size_t i = 0; i < nc && !style->no_headings; i++)

@@ -36,5 +36,8 @@ struct table_style {
 int table_write(const struct kind_info *kind, struct json *const *objects, size_t n,
                 const struct table_style *style, struct buf *out, struct err *err);
 
+/* Tiers are shown in the order in which they are evaluated; all others stay as they are. */
+void table_sort(const struct kind_info *kind, struct json **objects, size_t n);
+
 /* A number as Go prints it: 1000, 0.5, 1e+06. */
 void table_float(double v, struct buf *out);

@@ -128,6 +128,16 @@ many   10.10.10.0/24,10.10.11.0/24,10.10.12.0/24,10.10.13.0/24,10.10.14.0/24,10.
 
 exit 0
 E
+	check "$HOW: a tier" ctl apply -f - <<'E'
+{"apiVersion": "projectcalico.org/v3", "kind": "Tier", "metadata": {"name": "zz"}, "spec": {"order": 5}}
+E
+	same "tiers in their order" get tiers -o name <<'E'
+tier.projectcalico.org/zz
+tier.projectcalico.org/kube-admin
+tier.projectcalico.org/default
+tier.projectcalico.org/kube-baseline
+exit 0
+E
 	ctl get pool p1 >$W/plain
 	check "$HOW: no colours on a pipe" [ "$(tr -cd '\033' <$W/plain | wc -c)" = 0 ]
 	ctl get pool p1 --color always >$W/plain
