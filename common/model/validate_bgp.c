@@ -9,40 +9,16 @@
 
 #define PRIORITY_MAX 2147483646
 
-static bool set(const char *s)
-{
-	return s && *s != '\0';
-}
-
-static bool is(const char *s, const char *word)
-{
-	return s && strcmp(s, word) == 0;
-}
-
 /* ---- what texts look like */
-
-static bool all_of(const char *s, const char *more, size_t max)
-{
-	size_t len = strlen(s);
-
-	for (size_t i = 0; i < len; i++) {
-		char c = s[i];
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-		    !strchr(more, c))
-			return false;
-	}
-	return len >= 1 && len <= max;
-}
 
 static bool ok_filter_interface(const char *s)
 {
-	return all_of(s, "_.*-", 15);
+	return text_all_of(s, "_.*-", 15);
 }
 
 static bool ok_ignored_interface(const char *s)
 {
-	return !is(s, "*") && all_of(s, "_.*-", 15);
+	return !text_is(s, "*") && text_all_of(s, "_.*-", 15);
 }
 
 static bool is_net_of(const char *s, int family)
@@ -189,7 +165,7 @@ static bool check_community(const char *s, const char *name, const struct path *
 static bool is_defined(const V3__BgpConfigurationSpec *s, const char *name)
 {
 	for (size_t i = 0; i < s->n_communities; i++)
-		if (is(s->communities[i]->name ? s->communities[i]->name : "", name))
+		if (text_is(s->communities[i]->name ? s->communities[i]->name : "", name))
 			return true;
 	return false;
 }
@@ -201,7 +177,7 @@ static void check_advertisement(const V3__BgpConfigurationSpec *s, const V3__Pre
 	struct path cidr = { p, "cidr", 0 }, list = { p, "communities", 0 };
 	struct ip_prefix net;
 
-	if (set(a->cidr) && ip_prefix_parse(a->cidr, &net) < 0)
+	if (text_given(a->cidr) && ip_prefix_parse(a->cidr, &net) < 0)
 		violate_as(v, &cidr, "Spec.PrefixAdvertisement[].CIDR", a->cidr,
 		           "invalid CIDR value.");
 	for (size_t i = 0; i < a->n_communities; i++) {
@@ -259,7 +235,7 @@ static void last_configuration(const ProtobufCMessage *m, const struct path *p,
 	const V3__BgpConfigurationSpec *s = c->spec;
 	struct path spec = { p, "spec", 0 };
 
-	if (!s || (c->metadata && is(c->metadata->name, "default")))
+	if (!s || (c->metadata && text_is(c->metadata->name, "default")))
 		return;
 
 	const struct {
@@ -300,8 +276,9 @@ static void check_peer_spec(const ProtobufCMessage *m, const struct path *p, str
 	struct path here = { p, "reachableBy", 0 };
 	struct ip_addr gateway, peer;
 
-	if (set(s->reachableby) && set(s->peerip) && ip_addr_parse(s->reachableby, &gateway) == 0 &&
-	    parse_peer(s->peerip, &peer) && gateway.family != peer.family)
+	if (text_given(s->reachableby) && text_given(s->peerip) &&
+	    ip_addr_parse(s->reachableby, &gateway) == 0 && parse_peer(s->peerip, &peer) &&
+	    gateway.family != peer.family)
 		violate_as(v, &here, "ReachableBy", s->reachableby,
 		           "ReachableBy and PeerIP address family mismatched");
 }
@@ -309,21 +286,22 @@ static void check_peer_spec(const ProtobufCMessage *m, const struct path *p, str
 static void cel_peer_spec(const ProtobufCMessage *m, const struct path *p, struct violations *v)
 {
 	const V3__BgpPeerSpec *s = (const V3__BgpPeerSpec *)m;
-	bool workloads = set(s->localworkloadselector), asn = s->asnumber && s->asnumber->value;
+	bool workloads = text_given(s->localworkloadselector),
+	     asn = s->asnumber && s->asnumber->value;
 
-	if (set(s->node) && set(s->nodeselector))
+	if (text_given(s->node) && text_given(s->nodeselector))
 		violate(v, p, NULL, "node and nodeSelector cannot both be set");
-	if (set(s->peerip) && set(s->peerselector))
+	if (text_given(s->peerip) && text_given(s->peerselector))
 		violate(v, p, NULL, "peerIP and peerSelector cannot both be set");
-	if (set(s->peerselector) && asn)
+	if (text_given(s->peerselector) && asn)
 		violate(v, p, NULL, "asNumber must be empty when peerSelector is set");
-	if (workloads && set(s->peerip))
+	if (workloads && text_given(s->peerip))
 		violate(v, p, NULL, "peerIP must be empty when localWorkloadSelector is set");
-	if (workloads && set(s->peerselector))
+	if (workloads && text_given(s->peerselector))
 		violate(v, p, NULL, "peerSelector must be empty when localWorkloadSelector is set");
 	if (workloads && !asn)
 		violate(v, p, NULL, "asNumber is required when localWorkloadSelector is set");
-	if (set(s->reachableby) && !set(s->peerip))
+	if (text_given(s->reachableby) && !text_given(s->peerip))
 		violate(v, p, NULL, "reachableBy must be empty when peerIP is empty");
 	if (s->keeporiginalnexthop && s->nexthopmode)
 		violate(v, p, NULL,
@@ -336,11 +314,11 @@ static void cel_peer_spec(const ProtobufCMessage *m, const struct path *p, struc
 static void cel_rule(const char *cidr, const char *op, bool length, const char *action,
                      size_t n_operations, const struct path *p, struct violations *v)
 {
-	if (set(cidr) != set(op))
+	if (text_given(cidr) != text_given(op))
 		violate(v, p, NULL, "cidr and matchOperator must both be set or both be empty");
-	if (length && !set(cidr))
+	if (length && !text_given(cidr))
 		violate(v, p, NULL, "cidr is required when prefixLength is set");
-	if (n_operations > 0 && !is(action, "Accept"))
+	if (n_operations > 0 && !text_is(action, "Accept"))
 		violate(v, p, NULL, "operations may only be used with action Accept");
 }
 

@@ -9,11 +9,6 @@
 
 #define TEMPLATE_NAME_MAX 253
 
-static bool set(const char *s)
-{
-	return s && *s != '\0';
-}
-
 /* Upstream looks at the name when all else is right. */
 static void check_only_default(const V3__ObjectMeta *meta, const char *what, struct violations *v)
 {
@@ -64,14 +59,14 @@ static void first_controllers(const ProtobufCMessage *m, const struct path *p, s
 		char *name = xasprintf(TEMPLATES ".%s", t->generatename ? t->generatename : "");
 		struct path here = { &list, NULL, i };
 
-		if (!set(t->generatename))
+		if (!text_given(t->generatename))
 			violate_as(v, &here, TEMPLATES, NULL, "Template name must be specified");
 		else if (strlen(t->generatename) > TEMPLATE_NAME_MAX)
 			violate_as(v, &here, TEMPLATES, NULL,
 			           "Template name must be shorter than 253 characters");
 		else if (is_taken(node->hostendpoint->templates, i))
 			violate_as(v, &here, name, NULL, "Template name must be unique");
-		else if (t->n_interfacecidrs == 0 && !set(t->interfacepattern))
+		else if (t->n_interfacecidrs == 0 && !text_given(t->interfacepattern))
 			violate_as(v, &here, name, NULL,
 			           "InterfaceCIDRs or InterfacePattern must be specified");
 	}

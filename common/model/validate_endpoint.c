@@ -9,11 +9,6 @@
 #include "common/net/addr.h"
 #include "proto/v3_endpoint.pb-c.h"
 
-static bool set(const char *s)
-{
-	return s && *s != '\0';
-}
-
 /* ---- WorkloadEndpoint: its name */
 
 /* One part of the name; false: it is told why it cannot be. */
@@ -22,7 +17,7 @@ static bool check_part(const char *value, const char *field, const struct path *
 {
 	struct path here = { spec, field, 0 };
 
-	if (!set(value))
+	if (!text_given(value))
 		violate_as(v, &here, field, strcmp(field, "node") == 0 ? NULL : "",
 		           "field should be assigned");
 	else if (value[0] == '-')
@@ -68,7 +63,7 @@ static void first_endpoint(const ProtobufCMessage *m, const struct path *p, stru
 	}
 	if (!check_parts(w->spec, &spec, v) || wep_name_of(w->spec, &name, NULL) < 0)
 		return;
-	if (w->metadata && set(w->metadata->name) && strcmp(w->metadata->name, name) != 0)
+	if (w->metadata && text_given(w->metadata->name) && strcmp(w->metadata->name, name) != 0)
 		violate_as(v, &at, "Name", w->metadata->name,
 		           "the WorkloadEndpoint name does not match the primary identifiers "
 		           "assigned in the Spec: expected name %s",
@@ -110,7 +105,7 @@ static void check_gateway(const char *gateway, const struct tag *tag, const char
 	CLEANUP(free_p) char *name = xasprintf("%sGateway", family);
 	struct path here = { p, field, 0 };
 
-	if (set(gateway) && !tag->ok(gateway))
+	if (text_given(gateway) && !tag->ok(gateway))
 		violate_as(v, &here, name, gateway, "%s",
 		           tag_cidr.ok(gateway) ? strcmp(family, "IPv4") == 0
 		                                          ? "invalid IPv4 gateway address specified"
@@ -139,7 +134,8 @@ static void check_endpoint(const ProtobufCMessage *m, const struct path *p, stru
 		const char *internal = s->ipnats[i]->internalip;
 		struct ip_addr a;
 
-		if (set(internal) && ip_addr_parse(internal, &a) == 0 && is_in_networks(s, &a))
+		if (text_given(internal) && ip_addr_parse(internal, &a) == 0 &&
+		    is_in_networks(s, &a))
 			continue;
 		buf_clear(&text);
 		nats_str(s, &text);
@@ -155,7 +151,7 @@ static void check_nat(const ProtobufCMessage *m, const struct path *p, struct vi
 	struct path external = { p, "externalIP", 0 };
 	struct ip_addr in, out;
 
-	if (set(nat->internalip) && set(nat->externalip) &&
+	if (text_given(nat->internalip) && text_given(nat->externalip) &&
 	    ip_addr_parse(nat->internalip, &in) == 0 && ip_addr_parse(nat->externalip, &out) == 0 &&
 	    in.family != out.family)
 		violate_as(v, &external, "ExternalIP", nat->externalip, "mismatched IP versions");
@@ -186,7 +182,7 @@ static void check_workload_port(const ProtobufCMessage *m, const struct path *p,
 	if (!has_ports(port->protocol))
 		violate_as(v, &protocol, "WorkloadEndpointPort.Protocol", buf_cstr(&text),
 		           "WorkloadEndpointPort protocol does not support ports.");
-	if (!set(port->name) && port->hostport == 0)
+	if (!text_given(port->name) && port->hostport == 0)
 		violate_as(v, &name, "WorkloadEndpointPort.Name", "",
 		           "WorkloadEndpointPort name must not be empty if no HostPort is "
 		           "specified");
@@ -210,10 +206,10 @@ static void cel_host_endpoint(const ProtobufCMessage *m, const struct path *p, s
 {
 	const V3__HostEndpointSpec *s = (const V3__HostEndpointSpec *)m;
 
-	if (!set(s->interfacename) && s->n_expectedips == 0)
+	if (!text_given(s->interfacename) && s->n_expectedips == 0)
 		violate(v, p, NULL,
 		        "at least one of interfaceName or expectedIPs must be specified");
-	if (!set(s->node))
+	if (!text_given(s->node))
 		violate(v, p, NULL, "node must be specified");
 }
 

@@ -16,11 +16,6 @@
 #define TABLE_MAX INT64_C(0xffffffff)
 #define MAIN_TABLES_MAX 250 /* those behind are the kernel's own */
 
-static bool set(const char *s)
-{
-	return s && *s != '\0';
-}
-
 /* ---- what texts look like */
 
 static bool is_alnum(char c)
@@ -28,24 +23,14 @@ static bool is_alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static bool all_of(const char *s, const char *more, size_t max)
-{
-	size_t len = strlen(s);
-
-	for (size_t i = 0; i < len; i++)
-		if (!is_alnum(s[i]) && !strchr(more, s[i]))
-			return false;
-	return len >= 1 && len <= max;
-}
-
 static bool ok_host(const char *s)
 {
-	return all_of(s, ":._+-", 64);
+	return text_all_of(s, ":._+-", 64);
 }
 
 static bool ok_interface_filter(const char *s)
 {
-	return all_of(s, ":._+-", 15);
+	return text_all_of(s, ":._+-", 15);
 }
 
 static bool ok_interface_filters(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
@@ -66,7 +51,7 @@ static bool ok_log_filters(const ProtobufCMessage *m, const ProtobufCFieldDescri
 
 	(void)f;
 	for (size_t i = 0; i < map->n_items; i++)
-		if (!all_of(map->items[i]->key, "_.-", 15))
+		if (!text_all_of(map->items[i]->key, "_.-", 15))
 			return false;
 	return true;
 }
@@ -153,7 +138,7 @@ static bool ok_backend(const char *s)
 
 static bool ok_log_prefix(const char *s)
 {
-	return *s == '\0' || all_of(s, "%: /_-", SIZE_MAX);
+	return *s == '\0' || text_all_of(s, "%: /_-", SIZE_MAX);
 }
 
 static bool ok_rate(const char *s)
@@ -290,7 +275,7 @@ static void check_override(const ProtobufCMessage *m, const struct path *p, stru
 	buf_printf(&text, "{%s {", o->name ? o->name : "");
 	duration_str(ns, &text);
 	buf_str(&text, "}}");
-	if (!o->name || !all_of(o->name, "_ -", SIZE_MAX))
+	if (!o->name || !text_all_of(o->name, "_ -", SIZE_MAX))
 		violate_as(v, &name, "HealthTimeoutOverride.Name", buf_cstr(&text),
 		           "name should match regex ^[a-zA-Z0-9_ -]+$");
 	if (ns < 0)
@@ -346,7 +331,7 @@ static void check_region(const char *region, const struct path *p, struct violat
 {
 	struct path here = { p, "openstackRegion", 0 };
 
-	if (!set(region))
+	if (!text_given(region))
 		return;
 	if (strlen(region) > REGION_MAX)
 		violate_as(v, &here, "OpenstackRegion", region, "is too long");
@@ -386,7 +371,7 @@ static void check_spec(const ProtobufCMessage *m, const struct path *p, struct v
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
 		struct path here = { p, addresses[i].field, 0 };
 
-		if (set(address(m, i)) && ip_addr_parse(address(m, i), &a) < 0)
+		if (text_given(address(m, i)) && ip_addr_parse(address(m, i), &a) < 0)
 			violate_as(v, &here, addresses[i].go, address(m, i),
 			           "is not a valid IP address");
 	}
@@ -402,7 +387,7 @@ static void cel_spec(const ProtobufCMessage *m, const struct path *p, struct vio
 	if (s->routetablerange && s->routetableranges)
 		violate(v, p, NULL, "routeTableRange and routeTableRanges cannot both be set");
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++)
-		if (set(address(m, i)) &&
+		if (text_given(address(m, i)) &&
 		    (ip_addr_parse(address(m, i), &a) < 0 || a.family != addresses[i].family))
 			violate(v, p, NULL, "%s must be a valid IPv%c address", addresses[i].field,
 			        addresses[i].family == AF_INET ? '4' : '6');

@@ -5,18 +5,13 @@
 #include "common/model/validate_rule.h"
 #include "proto/v3_node.pb-c.h"
 
-static bool set(const char *s)
-{
-	return s && *s != '\0';
-}
-
 static void check_node(const ProtobufCMessage *m, const struct path *p, struct violations *v)
 {
 	const V3__NodeBgpSpec *b = ((const V3__NodeSpec *)m)->bgp;
 	struct path here = { p, "bgp", 0 };
 
-	if (b && !b->asnumber && !set(b->ipv4address) && !set(b->ipv6address) &&
-	    !set(b->ipv4ipiptunneladdr) && !set(b->routereflectorclusterid) &&
+	if (b && !b->asnumber && !text_given(b->ipv4address) && !text_given(b->ipv6address) &&
+	    !text_given(b->ipv4ipiptunneladdr) && !text_given(b->routereflectorclusterid) &&
 	    b->base.n_unknown_fields == 0)
 		violate_as(v, &here, "BGP", "&{<nil>    }", "Spec.BGP should not be empty");
 }

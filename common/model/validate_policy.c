@@ -10,16 +10,6 @@
 
 #define NAMESPACE_LABEL "projectcalico.org/namespace"
 
-static bool set(const char *s)
-{
-	return s && *s != '\0';
-}
-
-static bool is(const char *s, const char *word)
-{
-	return s && strcmp(s, word) == 0;
-}
-
 /* ---- policies */
 
 static void check_types(const struct policy_view *s, const struct path *p, struct violations *v)
@@ -96,7 +86,7 @@ static void check_service_namespaces(V3__Rule *const *rules, size_t n, bool ingr
 		struct path side = { &rule, ingress ? "source" : "destination", 0 };
 		struct path services = { &side, "services", 0 };
 
-		if (e && e->services && !set(e->services->namespace_))
+		if (e && e->services && !text_given(e->services->namespace_))
 			violate_as(v, &services, "Namespace", "", "must specify a namespace");
 	}
 }
@@ -232,10 +222,10 @@ static void check_action(const V3__Tier *t, const struct path *p, struct violati
 	struct path spec = { p, "spec", 0 }, here = { &spec, "defaultAction", 0 };
 	bool known = false;
 
-	if (is(action, "Deny") || is(action, "Pass"))
+	if (text_is(action, "Deny") || text_is(action, "Pass"))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		known = known || is(action, all[i]);
+		known = known || text_is(action, all[i]);
 	if (!known)
 		violate(v, &here, NULL, "supported values: \"Allow\", \"Deny\", \"Log\", \"Pass\"");
 	violate(v, &here, NULL, "supported values: \"Pass\", \"Deny\"");
@@ -251,9 +241,9 @@ static void cel_tier(const ProtobufCMessage *m, const struct path *p, struct vio
 	for (size_t i = 0; i < ARRAY_SIZE(built_in); i++) {
 		const struct built_in *b = &built_in[i];
 
-		if (!t->spec || !t->metadata || !is(t->metadata->name, b->name))
+		if (!t->spec || !t->metadata || !text_is(t->metadata->name, b->name))
 			continue;
-		if (!is(t->spec->defaultaction, b->action))
+		if (!text_is(t->spec->defaultaction, b->action))
 			violate(v, p, NULL, "The '%s' tier must have default action '%s'", b->name,
 			        b->action);
 		if (!t->spec->has_order || t->spec->order != b->order)

@@ -7,16 +7,6 @@
 #include "common/net/addr.h"
 #include "proto/v3_ippool.pb-c.h"
 
-static bool set(const char *s)
-{
-	return s && *s != '\0';
-}
-
-static bool is(const char *s, const char *word)
-{
-	return s && strcmp(s, word) == 0;
-}
-
 static bool has(size_t n, char *const *list, const char *word)
 {
 	for (size_t i = 0; i < n; i++)
@@ -27,7 +17,7 @@ static bool has(size_t n, char *const *list, const char *word)
 
 static bool is_on(const char *mode)
 {
-	return set(mode) && !is(mode, "Never");
+	return text_given(mode) && !text_is(mode, "Never");
 }
 
 /* A pool without a usable CIDR is not looked at further. */
@@ -40,7 +30,7 @@ static void first_pool(const ProtobufCMessage *m, const struct path *p, struct v
 	char text[IP_PREFIX_STR_MAX];
 	struct ip_prefix net;
 
-	if (!set(cidr)) {
+	if (!text_given(cidr)) {
 		violate_as(v, &here, "IPPool.Spec.CIDR", NULL, "IPPool CIDR must be specified");
 	} else if (!strchr(cidr, '/') || ip_prefix_parse(cidr, &net) < 0) {
 		violate_as(v, &here, "IPPool.Spec.CIDR", cidr,
@@ -63,7 +53,8 @@ static void check_pool(const ProtobufCMessage *m, const struct path *p, struct v
 		struct path here = { &uses, NULL, i };
 		const char *use = s->alloweduses[i];
 
-		if (!is(use, "Workload") && !is(use, "Tunnel") && !is(use, "LoadBalancer"))
+		if (!text_is(use, "Workload") && !text_is(use, "Tunnel") &&
+		    !text_is(use, "LoadBalancer"))
 			violate_as(v, &here, "IPpool.AllowedUses", buf_cstr(&text),
 			           "unknown use: %s", use);
 	}
@@ -86,10 +77,10 @@ static void cel_pool_uses(const V3__IpPoolSpec *s, bool v6, const struct path *p
 		violate(v, p, NULL, "IPIP is not supported on IPv6 pools");
 	if (lb && s->disablebgpexport)
 		violate(v, p, NULL, "LoadBalancer IP pools cannot disable BGP export");
-	if (lb && set(s->nodeselector) && !is(s->nodeselector, "all()"))
+	if (lb && text_given(s->nodeselector) && !text_is(s->nodeselector, "all()"))
 		violate(v, p, NULL,
 		        "IP Pool with AllowedUse LoadBalancer must have nodeSelector set to all()");
-	if (tunnel && set(s->namespaceselector))
+	if (tunnel && text_given(s->namespaceselector))
 		violate(v, p, NULL, "IP Pool with AllowedUse Tunnel cannot have namespaceSelector");
 	if (s->nodeselector && text_has_global(s->nodeselector))
 		violate(v, p, NULL, "global() selector is not valid for IPPool nodeSelector");
@@ -150,7 +141,7 @@ static void last_ipam_configuration(const ProtobufCMessage *m, const struct path
 	struct path meta = { p, "metadata", 0 };
 	struct path name = { &meta, "name", 0 };
 
-	if (c->metadata && !is(c->metadata->name, "default"))
+	if (c->metadata && !text_is(c->metadata->name, "default"))
 		violate_as(v, &name, "", NULL,
 		           "Cannot create an IPAMConfiguration resource with a name other than "
 		           "\"default\"");

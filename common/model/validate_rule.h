@@ -146,6 +146,10 @@ void list_str(char *const *list, size_t n, struct buf *out);
 /* Texts: see validate_text.c */
 text_check text_label, text_name, text_cidr, text_net, text_any_selector, text_duration, text_guid,
         text_regexp;
+bool text_given(const char *s);                /* not NULL, not empty */
+bool text_is(const char *s, const char *word); /* NULL is no word */
+/* Of letters, digits and what is in more; 1 to max bytes. */
+bool text_all_of(const char *s, const char *more, size_t max);
 bool text_is_subdomain(const char *s, size_t len); /* label(.label)*, none of them limited */
 bool text_is_name(const char *s, size_t len);      /* the same, at most 253 */
 bool text_is_label(const char *s, size_t len);     /* at most 63 */

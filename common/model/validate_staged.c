@@ -28,11 +28,6 @@ static struct policy_view view_global(const V3__StagedGlobalNetworkPolicySpec *s
 		                     .apply_on_forward = s->applyonforward };
 }
 
-static bool set(const char *s)
-{
-	return s && *s != '\0';
-}
-
 static bool is_delete(const char *action)
 {
 	return action && strcmp(action, "Delete") == 0;
@@ -41,8 +36,8 @@ static bool is_delete(const char *action)
 static bool is_empty(const struct policy_view *s, bool has_order, size_t n_hints)
 {
 	return s->n_ingress == 0 && s->n_egress == 0 && s->n_types == 0 && n_hints == 0 &&
-	       !has_order && !set(s->selector) && !set(s->service_account_selector) &&
-	       !set(s->namespace_selector) && !s->do_not_track && !s->pre_dnat &&
+	       !has_order && !text_given(s->selector) && !text_given(s->service_account_selector) &&
+	       !text_given(s->namespace_selector) && !s->do_not_track && !s->pre_dnat &&
 	       !s->apply_on_forward;
 }
 

@@ -22,6 +22,26 @@ static bool is_alnum(char c)
 	return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
 }
 
+bool text_given(const char *s)
+{
+	return s && *s != '\0';
+}
+
+bool text_is(const char *s, const char *word)
+{
+	return s && strcmp(s, word) == 0;
+}
+
+bool text_all_of(const char *s, const char *more, size_t max)
+{
+	size_t len = strlen(s);
+
+	for (size_t i = 0; i < len; i++)
+		if (!is_alnum(s[i]) && !strchr(more, s[i]))
+			return false;
+	return len >= 1 && len <= max;
+}
+
 bool text_is_label(const char *s, size_t len)
 {
 	if (len == 0 || len > LABEL_MAX || !is_lower_alnum(s[0]) || !is_lower_alnum(s[len - 1]))

@@ -10,25 +10,15 @@
 #define PROTO_TCP 6
 #define PROTO_ICMPV6 58
 
-static bool set(const char *s)
-{
-	return s && *s != '\0';
-}
-
-static bool is(const char *s, const char *word)
-{
-	return s && strcmp(s, word) == 0;
-}
-
 /* ---- http */
 
 static bool check_path(const V3__HttpPath *http, char *wrong, size_t len)
 {
-	const char *path = set(http->exact) ? http->exact : http->prefix;
+	const char *path = text_given(http->exact) ? http->exact : http->prefix;
 
-	if (set(http->exact) && set(http->prefix))
+	if (text_given(http->exact) && text_given(http->prefix))
 		(void)snprintf(wrong, len, "Invalid path match. Both 'exact' and 'prefix' are set");
-	else if (!set(path))
+	else if (!text_given(path))
 		(void)snprintf(wrong, len,
 		               "Invalid path match. Either 'exact' or 'prefix' must be set");
 	else if (path[0] != '/' || strpbrk(path, "? #"))
@@ -277,7 +267,7 @@ static void cel_rule(const ProtobufCMessage *m, const struct path *p, struct vio
 
 	if (rule->http && rule->protocol && n != PROTO_TCP)
 		violate(v, p, NULL, "rules with HTTP match must have protocol TCP or unset");
-	if (rule->http && !is(rule->action, "Allow"))
+	if (rule->http && !text_is(rule->action, "Allow"))
 		violate(v, p, NULL, "HTTP match is only valid on Allow rules");
 	if (d && d->services && (d->n_ports > 0 || d->n_notports > 0))
 		violate(v, p, NULL, "ports and notPorts cannot be specified with services");
@@ -295,15 +285,15 @@ static void cel_entity(const ProtobufCMessage *m, const struct path *p, struct v
 		violate(v, p, NULL, GLOBAL_MISPLACED);
 	if (!e->services)
 		return;
-	if (set(e->namespaceselector))
+	if (text_given(e->namespaceselector))
 		violate(v, p, NULL,
 		        "cannot specify NamespaceSelector and Services on the same rule");
 	if (e->serviceaccounts)
 		violate(v, p, NULL, "cannot specify ServiceAccounts and Services on the same rule");
-	if (!set(e->services->name)) /* the rule itself fails there, in upstream's words */
+	if (!text_given(e->services->name)) /* the rule itself fails there, in upstream's words */
 		violate(v, p, NULL,
 		        "no such key: name evaluating rule: services must specify a service name");
-	if (set(e->selector) || set(e->notselector))
+	if (text_given(e->selector) || text_given(e->notselector))
 		violate(v, p, NULL,
 		        "cannot specify Selector/NotSelector and Services on the same rule");
 	if (e->n_nets > 0 || e->n_notnets > 0)
