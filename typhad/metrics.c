@@ -18,6 +18,19 @@ static void connections_write(const struct typhad *t, struct buf *out)
 		api = ipc_server_stats(t->door.server);
 	metrics_one(out, "typha_connections_accepted", METRICS_COUNTER,
 	            "Total number of connections accepted over time.", (double)api.accepted);
+	metrics_one(out, "typha_connections_dropped", METRICS_COUNTER,
+	            "Total number of connections dropped due to rebalancing.",
+	            (double)(t->door.count.rebalanced + t->door.count.drained));
+	metrics_one(out, "typha_connections_refused_total", METRICS_COUNTER,
+	            "Connections that were not let in: no handshake, no Hello, a limit.",
+	            (double)(api.refused + api.handshakes_failed + api.handshakes_late +
+	                     api.handshakes_crowded + t->door.count.bad_hello));
+	metrics_one(out, "typha_connections_given_up_total", METRICS_COUNTER,
+	            "Clients that did not answer, or took nothing, or made us hold too much.",
+	            (double)(t->door.count.dead + t->door.count.stuck + api.evicted));
+	metrics_one(out, "typha_held_bytes", METRICS_GAUGE,
+	            "Bytes held for clients: what they have begun to send, what they do not read.",
+	            (double)api.memory);
 	metrics_one(
 	        out, "typha_connections_active", METRICS_GAUGE,
 	        "Number of open client connections, including connections that are still in the "

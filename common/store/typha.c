@@ -193,7 +193,7 @@ static void on_compressed(struct typha *t, const Sync__V1__Compressed *m)
 {
 	CLEANUP(buf_done) struct buf raw = { 0 };
 	struct err err = { 0 };
-	size_t at = 0, used;
+	size_t at = 0, used = 0;
 	struct cursor body;
 	int r = t->codec ? sync_unpack(t->codec, m, &raw, &err)
 	                 : err_set(&err, -EPROTO, "compressed frames, which were not asked for");

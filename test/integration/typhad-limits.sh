@@ -63,6 +63,25 @@ stop b typhad
 stop a typhad
 unset TYPHA_MAXCONNECTIONSLOWERLIMIT TYPHA_CONNECTIONDROPINTERVALSECS
 
+# ---- one that takes nothing is given up in time; one that is slow but takes something is not
+TYPHA_SERVERWRITETIMEOUTSECS=1 TYPHA_SERVERPINGINTERVALSECS=0.3; export TYPHA_SERVERWRITETIMEOUTSECS TYPHA_SERVERPINGINTERVALSECS
+start a typhad --datastore-path $W/stuck.db
+wait_for 10 $client put $sock first 1
+$client sleepy $sock 100000 1 >$W/sleepy 2>&1 &
+sleepy=$!
+wait_for 10 counter_is watchers 1
+timeout 60 $client watchers $sock 5 2 >$W/awake &
+awake=$!
+wait_for 10 counter_is watchers 6
+$client fill $sock large 500 10000 >/dev/null
+wait_for 10 counter_is clients_closed_stuck 1 && ok "who takes nothing for a second is given up"
+check "which is logged" grep -q 'a client is given up.*program=sleepy.*it has not taken anything' $W/a.typhad.log
+$client put $sock end 2 >/dev/null
+wait $awake && ok "the others are told as ever" || fail "the others" "$(cat $W/awake)"
+quit $sleepy
+stop a typhad
+unset TYPHA_SERVERWRITETIMEOUTSECS TYPHA_SERVERPINGINTERVALSECS
+
 # ---- memory
 start a typhad --datastore-path $W/datastore.db
 wait_for 10 $client get $sock first

@@ -17,6 +17,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/loop/codec.h"
 #include "common/loop/server.h"
 #include "common/store/store.h"
 #include "proto/typhad_sync_v1.pb-c.h"
@@ -333,6 +334,154 @@ static void a_watch_delivers_true_differences(void **state)
 	fake_in_sync();
 	UNTIL(seen.in_sync == 3);
 	assert_string_equal(seen.text, "+e=9 -d ! ");
+	store_free(s);
+}
+
+static void asked_to_go_it_goes_when_all_is_answered(void **state)
+{
+	Sync__V1__GoAway go = SYNC__V1__GO_AWAY__INIT;
+	struct store *s;
+	struct store_result *a;
+	uint64_t first;
+
+	(void)state;
+	fake_open();
+	s = must_open();
+	assert_int_equal(store_watch(s, NULL, 0, &watch_ops, NULL), 0);
+	UNTIL(fake.watches == 1);
+	fake_snapshot_start();
+	fake_update("a", 1, false);
+	fake_in_sync();
+	UNTIL(seen.in_sync == 1);
+	store_get(s, KIND, NULL, "a", on_done, NULL);
+	UNTIL(fake.requests == 1);
+	first = fake.last_id;
+	go.reason = (char *)(uintptr_t) "no room";
+	fake_send(0, SYNC__V1__FROM_TYPHAD__PAYLOAD_GO_AWAY, &go);
+	fake_update("b", 2, false);
+	UNTIL(strstr(seen.text, "+b")); /* it has read what came behind GoAway */
+	store_remove(s, KIND, NULL, "b", 2, on_done, NULL); /* asked of the next one */
+	for (int i = 0; i < 50; i++)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(fake.requests, 1);
+	assert_int_equal(fake.hellos, 1);
+	fake_result(first);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_OK);
+	store_result_free(a);
+	UNTIL(fake.watches == 2 && fake.requests == 2);
+	assert_int_equal(fake.hellos, 2);
+	assert_int_equal(fake.last, SYNC__V1__TO_TYPHAD__PAYLOAD_DELETE);
+	fake_result(fake.last_id);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_OK);
+	store_result_free(a);
+	assert_int_equal(seen.downs, 0); /* nobody was told */
+	fake_snapshot_start();
+	fake_update("a", 1, false);
+	fake_update("c", 3, false);
+	fake_in_sync();
+	UNTIL(seen.in_sync == 2);
+	assert_string_equal(seen.text, "+a=1 ! +b=2 +c=3 -b ! ");
+	store_free(s);
+}
+
+/* One that never answers what is under way is left all the same. */
+static void asked_to_go_it_does_not_wait_for_ever(void **state)
+{
+	Sync__V1__GoAway go = SYNC__V1__GO_AWAY__INIT;
+	struct store *s;
+	struct store_result *a;
+
+	(void)state;
+	fake_open();
+	s = must_open();
+	store_get(s, KIND, NULL, "a", on_done, NULL);
+	UNTIL(fake.requests == 1);
+	fake_send(0, SYNC__V1__FROM_TYPHAD__PAYLOAD_GO_AWAY, &go);
+	a = take_answer();
+	assert_int_equal(a->status, STORE_UNAVAILABLE);
+	store_result_free(a);
+	UNTIL(fake.hellos == 2);
+	store_free(s);
+}
+
+static void a_ping_is_answered(void **state)
+{
+	Sync__V1__Ping ping = SYNC__V1__PING__INIT;
+	struct store *s;
+
+	(void)state;
+	fake_open();
+	s = must_open();
+	assert_int_equal(store_watch(s, NULL, 0, &watch_ops, NULL), 0);
+	UNTIL(fake.watches == 1);
+	fake_send(0, SYNC__V1__FROM_TYPHAD__PAYLOAD_PING, &ping);
+	UNTIL(fake.requests == 1);
+	assert_int_equal(fake.last, SYNC__V1__TO_TYPHAD__PAYLOAD_PONG);
+	store_free(s);
+}
+
+static void fake_packed(const char *name, uint64_t revision, bool spoil)
+{
+	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
+	Sync__V1__UpdateEvent u = SYNC__V1__UPDATE_EVENT__INIT;
+	Sync__V1__Resource r = SYNC__V1__RESOURCE__INIT;
+	Sync__V1__Compressed packed = SYNC__V1__COMPRESSED__INIT;
+	CLEANUP(buf_done) struct buf raw = { 0 };
+	CLEANUP(buf_done) struct buf small = { 0 };
+	struct ipc_frame *f;
+
+	r.has_kind = r.has_revision = r.has_body = 1;
+	r.kind = KIND;
+	r.name = (char *)(uintptr_t)name;
+	u.resource = &r;
+	m.payload_case = SYNC__V1__FROM_TYPHAD__PAYLOAD_UPDATE;
+	m.update = &u;
+	for (unsigned i = 0; i < 3; i++) {
+		r.revision = revision + i;
+		f = ipc_frame_pack(&m.base);
+		buf_add(&raw, f->data, f->len);
+		ipc_frame_unref(f);
+	}
+	if (spoil)
+		raw.len--; /* a frame that is not whole */
+	assert_int_equal(codec_zstd.pack(raw.data, raw.len, &small), 0);
+	packed.has_raw_size = packed.has_frames = 1;
+	packed.raw_size = (uint32_t)raw.len;
+	packed.frames = (ProtobufCBinaryData){ small.len, small.data };
+	fake_send(0, SYNC__V1__FROM_TYPHAD__PAYLOAD_COMPRESSED, &packed);
+}
+
+static void packed_frames_count_as_frames(void **state)
+{
+	const char *const addresses[] = { path };
+	const struct store_typha_options options = { .addresses = addresses,
+		                                     .n_addresses = 1,
+		                                     .program = "prog",
+		                                     .node = "node",
+		                                     .codec = &codec_zstd };
+	struct store *s = NULL;
+
+	(void)state;
+	fake_open();
+	assert_int_equal(store_typha_connect(&loop, &options, &s, NULL), 0);
+	assert_int_equal(store_watch(s, NULL, 0, &watch_ops, NULL), 0);
+	UNTIL(fake.watches == 1);
+	fake_packed("p", 1, false);
+	UNTIL(strstr(seen.text, "+p=3"));
+	assert_string_equal(seen.text, "+p=1 +p=2 +p=3 ");
+	fake_packed("q", 1, true); /* what makes no sense ends the connection */
+	UNTIL(seen.downs == 1 && fake.watches == 2);
+	store_free(s);
+
+	s = must_open(); /* which has not offered to understand it */
+	assert_int_equal(store_watch(s, NULL, 0, &watch_ops, NULL), 0);
+	UNTIL(fake.watches == 3);
+	seen.text[0] = '\0';
+	fake_packed("r", 1, false);
+	UNTIL(seen.downs == 2);
+	assert_string_equal(seen.text, "");
 	store_free(s);
 }
 
@@ -803,6 +952,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_watch_delivers_true_differences),
+		T(asked_to_go_it_goes_when_all_is_answered),
+		T(asked_to_go_it_does_not_wait_for_ever),
+		T(a_ping_is_answered),
+		T(packed_frames_count_as_frames),
 		T(requests_are_answered_in_any_order),
 		T(errors_become_statuses),
 		T(a_list_comes_in_parts),
