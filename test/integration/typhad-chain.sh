@@ -26,8 +26,13 @@ pki() { # NAME CN: a key and a certificate by the CA
 openssl req -x509 -newkey rsa:2048 -nodes -keyout $W/ca.key -out $W/ca.crt -subj /CN=ca -days 2 2>/dev/null
 pki server typha-server; pki client typha-client
 
-on e etcd --data-dir $W/etcd --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls http://10.9.1.1:2379 \
-	--listen-peer-urls http://127.0.0.1:2380 --logger zap >$W/etcd.log 2>&1 &
+etcd_start() { # DATA
+	nsenter --net=/run/netns/e etcd --name e --data-dir $1 --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls http://10.9.1.1:2379 \
+		--initial-cluster e=http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 --listen-peer-urls http://127.0.0.1:2380 \
+		--logger zap >>$W/etcd.log 2>&1 &
+	echo $! >$W/etcd.pid
+}
+etcd_start $W/etcd
 upstream() { # N
 	TYPHA_DATASTORETYPE=etcdv3 TYPHA_ETCDENDPOINTS=http://10.9.${1#u}.1:2379 TYPHA_SERVERKEYFILE=$W/server.key TYPHA_SERVERCERTFILE=$W/server.crt \
 		TYPHA_CAFILE=$W/ca.crt TYPHA_CLIENTCN=typha-client start $1 typhad
@@ -68,6 +73,8 @@ done
 expect "who has the answer reads what he wrote, 100 times" 0 $missed
 $client del $(sock n1) own
 expect "and that it is gone" "not found" "$($client get $(sock n1) own | cut -d: -f1)"
+
+check "a backup is made of etcd" on e env ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:2379 snapshot save $W/backup
 
 # ---- watchers and writers on both nodes, while upstreams are killed, stopped and cut off
 for n in 1 2; do
@@ -219,4 +226,19 @@ ip -n x link set u1 up
 wait_for 20 status_is x serving && ok "the way back is found"
 $client put $(sock u1) far 2 >/dev/null
 wait_for 10 value_is y far 2 && ok "and news come through it"
+
+# ---- the datastore goes back in time, which nobody below would believe of an upstream alone
+$client put $(sock n1) one 9 >/dev/null
+kill -KILL $(cat $W/etcd.pid)
+wait $(cat $W/etcd.pid) 2>/dev/null
+check "the backup is restored" on e env ETCDCTL_API=3 etcdctl snapshot restore $W/backup --name e --initial-cluster e=http://127.0.0.1:2380 \
+	--initial-advertise-peer-urls http://127.0.0.1:2380 --data-dir $W/etcd2
+etcd_start $W/etcd2
+for n in u1 u2 n1 n2 x y; do wait_for 30 value_is $n one 2 || fail "$n has what was restored"; done
+ok "everyone has what was restored"
+for n in n1 x y; do expect "$n has nothing else" "$($client list $(sock u1))" "$($client list $(sock $n))"; done
+[ "$(counter n1 datastore_rewinds)" -ge 1 ] && ok "and knows that it is older" || fail "n1 knows that it is older" "$(counter n1 datastore_rewinds)"
+$client put $(sock y) one 3 >/dev/null
+for n in n1 n2 u2; do wait_for 20 value_is $n one 3 || fail "$n hears of what is new"; done
+ok "writes and news go on from there"
 for n in y x n1 n2 u1 u2; do stop $n typhad; done
