@@ -19,7 +19,7 @@
 #include "common/base/mem.h"
 #include "common/tls/tls.h"
 
-#define CONNECT_MS 5000u /* to an HTTP/2 connection, TLS and all */
+#define CONNECT_MS 4000u /* to the server's SETTINGS, TLS and all */
 #define READ_SIZE (64u << 10)
 #define READS_MAX 16u            /* in one turn of the loop */
 #define WRITE_CHUNK (64u << 10)  /* collected before it is written */
@@ -36,6 +36,7 @@
 enum h2_state {
 	H2_CONNECTING,
 	H2_HANDSHAKE,
+	H2_GREETING, /* the server's SETTINGS are awaited: one that is stopped does not send them */
 	H2_UP,
 	H2_DOWN,
 };
@@ -163,6 +164,12 @@ void h2_abandon(struct h2 *h, const char *why)
 
 /* ---- writing and reading */
 
+/* Is there a session? */
+static bool talks(const struct h2 *h)
+{
+	return h->state == H2_GREETING || h->state == H2_UP;
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events);
 
 static void poll_for(struct h2 *h, int events)
@@ -205,7 +212,7 @@ static void write_out(struct h2 *h)
 {
 	struct err err = { 0 };
 
-	while (h->state == H2_UP) {
+	while (talks(h)) {
 		struct iovec iov;
 		ssize_t n;
 
@@ -239,7 +246,7 @@ static void write_out(struct h2 *h)
 		}
 		buf_consume(&h->out, (size_t)n);
 	}
-	if (h->state == H2_UP && !nghttp2_session_want_read(h->session) &&
+	if (talks(h) && !nghttp2_session_want_read(h->session) &&
 	    !nghttp2_session_want_write(h->session))
 		fail(h, h->why[0] ? h->why : "the server has ended the connection");
 }
@@ -254,7 +261,7 @@ static void on_flush(uv_prepare_t *prepare)
 
 static void flush_soon(struct h2 *h)
 {
-	if (h->state == H2_UP)
+	if (talks(h))
 		(void)uv_prepare_start(&h->flush, on_flush);
 }
 
@@ -263,8 +270,7 @@ static void read_in(struct h2 *h)
 	static uint8_t bytes[READ_SIZE]; /* one loop, one thread */
 	struct err err = { 0 };
 
-	for (unsigned i = 0;
-	     h->state == H2_UP && (i < READS_MAX || (h->tls && tls_pending(h->tls))); i++) {
+	for (unsigned i = 0; talks(h) && (i < READS_MAX || (h->tls && tls_pending(h->tls))); i++) {
 		ssize_t n = socket_read(h, bytes, sizeof(bytes), &err), used;
 
 		if (n == -EAGAIN)
@@ -314,7 +320,11 @@ static void on_timer(uv_timer_t *timer)
 	uint64_t quiet, since_ping;
 
 	if (h->state != H2_UP) {
-		fail_errno(h, h->state == H2_CONNECTING ? "connect" : "TLS handshake", -ETIMEDOUT);
+		fail_errno(h,
+		           h->state == H2_CONNECTING  ? "connect"
+		           : h->state == H2_HANDSHAKE ? "TLS handshake"
+		                                      : "HTTP/2",
+		           -ETIMEDOUT);
 		return;
 	}
 	if (h->ping_open) { /* what has come while this process was held up counts */
@@ -394,8 +404,14 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	struct h2 *h = arg;
 
 	(void)session;
+	if (frame->hd.type == NGHTTP2_SETTINGS && h->state == H2_GREETING) {
+		h->state = H2_UP;
+		h->asked = uv_now(h->loop);
+		(void)uv_timer_stop(&h->timer);
+		h->ops->on_up(h->arg);
+	}
 	if (frame->hd.type != NGHTTP2_GOAWAY)
-		return 0;
+		return h->freed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 	(void)snprintf(h->why, sizeof(h->why), "the server has ended the connection: %s%s%s",
 	               nghttp2_http2_strerror(frame->goaway.error_code),
 	               frame->goaway.opaque_data_len ? ": " : "",
@@ -466,16 +482,13 @@ static void session_open(struct h2 *h)
 
 /* ---- connecting */
 
-static void up(struct h2 *h)
+static void greet(struct h2 *h)
 {
-	h->state = H2_UP;
+	h->state = H2_GREETING;
 	h->heard = uv_now(h->loop);
-	h->asked = h->heard;
-	(void)uv_timer_stop(&h->timer);
 	session_open(h);
 	flush_soon(h);
 	poll_for(h, UV_READABLE);
-	h->ops->on_up(h->arg);
 }
 
 static void handshake(struct h2 *h)
@@ -496,7 +509,7 @@ static void handshake(struct h2 *h)
 	if (!alpn || strcmp(alpn, "h2") != 0)
 		fail(h, "the server does not speak HTTP/2");
 	else
-		up(h);
+		greet(h);
 }
 
 static void connected(struct h2 *h)
@@ -511,7 +524,7 @@ static void connected(struct h2 *h)
 		return;
 	}
 	if (!h->tls_context) {
-		up(h);
+		greet(h);
 		return;
 	}
 	h->tls = tls_new(h->tls_context, h->fd, h->server);

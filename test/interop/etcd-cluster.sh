@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
 # Three members of etcd are killed, stopped, cut off and robbed of their leadership at random while writers write, by the driver and through a typhad, and
 # watches look at what comes: no update is lost, none told twice, none out of order.  SEED=N repeats a run's choices; LONG=1 goes on for longer.
 #

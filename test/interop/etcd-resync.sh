@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
 # A watch on etcd that was away: a restart of etcd, a compaction of what was missed, compactions in the midst of reading, a datastore that was restored
 # from a backup. It is told the true differences, each once.           etcd_client watch ---- etcd ---- etcdctl
 . "$(dirname "$0")/../integration/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
 # The etcd driver against one real etcd: every operation, what stands in etcd byte for byte, pages, leases, what cannot be read.
 #     etcd_client (the driver) ---- etcd ---- etcdctl          and typhad, calicoctl on it
 . "$(dirname "$0")/../integration/lib.sh"

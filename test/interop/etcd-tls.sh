@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
 # etcd behind TLS, client certificates, users, names: who is let in, who is not and why; tokens that expire; SRV records.
 #     a: etcd_client, a name server in Python ---- etcd on 127.0.0.1 and ::1
 . "$(dirname "$0")/../integration/lib.sh"
@@ -71,6 +72,15 @@ secure server
 	says "a file that is not there" "refused: " ENDPOINTS=https://etcd.test:2379 CA_CERT_FILE=$W/nothing
 	says "a key that is not the certificate's" "refused: " ENDPOINTS=https://etcd.test:2379 CA_CERT_FILE=$W/ca.crt CERT_FILE=$W/root.crt KEY_FILE=$W/old.key
 	says "one endpoint of several serves" "ok revision" "ENDPOINTS=https://elsewhere.test:2379,https://127.0.0.1:1,https://nobody.invalid:2379,https://etcd.test:2379" $good
+	socat TCP-LISTEN:2390,fork,reuseaddr EXEC:'sleep 60' & mute=$!
+	socat TCP-LISTEN:2391,fork,reuseaddr SYSTEM:'printf "HTTP/1.1 400 Bad Request\r\n\r\n"' & web=$!
+	socat TCP-LISTEN:2392,fork,reuseaddr SYSTEM:'head -c 100000 /dev/urandom' & noise=$!
+	wait_for 5 sh -c 'for p in 2390 2391 2392; do ss -Hltn sport = :$p | grep -q . || exit 1; done'
+	says "one that accepts and is silent" "etcd cannot be reached: http://127.0.0.1:2390: HTTP/2: Connection timed out" ENDPOINTS=http://127.0.0.1:2390
+	says "... behind TLS" "etcd cannot be reached: https://127.0.0.1:2390: TLS handshake: Connection timed out" ENDPOINTS=https://127.0.0.1:2390 $good
+	says "a web server" "etcd cannot be reached: http://127.0.0.1:2391: " ENDPOINTS=http://127.0.0.1:2391
+	says "noise" "etcd cannot be reached: http://127.0.0.1:2392: " ENDPOINTS=http://127.0.0.1:2392
+	kill $mute $web $noise
 	# calicoctl, with what its configuration file has inline
 	{
 		printf 'apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nspec:\n  datastoreType: etcdv3\n  etcdEndpoints: https://etcd.test:2379\n'
