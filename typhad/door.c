@@ -454,6 +454,12 @@ int door_prepare(struct typhad *t, struct err *err)
 	d->ping = ipc_frame_pack(&m.base);
 	d->ping->shared = true;
 	d->prepared = true;
+	if (tcp_wanted(&t->config) && t->config.server.host) {
+		int r = tcp_lookup(t->config.server.host, d->host, err);
+
+		if (r < 0)
+			return err_wrap(err, r, "ServerHost");
+	}
 	return t->config.server.tls ? tls_prepare(t, err) : 0;
 }
 
@@ -485,7 +491,8 @@ static int listen_tcp(struct typhad *t, struct err *err)
 	const struct typhad_config *config = &t->config;
 	struct door *d = &t->door;
 	uint16_t port = config->server.port ? (uint16_t)config->server.port : TYPHAD_PORT;
-	int r = ipc_server_listen_tcp(d->server, config->server.host, port,
+	const char *host = *d->host ? d->host : "*";
+	int r = ipc_server_listen_tcp(d->server, d->host, port,
 	                              config->server.tls ? &d->tls.base : NULL,
 	                              (unsigned)config->server.write_timeout_ms, &d->port, err);
 
@@ -493,13 +500,11 @@ static int listen_tcp(struct typhad *t, struct err *err)
 		return r;
 	d->tcp = true;
 	if (config->server.tls)
-		log_info("listening", "host=%s port=%u tls=yes",
-		         LOG_VIS(config->server.host ? config->server.host : "*"), d->port);
+		log_info("listening", "host=%s port=%u tls=yes", LOG_VIS(host), d->port);
 	else
 		log_warn("listening without TLS: whoever reaches the port may read and write "
 		         "everything",
-		         "host=%s port=%u",
-		         LOG_VIS(config->server.host ? config->server.host : "*"), d->port);
+		         "host=%s port=%u", LOG_VIS(host), d->port);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 
 #include "common/base/list.h"
 #include "common/base/log.h"
+#include "common/ipc/tcp.h"
 #include "common/loop/server.h"
 #include "common/tls/layer.h"
 #include "proto/typhad_sync_v1.pb-c.h"
@@ -38,6 +39,7 @@ struct door {
 	struct tls_layer tls; /* all zeros: none */
 	struct ipc_server *server;
 	bool prepared, tcp;
+	char host[TCP_ADDR_STR_MAX]; /* to listen on; "": all addresses */
 	uint16_t port;
 	unsigned clients, remote; /* that have said Hello */
 	struct list pings;        /* struct client, by when they were asked last */
@@ -53,7 +55,7 @@ struct door {
 	} count;
 };
 
-/* Reads certificates. Before door_open(). */
+/* Reads certificates and looks up the host to listen on, which may block. Before door_open(). */
 int door_prepare(struct typhad *t, struct err *err);
 /* Lets clients in. */
 int door_open(struct typhad *t, struct err *err);

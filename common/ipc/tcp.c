@@ -77,6 +77,23 @@ const char *tcp_addr_str(const struct sockaddr *sa, char out[TCP_ADDR_STR_MAX])
 	return out;
 }
 
+int tcp_lookup(const char *host, char out[TCP_ADDR_STR_MAX], struct err *err)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list = NULL;
+	struct ip_addr a = { 0 };
+	int r = getaddrinfo(host, NULL, &hints, &list);
+
+	if (r != 0)
+		return err_set(err, -EADDRNOTAVAIL, "look up '%.200s': %s", host, gai_strerror(r));
+	r = list ? ip_addr_from_sockaddr(list->ai_addr, &a, NULL) : -EADDRNOTAVAIL;
+	freeaddrinfo(list);
+	if (r < 0)
+		return err_set(err, -EADDRNOTAVAIL, "'%.200s' has no address", host);
+	(void)ip_addr_str(&a, out);
+	return 0;
+}
+
 /* ---- listening */
 
 static int listen_on(const struct sockaddr *sa, socklen_t len, bool both, int *ret_fd,

@@ -18,6 +18,9 @@ bool tcp_addr_numeric(const char *host, uint16_t port, struct sockaddr_storage *
                       socklen_t *ret_len);
 const char *tcp_addr_str(const struct sockaddr *sa, char out[TCP_ADDR_STR_MAX]);
 
+/* Looks a name up, which blocks: before the loop runs. An address stays as it is. */
+int tcp_lookup(const char *host, char out[TCP_ADDR_STR_MAX], struct err *err);
+
 /* Listens, non-blocking. host NULL or "": on every address of either family; a name is looked up,
  * which blocks: at the start only. port 0: any. ret_port may be NULL. */
 int tcp_listen(const char *host, uint16_t port, int *ret_fd, uint16_t *ret_port, struct err *err);

@@ -54,7 +54,7 @@ wait_for 30 counter_is clients_remote 4 && ok "a keeps its share"
 wait_for 10 counter_is clients_remote 8 b && ok "the others are with b"
 rounds=$(counter clients_rebalanced)
 [ "$rounds" -ge 8 ] && ok "they were sent away one by one ($rounds)" || fail "one by one" "$rounds"
-[ "$(grep -c 'a client is sent away' $W/a.typhad.log)" = "$rounds" ] && ok "which is logged" || fail "logged"
+[ "$(grep -c "a client is sent away" $W/a.typhad.log)" -ge "$rounds" ] && ok "which is logged" || fail "logged"
 $client fill $sock moved 50 >/dev/null
 $client put $sock end 1 >/dev/null
 wait $away && ok "all of them see what happens afterwards" || fail "all see it" "$(cat $W/away)"
