@@ -14,7 +14,7 @@
  * what is asked meanwhile is held. Nobody is told.
  *
  * Each connection's watch begins with a snapshot; the watcher hears of what differs from what it
- * knew.
+ * knew. A typhad that is fed by typhads wants more than that: see typha_chain.h.
  */
 #include <errno.h>
 #include <string.h>
