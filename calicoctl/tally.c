@@ -78,6 +78,7 @@ int tally_end(struct tally *t)
 		fflush(stdout);
 		for (size_t i = 0; i < t->n_errors; i++)
 			fprintf(stderr, "Failed to delete %sresource: %s\n", kind, t->errors[i]);
+		fputc('\n', stderr);
 	} else {
 		print_failures(t);
 	}

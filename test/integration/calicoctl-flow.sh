@@ -288,6 +288,7 @@ expect "all are back" 3 "$(ctl get pools -o name | wc -l)"
 same "delete by name" delete ippool small v6 nix <<'E'
 Successfully deleted 2 'IPPool' resource(s)
 Failed to delete 'IPPool' resource: resource does not exist: IPPool(nix) with error: <nil>
+
 exit 1
 E
 same "delete --skip-not-exists" delete -s ippool nix <<'E'
