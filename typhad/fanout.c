@@ -299,7 +299,7 @@ static void on_turn(uv_idle_t *h)
 	for (size_t i = 0; i < n && !list_empty(&f->watchers); i++) {
 		struct watcher *w = list_entry(f->watchers.next, struct watcher, node);
 
-		if (uv_hrtime() > end) {
+		if (i % 16 == 15 && uv_hrtime() > end) {
 			more = true;
 			break;
 		}
