@@ -17,7 +17,8 @@
  * watches must then reach what the datastore holds. It is told when a watch sees a number twice, an
  * older one after a newer one, a key come or go twice, or ends with something else than the
  * datastore holds, when the driver's watch has not seen an acknowledged write, or when a write is
- * refused because it was done already.
+ * refused because it was done already. With ETCD_CLIENT_VERIFY, each acknowledged write is read
+ * back at once.
  *
  * Exit code 0: ok; 1: not; 2: usage; 3: a deadline passed.
  */
@@ -301,7 +302,8 @@ static size_t n_views;
 static struct writer *writers;
 static unsigned n_writers, seed;
 static bool stopping;
-static uint64_t acked, doubtful, refused;
+static uint64_t acked, doubtful, refused, verified;
+static bool verify;
 static unsigned faults;
 
 static void fault(const char *fmt, const char *what, const char *name, uint64_t a, uint64_t b)
@@ -338,6 +340,21 @@ static unsigned chance(unsigned n)
 }
 
 static void writer_go(struct writer *w);
+
+/* Who has the answer to a write reads what it wrote. */
+static void on_verified(void *arg, const struct store_result *r)
+{
+	struct writer *w = arg;
+	struct key *k = w->at;
+
+	w->busy = false;
+	verified++;
+	if (k->deleting ? r->status == STORE_OK
+	                : r->status != STORE_OK || r->items[0]->revision != k->revision)
+		fault("is not what was just written", "read of", k->name,
+		      r->n ? r->items[0]->revision : 0, k->revision);
+	writer_go(w);
+}
 
 static void adopt(struct key *k, const struct resource *r)
 {
@@ -399,6 +416,11 @@ static void on_written(void *arg, const struct store_result *r)
 			       k->deleting ? " (deleted)" : "", k->revision);
 		refused++;
 		w->doubt = true;
+	}
+	if (verify && r->status == STORE_OK) {
+		w->busy = true;
+		store_get(w->store, KIND, NULL, k->name, on_verified, w);
+		return;
 	}
 	writer_go(w);
 }
@@ -603,6 +625,7 @@ static int report(void)
 		       v->what, v->updates, v->removes, v->syncs, v->downs, s.connections_lost,
 		       s.resyncs, s.events, s.events_old, s.retries);
 	}
+	printf("verified=%" PRIu64 "\n", verified);
 	printf("acknowledged=%" PRIu64 " doubtful=%" PRIu64 " refused=%" PRIu64
 	       " objects=%zu faults=%u\n",
 	       acked, doubtful, refused, truth->n, faults);
@@ -653,6 +676,7 @@ static int stress(int argc, char **argv)
 	n_writers = (unsigned)atoi(argv[1]);
 	n_keys = (unsigned)atoi(argv[2]);
 	seed = (unsigned)strtoul(argv[3], NULL, 10);
+	verify = getenv("ETCD_CLIENT_VERIFY") != NULL;
 	socks = (const char **)argv + 5;
 	n_socks = argc > 5 ? argc - 5 : 0;
 	writers = xcalloc(n_writers, sizeof(*writers));
