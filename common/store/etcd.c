@@ -11,7 +11,7 @@
  *
  * Whoever has the answer to a write finds it in what the watch has built: an answer waits until its
  * event has been told. Writes and events come over the same connection, so that is a moment; when
- * the watch is not up to date, the answer waits ETCD_HOLD_MS at most and is then given all the
+ * the watch is not up to date, the answer waits HOLD_MS at most and is then given all the
  * same, for it is true.
  */
 #include <errno.h>

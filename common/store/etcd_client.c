@@ -76,6 +76,11 @@ struct etcd_client {
 
 static void timer_by(struct etcd_client *c, uint64_t due);
 
+ProtobufCBinaryData etcd_bytes(const char *s)
+{
+	return (ProtobufCBinaryData){ strlen(s), (uint8_t *)(uintptr_t)s };
+}
+
 /* ---- answers */
 
 static void call_free(struct etcd_call *call)

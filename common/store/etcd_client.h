@@ -23,6 +23,8 @@ struct etcd_client;
 struct store_etcd_options;
 
 #define ETCD_CALL_MS 10000u
+#define ETCD_PAGE_KEYS 500 /* of a page: decoded in one turn of the loop */
+#define ETCD_COMPACTED "required revision has been compacted" /* in etcd's words for that */
 
 struct etcd_method {
 	const char *path; /* "/etcdserverpb.KV/Range" */
@@ -53,6 +55,9 @@ int etcd_client_new(uv_loop_t *loop, const struct store_etcd_options *options,
                     struct err *err);
 /* Calls under way are forgotten without an answer. NULL is fine. */
 void etcd_client_free(struct etcd_client *c);
+
+/* A text as a field of a request, borrowed. */
+ProtobufCBinaryData etcd_bytes(const char *s);
 
 /* fn is called later, never before this returns. The request is packed here. What it returns lives
  * until fn is called. */

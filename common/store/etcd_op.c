@@ -11,9 +11,7 @@
 #include "common/store/etcd_feed.h"
 #include "proto/etcd_rpc.pb-c.h"
 
-#define PAGE_KEYS 500 /* objects decoded in one turn of the loop */
 #define TRIES_MAX 30u /* of an unconditional write that others get in between of */
-#define COMPACTED "required revision has been compacted"
 
 static void write_try(struct etcd_op *op, const Etcd__KeyValue *old);
 
@@ -109,11 +107,6 @@ static void finish_refused(struct etcd_op *op, enum store_status status, const E
 
 /* ---- requests */
 
-static ProtobufCBinaryData bytes_of(const char *s)
-{
-	return (ProtobufCBinaryData){ strlen(s), (uint8_t *)(uintptr_t)s };
-}
-
 static void call(struct etcd_op *op, const struct etcd_method *method, const ProtobufCMessage *m,
                  etcd_reply_fn *fn)
 {
@@ -124,7 +117,7 @@ static void read_key(struct etcd_op *op, etcd_reply_fn *fn)
 {
 	Etcd__RangeRequest m = ETCD__RANGE_REQUEST__INIT;
 
-	m.key = bytes_of(op->key);
+	m.key = etcd_bytes(op->key);
 	call(op, &etcd_range, &m.base, fn);
 }
 
@@ -198,7 +191,8 @@ static void on_page(void *arg, const struct etcd_reply *r)
 	if (!m && r->too_large && op->page_keys > 1) {
 		op->page_keys /= 2;
 		page_ask(op);
-	} else if (!m && op->snapshot && strstr(r->text, COMPACTED) && op->tries++ < TRIES_MAX) {
+	} else if (!m && op->snapshot && strstr(r->text, ETCD_COMPACTED) &&
+	           op->tries++ < TRIES_MAX) {
 		list_begin(op); /* of what is now */
 	} else if (!m) {
 		finish_failed(op, r);
@@ -245,7 +239,7 @@ static void page_ask(struct etcd_op *op)
 	}
 	end[strlen(end) - 1]++; /* the first key behind all that begin so: never 0xff, it is text */
 	m.key = (ProtobufCBinaryData){ from.len, from.data };
-	m.range_end = bytes_of(end);
+	m.range_end = etcd_bytes(end);
 	m.limit = op->page_keys;
 	m.revision = (int64_t)op->snapshot;
 	call(op, &etcd_range, &m.base, on_page);
@@ -317,11 +311,11 @@ static void txn(struct etcd_op *op, Etcd__Compare *compare, Etcd__RequestOp *the
 	Etcd__RequestOp otherwise = ETCD__REQUEST_OP__INIT, *otherwise_p = &otherwise;
 
 	if (compare) {
-		compare->key = bytes_of(op->key);
+		compare->key = etcd_bytes(op->key);
 		m.n_compare = 1;
 		m.compare = &compare;
 	}
-	range.key = bytes_of(op->key);
+	range.key = etcd_bytes(op->key);
 	otherwise.request_case = ETCD__REQUEST_OP__REQUEST_RANGE;
 	otherwise.range = &range;
 	m.n_success = 1;
@@ -353,7 +347,7 @@ static void write_send(struct etcd_op *op)
 	Etcd__RequestOp then = ETCD__REQUEST_OP__INIT;
 	Etcd__Compare compare = ETCD__COMPARE__INIT;
 
-	put.key = bytes_of(op->key);
+	put.key = etcd_bytes(op->key);
 	put.value = (ProtobufCBinaryData){ op->value.len, op->value.data };
 	put.lease = op->lease;
 	if (op->type == ETCD_APPLY && !v3) { /* as upstream does */
@@ -473,7 +467,7 @@ static void remove_send(struct etcd_op *op)
 	Etcd__RequestOp then = ETCD__REQUEST_OP__INIT;
 	Etcd__Compare compare = ETCD__COMPARE__INIT;
 
-	del.key = bytes_of(op->key);
+	del.key = etcd_bytes(op->key);
 	del.prev_kv = true;
 	then.request_case = ETCD__REQUEST_OP__REQUEST_DELETE_RANGE;
 	then.delete_range = &del;
@@ -527,7 +521,7 @@ struct etcd_op *etcd_op_new(enum etcd_op_type type, model_kind kind, const char 
 	op->name = xstrdup(name);
 	op->r = r ? resource_copy(r) : NULL;
 	op->expected = expected;
-	op->page_keys = PAGE_KEYS;
+	op->page_keys = ETCD_PAGE_KEYS;
 	list_init(&op->node);
 	check(op);
 	return op;

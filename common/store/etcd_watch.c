@@ -11,12 +11,10 @@
 #include "common/store/seen.h"
 
 #define WATCH_PATH "/etcdserverpb.Watch/Watch"
-#define PAGE_KEYS 500    /* objects decoded in one turn of the loop */
 #define RETRY_MS 500u    /* after a refusal */
 #define SETTLE_MS 500u   /* a server catches up with history every 100 ms */
 #define QUIET_MS 60000u  /* a stream that silent is asked whether it lives */
 #define ANSWER_MS 10000u /* ... and has this long to say so */
-#define COMPACTED "required revision has been compacted"
 #define PROGRESS_ID (-1) /* the watch_id of answers to a progress request */
 
 enum watch_state {
@@ -93,11 +91,6 @@ static void ask(struct etcd_watch *w, const Etcd__RangeRequest *m, etcd_reply_fn
 	w->call = etcd_client_call(w->client, &etcd_range, &m->base, fn, w);
 }
 
-static ProtobufCBinaryData bytes_of(const char *s)
-{
-	return (ProtobufCBinaryData){ strlen(s), (uint8_t *)(uintptr_t)s };
-}
-
 /* ---- the stream */
 
 static void stream_end(struct etcd_watch *w)
@@ -168,8 +161,8 @@ static void on_canceled(struct etcd_watch *w, const Etcd__WatchResponse *m)
 {
 	CLEANUP(free_p) char *why = xasprintf("etcd has ended the watch: %s", m->cancel_reason);
 
-	if (m->compact_revision > 0 || strstr(m->cancel_reason, COMPACTED)) {
-		snapshot_anew(w, "mvcc: " COMPACTED);
+	if (m->compact_revision > 0 || strstr(m->cancel_reason, ETCD_COMPACTED)) {
+		snapshot_anew(w, "mvcc: " ETCD_COMPACTED);
 		return;
 	}
 	if (strstr(m->cancel_reason, "permission denied") || strstr(m->cancel_reason, "auth token"))
@@ -250,8 +243,8 @@ static void stream_open(struct etcd_watch *w, uint64_t target)
 	}
 	m.request_case = ETCD__WATCH_REQUEST__REQUEST_CREATE;
 	m.create = &create;
-	create.key = bytes_of(ETCD_ROOT);
-	create.range_end = bytes_of(ETCD_ROOT_END);
+	create.key = etcd_bytes(ETCD_ROOT);
+	create.range_end = etcd_bytes(ETCD_ROOT_END);
 	create.start_revision = (int64_t)w->feed.delivered + 1;
 	create.progress_notify = true;
 	create.fragment = true;
@@ -303,7 +296,7 @@ static void on_page(void *arg, const struct etcd_reply *r)
 	} else if (r->too_large && w->page_keys > 1) {
 		w->page_keys /= 2;
 		page_ask(w);
-	} else if (!r->msg && strstr(r->text, COMPACTED)) {
+	} else if (!r->msg && strstr(r->text, ETCD_COMPACTED)) {
 		begin(w); /* of what is now */
 	} else {
 		retry_later(w, r->msg ? "etcd's answer has no header" : r->text);
@@ -322,7 +315,7 @@ static void page_ask(struct etcd_watch *w)
 		buf_str(&from, ETCD_ROOT);
 	}
 	m.key = (ProtobufCBinaryData){ from.len, from.data };
-	m.range_end = bytes_of(ETCD_ROOT_END);
+	m.range_end = etcd_bytes(ETCD_ROOT_END);
 	m.limit = w->page_keys;
 	m.revision = (int64_t)w->snapshot;
 	ask(w, &m, on_page);
@@ -362,7 +355,7 @@ static void check(struct etcd_watch *w)
 {
 	Etcd__RangeRequest m = ETCD__RANGE_REQUEST__INIT;
 
-	m.key = bytes_of(ETCD_ROOT);
+	m.key = etcd_bytes(ETCD_ROOT);
 	m.keys_only = true;
 	w->state = WATCH_CHECK;
 	ask(w, &m, on_check);
@@ -464,7 +457,7 @@ struct etcd_watch *etcd_watch_new(uv_loop_t *loop, struct etcd_client *c, const 
 	struct etcd_watch *w = xcalloc(1, sizeof(*w));
 
 	w->client = c;
-	w->page_keys = PAGE_KEYS;
+	w->page_keys = ETCD_PAGE_KEYS;
 	w->progress = progress;
 	w->progress_arg = progress_arg;
 	etcd_feed_init(&w->feed, kinds, n, ops, arg);
