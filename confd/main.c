@@ -11,6 +11,7 @@
 #include "common/ipc/sock.h"
 #include "confd/confd.h"
 #include "proto/bgpd_bgp_v1.pb-c.h"
+#include "proto/v3_bgp.pb-c.h"
 
 static const struct daemon_option options[] = {
 	{ "typhad", "CALICO_TYPHAD", NULL, "typhad's api.sock (default: in the run directory)",
@@ -141,6 +142,9 @@ static void confd_free(struct confd *c)
 	free(c->trouble);
 	free(c);
 }
+
+KIND_USE(v3__bgpconfiguration__descriptor);
+KIND_USE(v3__bgppeer__descriptor);
 
 static int confd_start(struct daemon *d, struct err *err)
 {

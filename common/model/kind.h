@@ -23,6 +23,11 @@ struct kind_info {
 	const ProtobufCMessageDescriptor *message;
 };
 
+/* In a program that reads the messages of a kind and no more: makes it know the kind, of which d is
+ * the descriptor. store_watch() insists on it. */
+#define KIND_USE(d)                                                                                \
+	static const ProtobufCMessageDescriptor *const kind_use_##d __attribute__((used)) = &(d)
+
 const struct kind_info *kind_info(model_kind kind);       /* NULL when unknown */
 const struct kind_info *kind_by_name(const char *name);   /* exact: "IPPool" */
 const struct kind_info *kind_by_alias(const char *alias); /* any case */

@@ -2,6 +2,7 @@
 /* store: what all drivers share: the calls' front doors, words for statuses, copies of results. */
 #include "common/store/store.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +70,8 @@ void store_remove(struct store *s, model_kind kind, const char *ns, const char *
 int store_watch(struct store *s, const model_kind *kinds, size_t n,
                 const struct store_watch_ops *ops, void *arg)
 {
+	for (size_t i = 0; i < n; i++)
+		assert(kind_info(kinds[i])); /* not linked: see KIND_USE() */
 	return s->ops->watch(s, kinds, n, ops, arg);
 }
 
