@@ -59,12 +59,23 @@
 #include "common/tls/tls.h"
 #include "proto/ctl_v1.pb-c.h"
 #include "proto/typhad_sync_v1.pb-c.h"
+#include "proto/v3_bgp.pb-c.h"
+#include "proto/v3_config.pb-c.h"
+#include "proto/v3_felix.pb-c.h"
 #include "proto/v3_policy.pb-c.h"
+#include "proto/v3_status.pb-c.h"
 
 #define KIND V3__KIND__KIND_GLOBAL_NETWORK_SET
 #define DEADLINE_MS 60000
 
 static uv_loop_t loop;
+
+/* Kinds that a program does not touch are unknown to it. */
+static const ProtobufCMessageDescriptor *const touched[] __attribute__((used)) = {
+	&v3__bgpconfiguration__descriptor,   &v3__bgppeer__descriptor,
+	&v3__bgpfilter__descriptor,          &v3__felix_configuration__descriptor,
+	&v3__calico_node_status__descriptor,
+};
 
 /* A sanitizer's build looks for faults, not for what this program leaves to its end. */
 const char *__asan_default_options(void);
