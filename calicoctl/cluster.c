@@ -2,6 +2,7 @@
 /* What every object and every cluster begins with. */
 #include "calicoctl/cluster.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -148,15 +149,52 @@ static struct store_result *get_cluster(struct db *db, struct err *err)
 	return NULL;
 }
 
-int cluster_locked(struct db *db, bool *ret, struct err *err)
+int cluster_read(struct db *db, struct cluster_state *ret, struct err *err)
 {
 	CLEANUP(result_p) struct store_result *r = get_cluster(db, err);
 	const V3__ClusterInformationSpec *spec;
 
+	*ret = (struct cluster_state){ 0 };
 	if (!r)
-		return err_wrap(err, err->code, "error retrieving ClusterInformation");
+		return err->code;
 	spec = ((const V3__ClusterInformation *)r->items[0]->msg)->spec;
-	*ret = spec && spec->has_datastoreready && !spec->datastoreready;
+	ret->guid = xstrdup(spec && spec->clusterguid ? spec->clusterguid : "");
+	ret->type = xstrdup(spec && spec->clustertype ? spec->clustertype : "");
+	ret->revision = r->items[0]->revision;
+	ret->locked = spec && spec->has_datastoreready && !spec->datastoreready;
+	return 0;
+}
+
+void cluster_state_done(struct cluster_state *s)
+{
+	free(s->guid);
+	free(s->type);
+	*s = (struct cluster_state){ 0 };
+}
+
+int cluster_locked(struct db *db, bool *ret, struct err *err)
+{
+	CLEANUP(cluster_state_done) struct cluster_state s = { 0 };
+	int rc = cluster_read(db, &s, err);
+
+	if (rc)
+		return err_wrap(err, rc, "error retrieving ClusterInformation");
+	*ret = s.locked;
+	return 0;
+}
+
+int cluster_demand_lock(struct db *db, const char *purpose, struct err *err)
+{
+	bool locked;
+	int rc = cluster_locked(db, &locked, err);
+
+	if (rc)
+		return err_wrap(err, rc, "error while checking if datastore was locked");
+	if (!locked)
+		return err_set(err, -EPERM,
+		               "datastore is not locked. Run the `calicoctl datastore migrate "
+		               "lock` command in order %s",
+		               purpose);
 	return 0;
 }
 

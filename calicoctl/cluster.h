@@ -13,8 +13,19 @@ void cluster_stamp(V3__ObjectMeta *meta);
  * three tiers. */
 int cluster_ensure(struct db *db, struct err *err);
 
-/* Whether the datastore is locked: ClusterInformation says that it is not ready. */
+/* What ClusterInformation says. */
+struct cluster_state {
+	char *guid, *type; /* "" when unset */
+	uint64_t revision;
+	bool locked; /* the datastore is said not to be ready */
+};
+int cluster_read(struct db *db, struct cluster_state *ret, struct err *err);
+void cluster_state_done(struct cluster_state *s); /* a CLEANUP() function */
+
 int cluster_locked(struct db *db, bool *ret, struct err *err);
+
+/* -EPERM when it is not locked: "... in order <purpose>". */
+int cluster_demand_lock(struct db *db, const char *purpose, struct err *err);
 
 /* Locks (ready false) or unlocks it. */
 int cluster_set_ready(struct db *db, bool ready, struct err *err);

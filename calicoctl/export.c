@@ -184,15 +184,10 @@ static int write_ipam(struct db *db, const struct node_map *map, struct err *err
 static int export(struct db *db, struct err *err)
 {
 	struct node_map map = { 0 };
-	bool locked;
-	int rc = cluster_locked(db, &locked, err);
+	int rc = cluster_demand_lock(db, "to begin migration", err);
 
 	if (rc)
-		return err_wrap(err, rc, "error while checking if datastore was locked");
-	if (!locked)
-		return err_set(err, -EINVAL,
-		               "datastore is not locked. Run the `calicoctl datastore migrate "
-		               "lock` command in order to begin migration");
+		return rc;
 	for (const char *const *plural = migrate_kinds; *plural && rc == 0; plural++)
 		rc = write_kind(db, *plural, &map, err);
 	if (rc == 0) {

@@ -5,15 +5,13 @@
 #include <string.h>
 
 #include "calicoctl/check.h"
+#include "calicoctl/cluster.h"
 #include "calicoctl/ipam.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/base/version.h"
-#include "proto/v3_node.pb-c.h"
-
-#define CLUSTER V3__KIND__KIND_CLUSTER_INFORMATION
 
 struct loaded {
 	struct store_result *blocks, *pools, *nodes, *weps, *handles;
@@ -78,21 +76,17 @@ static int judge(struct db *db, struct check *c, struct loaded *l, FILE *to, str
 /* The cluster's part of the report. */
 static int describe(struct db *db, struct report *ret, struct err *err)
 {
-	CLEANUP(result_p) struct store_result *r = db_get(db, CLUSTER, NULL, "default");
-	const V3__ClusterInformationSpec *spec;
+	struct cluster_state state;
+	int rc = cluster_read(db, &state, err);
 
-	if (r->status != STORE_OK) {
-		db_error(r, CLUSTER, NULL, "default", err);
-		return err->code;
-	}
-	spec = ((const V3__ClusterInformation *)r->items[0]->msg)->spec;
+	if (rc)
+		return rc;
 	ret->version = xstrdup(percale_version);
-	ret->cluster_revision = xasprintf("%llu", (unsigned long long)r->items[0]->revision);
-	if (spec) {
-		ret->cluster_guid = xstrdup(spec->clusterguid);
-		ret->cluster_type = xstrdup(spec->clustertype);
-		ret->locked = spec->has_datastoreready && !spec->datastoreready;
-	}
+	ret->cluster_revision = xasprintf("%llu", (unsigned long long)state.revision);
+	ret->cluster_guid = take_ptr(&state.guid);
+	ret->cluster_type = take_ptr(&state.type);
+	ret->locked = state.locked;
+	cluster_state_done(&state);
 	return 0;
 }
 

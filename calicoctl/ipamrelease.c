@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "calicoctl/cluster.h"
 #include "calicoctl/ipam.h"
 #include "calicoctl/release.h"
 #include "calicoctl/report.h"
@@ -11,9 +12,7 @@
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/base/version.h"
-#include "proto/v3_node.pb-c.h"
 
-#define CLUSTER V3__KIND__KIND_CLUSTER_INFORMATION
 #define HANDLE V3__KIND__KIND_IPAM_HANDLE
 
 static int release_one(struct db *db, const struct ip_addr *addr)
@@ -38,29 +37,8 @@ static int release_one(struct db *db, const struct ip_addr *addr)
 
 /* ---- from reports */
 
-struct cluster {
-	char *guid, *revision;
-	bool locked;
-};
-
-static int read_cluster(struct db *db, struct cluster *ret, struct err *err)
-{
-	CLEANUP(result_p) struct store_result *r = db_get(db, CLUSTER, NULL, "default");
-	const V3__ClusterInformationSpec *spec;
-
-	if (r->status != STORE_OK) {
-		db_error(r, CLUSTER, NULL, "default", err);
-		return err->code;
-	}
-	spec = ((const V3__ClusterInformation *)r->items[0]->msg)->spec;
-	ret->guid = xstrdup(spec && spec->clusterguid ? spec->clusterguid : "");
-	ret->revision = xasprintf("%llu", (unsigned long long)r->items[0]->revision);
-	ret->locked = spec && spec->has_datastoreready && !spec->datastoreready;
-	return 0;
-}
-
 /* A report must be of this cluster, whatever is forced; and of this version. */
-static int read_report(const char *path, const struct cluster *cluster, bool force,
+static int read_report(const char *path, const struct cluster_state *cluster, bool force,
                        struct report *ret, struct err *err)
 {
 	CLEANUP(free_p) char *text = NULL;
@@ -90,11 +68,13 @@ static int read_report(const char *path, const struct cluster *cluster, bool for
 	return 0;
 }
 
-static int read_reports(const struct options *o, const struct cluster *cluster,
+static int read_reports(const struct options *o, const struct cluster_state *cluster,
                         struct report *reports, struct err *err)
 {
 	bool current = false;
+	char revision[24];
 
+	snprintf(revision, sizeof(revision), "%llu", (unsigned long long)cluster->revision);
 	for (size_t i = 0; i < o->ipam.from_reports.n; i++) {
 		int rc = read_report(o->ipam.from_reports.items[i], cluster, o->ipam.force,
 		                     &reports[i], err);
@@ -102,7 +82,7 @@ static int read_reports(const struct options *o, const struct cluster *cluster,
 		if (rc)
 			return rc;
 		current = current || (reports[i].cluster_revision &&
-		                      strcmp(reports[i].cluster_revision, cluster->revision) == 0);
+		                      strcmp(reports[i].cluster_revision, revision) == 0);
 	}
 	if (!current)
 		return err_set(err, -EINVAL,
@@ -207,10 +187,10 @@ static int release_from_reports(const struct options *o, struct db *db)
 	size_t n = o->ipam.from_reports.n;
 	CLEANUP(free_p) struct report *reports = xcalloc(n, sizeof(*reports));
 	CLEANUP(report_done) struct report leaks = { 0 };
-	struct cluster cluster = { 0 };
+	CLEANUP(cluster_state_done) struct cluster_state cluster = { 0 };
 	bool ok = true;
 	struct err err;
-	int rc = read_cluster(db, &cluster, &err);
+	int rc = cluster_read(db, &cluster, &err);
 
 	if (rc == 0)
 		rc = read_reports(o, &cluster, reports, &err);
@@ -225,8 +205,6 @@ static int release_from_reports(const struct options *o, struct db *db)
 	}
 	for (size_t i = 0; i < n; i++)
 		report_done(&reports[i]);
-	free(cluster.guid);
-	free(cluster.revision);
 	return rc || !ok ? 1 : 0;
 }
 

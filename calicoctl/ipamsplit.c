@@ -133,15 +133,10 @@ static int split(struct db *db, const struct options *o, int64_t n, struct err *
 	const V3__IpPoolSpec *spec;
 	struct resource *pool;
 	struct ip_prefix cidr;
-	bool locked;
-	int rc = cluster_locked(db, &locked, err);
+	int rc = cluster_demand_lock(db, "split the IP pools", err);
 
 	if (rc)
-		return err_wrap(err, rc, "error while checking if datastore was locked");
-	if (!locked)
-		return err_set(err, -EINVAL,
-		               "datastore is not locked. Run the `calicoctl datastore migrate "
-		               "lock` command in order split the IP pools");
+		return rc;
 	rc = find_pool(db, o->ipam.name, o->ipam.cidr, &pool, err);
 	if (rc)
 		return rc;
