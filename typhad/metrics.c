@@ -36,9 +36,6 @@ static void connections_write(const struct typhad *t, struct buf *out)
 	        "Number of open client connections, including connections that are still in the "
 	        "handshake.",
 	        api.peers);
-	metrics_one(out, "typha_connections_dropped", METRICS_COUNTER,
-	            "Total number of connections dropped due to rebalancing.",
-	            (double)t->door.count.rebalanced);
 	metrics_one(out, "typha_received_bytes_total", METRICS_COUNTER,
 	            "Bytes that clients have sent.", (double)api.bytes_in);
 	metrics_one(out, "typha_sent_bytes_total", METRICS_COUNTER, "Bytes that clients were sent.",
