@@ -17,6 +17,9 @@
 #define REASON_MAX 2048 /* the pattern of a community is long */
 
 static void add(struct violations *v, const struct path *p, const char *name, const char *value,
+                const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
+
+static void add(struct violations *v, const struct path *p, const char *name, const char *value,
                 const char *fmt, va_list ap)
 {
 	CLEANUP(buf_done) struct buf field = { 0 };

@@ -544,11 +544,11 @@ void etcd_op_start(struct etcd_op *op, struct etcd_client *client)
 		break;
 	case ETCD_UPDATE:
 	case ETCD_APPLY:
-		if (kind_info(op->kind)->v3) {
+		if (kind_info(op->kind)->v3)
 			read_key(op, on_old);
-			break;
-		}
-		/* fallthrough */
+		else
+			write_try(op, NULL);
+		break;
 	case ETCD_CREATE:
 		write_try(op, NULL);
 		break;

@@ -13,8 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	CLEANUP(free_p) char *text = xstrndup((const char *)data, len);
-	CLEANUP(free_p)
-	char *group = xasprintf("(%s)", text), *both = xasprintf("%s|%s", text, text);
+	CLEANUP(free_p) char *group = xasprintf("(%s)", text);
 	struct why why;
 
 	if (text_regexp(text, &why) || strstr(text, "\\Q") || len > 900)
