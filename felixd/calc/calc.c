@@ -44,8 +44,13 @@ static int update(struct calc *c, const struct resource *r, struct err *err)
 	switch (r->kind) {
 	case V3__KIND__KIND_WORKLOAD_ENDPOINT:
 		return calc_endpoint_update(c, r, err);
+	case V3__KIND__KIND_HOST_ENDPOINT:
+		return calc_host_endpoint_update(c, r, err);
 	case V3__KIND__KIND_NETWORK_POLICY:
 	case V3__KIND__KIND_GLOBAL_NETWORK_POLICY:
+	case V3__KIND__KIND_STAGED_NETWORK_POLICY:
+	case V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY:
+	case V3__KIND__KIND_STAGED_KUBERNETES_NETWORK_POLICY:
 		return calc_policy_update(c, r, err);
 	case V3__KIND__KIND_PROFILE:
 		return calc_profile_update(c, r, err);
@@ -78,8 +83,14 @@ void calc_remove(struct calc *c, model_kind kind, const char *ns, const char *na
 	case V3__KIND__KIND_WORKLOAD_ENDPOINT:
 		calc_endpoint_remove(c, ns, name);
 		break;
+	case V3__KIND__KIND_HOST_ENDPOINT:
+		calc_host_endpoint_remove(c, name);
+		break;
 	case V3__KIND__KIND_NETWORK_POLICY:
 	case V3__KIND__KIND_GLOBAL_NETWORK_POLICY:
+	case V3__KIND__KIND_STAGED_NETWORK_POLICY:
+	case V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY:
+	case V3__KIND__KIND_STAGED_KUBERNETES_NETWORK_POLICY:
 		calc_policy_remove(c, kind, ns, name);
 		break;
 	case V3__KIND__KIND_PROFILE:
@@ -120,6 +131,7 @@ struct calc_stats calc_stats(const struct calc *c)
 	struct calc_stats s = {
 		.endpoints = c->endpoints.n,
 		.local_endpoints = c->n_locals,
+		.host_endpoints = c->n_hosts,
 		.policies = c->policies.n,
 		.profiles = c->profiles.n,
 		.network_sets = c->netsets.n,
@@ -128,7 +140,9 @@ struct calc_stats calc_stats(const struct calc *c)
 		.selectors = sets_count(&c->sets) + c->policies.n,
 	};
 
-	hmap_for_each (p, &c->policies, struct policy, node)
-		s.active_policies += p->n_matches > 0 || (p->exists && p->everywhere);
+	hmap_for_each (p, &c->policies, struct policy, node) {
+		s.active_policies += calc_policy_active(p);
+		s.staged_policies += p->staged;
+	}
 	return s;
 }

@@ -49,8 +49,8 @@ bool calc_dirty(const struct calc *c);
 void calc_flush(struct calc *c);
 
 struct calc_stats {
-	size_t endpoints, local_endpoints, policies, active_policies, profiles, network_sets, sets,
-	        set_members, selectors;
+	size_t endpoints, local_endpoints, host_endpoints, policies, active_policies,
+	        staged_policies, profiles, network_sets, sets, set_members, selectors;
 };
 struct calc_stats calc_stats(const struct calc *c);
 

@@ -35,12 +35,15 @@ static void dump_endpoint(const struct local *l, dump_fn *fn, void *arg)
 	char text[IP_PREFIX_STR_MAX];
 
 	begin(&w, &b);
-	jsonw_str(&w, "namespace", l->ep->ns);
+	jsonw_str(&w, "kind", l->ep->host ? "HostEndpoint" : "WorkloadEndpoint");
+	if (!l->ep->host)
+		jsonw_str(&w, "namespace", l->ep->ns);
 	jsonw_str(&w, "name", l->ep->name);
 	jsonw_u64(&w, "revision", l->ep->revision);
 	jsonw_str(&w, "source", l->ep->lane_revision ? "plugin" : "datastore");
 	jsonw_str(&w, "interface", l->interface);
-	jsonw_str(&w, "container", l->container);
+	if (!l->ep->host)
+		jsonw_str(&w, "container", l->container);
 	jsonw_array(&w, "addresses");
 	for (uint32_t i = 0; i < l->ep->src.now.n_nets; i++)
 		jsonw_str(&w, NULL, ip_prefix_str(&l->ep->src.now.nets[i], text));
@@ -83,7 +86,13 @@ static void dump_policy(const struct policy *p, dump_fn *fn, void *arg)
 		jsonw_str(&w, "selector", selector_str(p->sel));
 	jsonw_bool(&w, "ingress", p->ingress);
 	jsonw_bool(&w, "egress", p->egress);
-	jsonw_bool(&w, "active", p->n_matches > 0 || p->everywhere);
+	jsonw_str(&w, "class",
+	          p->class == CALC_POLICY_UNTRACKED  ? "doNotTrack"
+	          : p->class == CALC_POLICY_PRE_DNAT ? "preDNAT"
+	          : p->forward                       ? "applyOnForward"
+	                                             : "normal");
+	jsonw_bool(&w, "staged", p->staged);
+	jsonw_bool(&w, "active", calc_policy_active(p));
 	jsonw_u64(&w, "localEndpoints", p->n_matches);
 	dump_rules(&w, &p->rules);
 	done(&w, "policy", fn, arg);

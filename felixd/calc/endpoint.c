@@ -35,20 +35,26 @@ static size_t key_size(const char *ns, const char *name)
 	return strlen(ns) + strlen(name) + 2;
 }
 
-static struct endpoint *find(const struct calc *c, const char *ns, const char *name)
+static struct endpoint *find_kind(const struct calc *c, bool host, const char *ns, const char *name)
 {
 	hmap_find(ep, &c->endpoints, key_hash(ns, name), struct endpoint, node,
-	          strcmp(ep->name, name) == 0 && strcmp(ep->ns, ns) == 0);
+	          ep->host == host && strcmp(ep->name, name) == 0 && strcmp(ep->ns, ns) == 0);
 	return ep;
 }
 
-static struct endpoint *get(struct calc *c, const char *ns, const char *name)
+static struct endpoint *find(const struct calc *c, const char *ns, const char *name)
 {
-	struct endpoint *ep = find(c, ns, name);
+	return find_kind(c, false, ns, name);
+}
+
+static struct endpoint *get(struct calc *c, bool host, const char *ns, const char *name)
+{
+	struct endpoint *ep = find_kind(c, host, ns, name);
 
 	if (!ep) {
 		ep = xcalloc(1, sizeof(*ep) + key_size(ns, name));
 		ep->name = key_write(ep->ns, ns, name);
+		ep->host = host;
 		hmap_insert(&c->endpoints, &ep->node, key_hash(ns, name));
 	}
 	return ep;
@@ -56,24 +62,20 @@ static struct endpoint *get(struct calc *c, const char *ns, const char *name)
 
 /* ---- what was told and has to be taken back */
 
-static struct gone *gone_find(const struct calc *c, const char *ns, const char *name)
+static void gone_add(struct calc *c, const struct endpoint *ep)
 {
-	hmap_find(g, &c->gone, key_hash(ns, name), struct gone, node,
-	          strcmp(g->name, name) == 0 && strcmp(g->ns, ns) == 0);
-	return g;
+	struct gone *g = xcalloc(1, sizeof(*g) + key_size(ep->ns, ep->name));
+
+	g->name = key_write(g->ns, ep->ns, ep->name);
+	g->host = ep->host;
+	hmap_insert(&c->gone, &g->node, key_hash(ep->ns, ep->name));
 }
 
-static void gone_add(struct calc *c, const char *ns, const char *name)
+static bool gone_cancel(struct calc *c, const struct endpoint *ep)
 {
-	struct gone *g = xcalloc(1, sizeof(*g) + key_size(ns, name));
-
-	g->name = key_write(g->ns, ns, name);
-	hmap_insert(&c->gone, &g->node, key_hash(ns, name));
-}
-
-static bool gone_cancel(struct calc *c, const char *ns, const char *name)
-{
-	struct gone *g = gone_find(c, ns, name);
+	hmap_find(g, &c->gone, key_hash(ep->ns, ep->name), struct gone, node,
+	          g->host == ep->host && strcmp(g->name, ep->name) == 0 &&
+	                  strcmp(g->ns, ep->ns) == 0);
 
 	if (!g)
 		return false;
@@ -119,6 +121,11 @@ static void local_unparent(struct calc *c, struct local *l)
 		        c, container_of(l->item.parents[i].parent, struct profile, local), -1);
 }
 
+static size_t *local_count(struct calc *c, const struct endpoint *ep)
+{
+	return ep->host ? &c->n_hosts : &c->n_locals;
+}
+
 static void local_remove(struct calc *c, struct endpoint *ep)
 {
 	struct local *l = ep->local;
@@ -128,14 +135,14 @@ static void local_remove(struct calc *c, struct endpoint *ep)
 	local_unparent(c, l);
 	index_item_remove(&c->local, &l->item);
 	if (l->told)
-		gone_add(c, ep->ns, ep->name);
+		gone_add(c, ep);
 	list_unlink(&l->dirty);
 	free(l->matched);
 	free(l->interface);
 	free(l->container);
 	free(l);
 	ep->local = NULL;
-	c->n_locals--;
+	*local_count(c, ep) -= 1;
 }
 
 static void replace_str(char **field, const char *value)
@@ -156,9 +163,9 @@ static void local_set(struct calc *c, struct endpoint *ep, const struct wep *w,
 	if (!l) {
 		l = ep->local = xcalloc(1, sizeof(*l));
 		l->ep = ep;
-		l->told = gone_cancel(c, ep->ns, ep->name);
+		l->told = gone_cancel(c, ep);
 		list_init(&l->dirty);
-		c->n_locals++;
+		*local_count(c, ep) += 1;
 	}
 	for (size_t i = 0; i < w->n_profiles; i++) {
 		parents[i] = &profiles[i]->local;
@@ -256,7 +263,7 @@ int calc_endpoint_update(struct calc *c, const struct resource *r, struct err *e
 			remove_endpoint(c, ep);
 		return rc;
 	}
-	ep = get(c, ns, r->name);
+	ep = get(c, false, ns, r->name);
 	ep->revision = ep->store_revision = r->revision;
 	ep->lane_revision = 0;
 	set_endpoint(c, ep, &w);
@@ -275,6 +282,32 @@ void calc_endpoint_remove(struct calc *c, const char *ns, const char *name)
 	                          arrive */
 		ep->store_revision = 0;
 	else
+		remove_endpoint(c, ep);
+}
+
+int calc_host_endpoint_update(struct calc *c, const struct resource *r, struct err *err)
+{
+	struct endpoint *ep = find_kind(c, true, "", r->name);
+	struct wep w;
+	int rc = hep_read(r, c->node, &w, err);
+
+	if (rc < 0) {
+		if (ep)
+			remove_endpoint(c, ep);
+		return rc;
+	}
+	ep = get(c, true, "", r->name);
+	ep->revision = ep->store_revision = r->revision;
+	set_endpoint(c, ep, &w);
+	wep_done(&w);
+	return 0;
+}
+
+void calc_host_endpoint_remove(struct calc *c, const char *name)
+{
+	struct endpoint *ep = find_kind(c, true, "", name);
+
+	if (ep)
 		remove_endpoint(c, ep);
 }
 
@@ -318,7 +351,7 @@ int calc_local_endpoint(struct calc *c, const struct resource *r, struct err *er
 		return rc;
 	}
 	tombstone_free(c, tombstone_find(c, ns, r->name));
-	ep = get(c, ns, r->name);
+	ep = get(c, false, ns, r->name);
 	ep->revision = r->revision;
 	ep->lane_revision = r->revision ? r->revision : 1;
 	set_endpoint(c, ep, &w);

@@ -57,7 +57,7 @@ struct calc_rule {
 
 /* Identifies a policy: chains are named after it. */
 struct calc_policy_id {
-	const char *kind; /* "NetworkPolicy", "GlobalNetworkPolicy" */
+	const char *kind; /* "NetworkPolicy", "GlobalNetworkPolicy", and the same with "Staged" */
 	const char *ns;   /* "" when global */
 	const char *name;
 	/*
@@ -66,10 +66,22 @@ struct calc_policy_id {
 	 * looked at in a calc_tier.
 	 */
 	const char *selector;
+	/* Not enforced: it stands in the lists, and in the groups' names, and has no rules and no
+	 * chain; policy_update never tells of it. */
+	bool staged;
+};
+
+/* Where a policy is asked. */
+enum calc_policy_class {
+	CALC_POLICY_NORMAL,    /* after connection tracking; with applyOnForward, also what is
+	                          forwarded */
+	CALC_POLICY_UNTRACKED, /* before it: doNotTrack */
+	CALC_POLICY_PRE_DNAT   /* after it, before the destination is rewritten */
 };
 
 struct calc_policy {
 	struct calc_policy_id id;
+	enum calc_policy_class class;
 	const char *tier;
 	const struct calc_rule *ingress, *egress;
 	size_t n_ingress, n_egress;
@@ -105,6 +117,26 @@ struct calc_endpoint {
 	size_t n_profiles;
 };
 
+/* Tiers in order; a tier without a policy of the class does not appear. */
+struct calc_tiers {
+	const struct calc_tier *v;
+	size_t n;
+};
+
+/* The host itself, behind one interface or all of them. */
+struct calc_host_endpoint {
+	const char *name;
+	uint64_t revision;
+	const char *interface;         /* "*": all; "": those that have one of addrs */
+	const struct ip_prefix *addrs; /* expectedIPs, /32 and /128 */
+	size_t n_addrs;
+	/* untracked and pre_dnat never deny at a tier's end; pre_dnat has ingress alone. A policy
+	 * with applyOnForward is in forward and in normal. */
+	struct calc_tiers untracked, pre_dnat, forward, normal;
+	const char *const *profiles;
+	size_t n_profiles;
+};
+
 enum calc_set_type {
 	CALC_SET_NET,
 	CALC_SET_IP_PORT
@@ -130,6 +162,8 @@ struct calc_output_ops {
 	void (*profile_update)(void *arg, const struct calc_profile *p);
 	void (*endpoint_update)(void *arg, const struct calc_endpoint *e);
 	void (*endpoint_remove)(void *arg, const char *ns, const char *name);
+	void (*host_endpoint_update)(void *arg, const struct calc_host_endpoint *e);
+	void (*host_endpoint_remove)(void *arg, const char *name);
 	void (*profile_remove)(void *arg, const char *name);
 	void (*policy_remove)(void *arg, const struct calc_policy_id *id);
 	void (*set_remove)(void *arg, const char *id);

@@ -8,26 +8,8 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/model/selector.h"
-#include "felixd/calc/compose.h"
+#include "felixd/calc/policy_read.h"
 #include "felixd/calc/state.h"
-
-/* What the two kinds of policy have in common, borrowed from the message. */
-struct v3_policy {
-	const char *kind, *ns;
-	const char *tier;
-	double order;
-	V3__Rule *const *ingress, *const *egress;
-	size_t n_ingress, n_egress;
-	char *const *types;
-	size_t n_types;
-	bool workloads; /* not only for host endpoints' raw and pre-NAT chains */
-	bool everywhere;
-};
-
-static double order_of(bool has, double order)
-{
-	return has && !isnan(order) ? order : INFINITY;
-}
 
 /* ---- tiers */
 
@@ -53,7 +35,7 @@ int calc_tier_update(struct calc *c, const struct resource *r, struct err *err)
 {
 	const V3__TierSpec *spec = ((const V3__Tier *)r->msg)->spec;
 	struct tier *t = calc_tier_find(c, r->name);
-	double order = spec ? order_of(spec->has_order, spec->order) : INFINITY;
+	double order = spec ? policy_order(spec->has_order, spec->order) : INFINITY;
 	bool pass = spec && spec->defaultaction && strcmp(spec->defaultaction, "Pass") == 0;
 
 	(void)err;
@@ -83,105 +65,7 @@ void calc_tier_remove(struct calc *c, const char *name)
 	free(t);
 }
 
-/* ---- reading */
-
-static const char *tier_or_default(const char *s)
-{
-	return s && *s ? s : "default";
-}
-
-/* Types that were left out follow from the rules, as upstream's API fills them in. */
-static void directions(const struct v3_policy *v, bool *ret_ingress, bool *ret_egress)
-{
-	*ret_ingress = *ret_egress = false;
-	for (size_t i = 0; i < v->n_types; i++) {
-		*ret_ingress |= strcmp(v->types[i], "Ingress") == 0;
-		*ret_egress |= strcmp(v->types[i], "Egress") == 0;
-	}
-	if (v->n_types == 0) {
-		*ret_egress = v->n_egress > 0;
-		*ret_ingress = v->n_ingress > 0 || v->n_egress == 0;
-	}
-}
-
-static bool has_hint(char *const *hints, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(hints[i], "AssumeNeededOnEveryNode") == 0)
-			return true;
-	return false;
-}
-
-static int read_network_policy(const struct resource *r, struct v3_policy *v,
-                               struct selector **ret_sel, char **ret_text, struct err *err)
-{
-	const V3__NetworkPolicySpec *s = ((const V3__NetworkPolicy *)r->msg)->spec;
-
-	*v = (struct v3_policy){ .kind = "NetworkPolicy",
-		                 .ns = r->ns ? r->ns : "",
-		                 .order = INFINITY,
-		                 .workloads = true };
-	if (s) {
-		v->tier = s->tier;
-		v->order = order_of(s->has_order, s->order);
-		v->ingress = s->ingress;
-		v->n_ingress = s->n_ingress;
-		v->egress = s->egress;
-		v->n_egress = s->n_egress;
-		v->types = s->types;
-		v->n_types = s->n_types;
-		v->everywhere = has_hint(s->performancehints, s->n_performancehints);
-	}
-	return compose_network_policy(v->ns, s, ret_sel, ret_text, err);
-}
-
-static int read_global_policy(const struct resource *r, struct v3_policy *v,
-                              struct selector **ret_sel, char **ret_text, struct err *err)
-{
-	const V3__GlobalNetworkPolicySpec *s = ((const V3__GlobalNetworkPolicy *)r->msg)->spec;
-
-	*v = (struct v3_policy){
-		.kind = "GlobalNetworkPolicy", .ns = "", .order = INFINITY, .workloads = true
-	};
-	if (s) {
-		v->tier = s->tier;
-		v->order = order_of(s->has_order, s->order);
-		v->ingress = s->ingress;
-		v->n_ingress = s->n_ingress;
-		v->egress = s->egress;
-		v->n_egress = s->n_egress;
-		v->types = s->types;
-		v->n_types = s->n_types;
-		v->everywhere = has_hint(s->performancehints, s->n_performancehints);
-		v->workloads = !s->donottrack && !s->prednat;
-	}
-	return compose_global_policy(s, ret_sel, ret_text, err);
-}
-
-static int read_policy(const struct resource *r, struct v3_policy *v, struct selector **ret_sel,
-                       char **ret_text, struct rules *ret_rules, struct err *err)
-{
-	int rc = r->kind == V3__KIND__KIND_NETWORK_POLICY
-	                 ? read_network_policy(r, v, ret_sel, ret_text, err)
-	                 : read_global_policy(r, v, ret_sel, ret_text, err);
-
-	if (rc < 0)
-		return rc;
-	rc = rules_convert(v->ns, v->ingress, v->n_ingress, v->egress, v->n_egress, ret_rules, err);
-	if (rc < 0) {
-		selector_unref(*ret_sel);
-		free(*ret_text);
-		return err_wrap(err, rc, "spec");
-	}
-	return 0;
-}
-
 /* ---- policies */
-
-static const char *kind_name(model_kind kind)
-{
-	return kind == V3__KIND__KIND_NETWORK_POLICY ? "NetworkPolicy" : "GlobalNetworkPolicy";
-}
 
 static uint32_t policy_hash(const char *ns, const char *name)
 {
@@ -241,7 +125,8 @@ void calc_policy_on_match(void *arg, struct index_selector *s, struct index_item
 	struct policy *p = container_of(s, struct policy, isel);
 	struct local *l = container_of(item, struct local, item);
 
-	if (was == is)
+	/* Only hosts have untracked and pre-DNAT policies. */
+	if (was == is || (p->class != CALC_POLICY_NORMAL && !l->ep->host))
 		return;
 	if (is) {
 		l->matched = xrealloc(l->matched, (l->n_matched + 1) * sizeof(*l->matched));
@@ -271,24 +156,28 @@ static void touch_local(void *arg, struct index_selector *s, struct index_item *
 	calc_touch(&c->dirty_locals, &container_of(item, struct local, item)->dirty);
 }
 
-/* What decides where the policy stands among an endpoint's others. */
-static void set_place(struct calc *c, struct policy *p, const struct v3_policy *v,
-                      char *text /* taken */)
+static bool same_place(const struct policy *p, const struct policy_read *v)
 {
-	bool ingress, egress;
+	return strcmp(p->tier, v->tier) == 0 && p->order == v->order && p->ingress == v->ingress &&
+	       p->egress == v->egress && p->class == v->class && p->forward == v->forward &&
+	       strcmp(p->sel_text, v->sel_text) == 0;
+}
 
-	directions(v, &ingress, &egress);
-	if (p->isel.present &&
-	    (strcmp(p->tier, tier_or_default(v->tier)) != 0 || p->order != v->order ||
-	     p->ingress != ingress || p->egress != egress || strcmp(p->sel_text, text) != 0))
+/* What decides where the policy stands among an endpoint's others. The text is taken. */
+static void set_place(struct calc *c, struct policy *p, struct policy_read *v)
+{
+	if (p->isel.present && !same_place(p, v))
 		index_selector_scan(&c->local, &p->isel, touch_local, c);
 	free(p->sel_text);
-	p->sel_text = text;
+	p->sel_text = v->sel_text;
+	v->sel_text = NULL;
 	free(p->tier);
-	p->tier = xstrdup(tier_or_default(v->tier));
+	p->tier = xstrdup(v->tier);
 	p->order = v->order;
-	p->ingress = ingress;
-	p->egress = egress;
+	p->ingress = v->ingress;
+	p->egress = v->egress;
+	p->class = v->class;
+	p->forward = v->forward;
 }
 
 /* sel is taken. */
@@ -308,34 +197,27 @@ static void set_selector(struct calc *c, struct policy *p, struct selector *sel)
 
 int calc_policy_update(struct calc *c, const struct resource *r, struct err *err)
 {
-	struct v3_policy v;
-	struct selector *sel;
-	char *text;
-	struct rules rules;
+	struct policy_read v;
 	struct policy *p;
-	int rc;
+	int rc = policy_read(r, &v, err);
 
-	if ((rc = read_policy(r, &v, &sel, &text, &rules, err)) < 0) {
+	if (rc <= 0) { /* nonsense, or staged to be deleted */
 		calc_policy_remove(c, r->kind, r->ns, r->name);
 		return rc;
 	}
-	if (!v.workloads) { /* for host endpoints alone, of which there are none yet */
-		selector_unref(sel);
-		free(text);
-		rules_done(&rules);
-		calc_policy_remove(c, r->kind, r->ns, r->name);
-		return 0;
-	}
-	p = get(c, v.kind, v.ns, r->name);
+	p = get(c, policy_kind_name(r->kind), r->ns ? r->ns : "", r->name);
 	p->exists = true;
+	p->staged = v.staged;
 	if (p->holds_sets) { /* the new before the old: a set that stays never goes */
-		sets_want(&c->sets, &rules);
+		sets_want(&c->sets, &v.rules);
 		sets_unwant(&c->sets, &p->rules);
 	}
 	rules_done(&p->rules);
-	p->rules = rules;
-	set_place(c, p, &v, text);
-	set_selector(c, p, sel);
+	p->rules = v.rules;
+	if ((p->class == CALC_POLICY_NORMAL) != (v.class == CALC_POLICY_NORMAL))
+		index_selector_remove(&c->local, &p->isel, true); /* others may match now */
+	set_place(c, p, &v);
+	set_selector(c, p, v.sel);
 	p->everywhere = v.everywhere;
 	if (p->n_matches || p->everywhere || p->told)
 		calc_touch(&c->dirty_policies, &p->dirty);
@@ -344,7 +226,7 @@ int calc_policy_update(struct calc *c, const struct resource *r, struct err *err
 
 void calc_policy_remove(struct calc *c, model_kind kind, const char *ns, const char *name)
 {
-	struct policy *p = find(c, kind_name(kind), ns ? ns : "", name);
+	struct policy *p = find(c, policy_kind_name(kind), ns ? ns : "", name);
 
 	if (!p || !p->exists)
 		return;

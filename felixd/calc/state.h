@@ -49,6 +49,9 @@ struct policy {
 	struct rules rules;
 	unsigned n_matches; /* local endpoints */
 	bool ingress, egress;
+	enum calc_policy_class class;
+	bool forward;    /* a normal one with applyOnForward */
+	bool staged;     /* stands in lists, is not enforced: never active */
 	bool everywhere; /* AssumeNeededOnEveryNode: active without a match, too */
 	bool exists, holds_sets, told;
 };
@@ -80,6 +83,7 @@ struct endpoint {
 	uint64_t lane_revision;  /* != 0: in force is what the plugin said, until the datastore says
 	                            at least this */
 	uint64_t store_revision; /* last seen from the datastore; 0: not there */
+	bool host;               /* a HostEndpoint; ns is "" */
 	const char *name;        /* behind ns, in the same memory */
 	char ns[];
 };
@@ -87,6 +91,7 @@ struct endpoint {
 /* An endpoint that was told and is gone, until its removal is told. */
 struct gone {
 	struct hmap_node node;
+	bool host;
 	const char *name;
 	char ns[];
 };
@@ -132,8 +137,8 @@ struct calc {
 	struct hmap endpoints, netsets, profiles, policies, tiers, pools, pool_cidrs, gone,
 	        tombstones;
 	struct list dirty_policies, dirty_profiles, dirty_locals, dirty_pools;
-	size_t n_locals;
-	uint64_t max_revision; /* seen from the datastore */
+	size_t n_locals, n_hosts; /* of this node: workload endpoints, host endpoints */
+	uint64_t max_revision;    /* seen from the datastore */
 	bool in_sync, in_sync_told;
 };
 
@@ -141,6 +146,12 @@ static inline void calc_touch(struct list *dirty_list, struct list *node)
 {
 	if (list_empty(node))
 		list_push_back(dirty_list, node);
+}
+
+/* Of a policy that is told, when it is not staged. */
+static inline bool calc_policy_active(const struct policy *p)
+{
+	return p->exists && !p->staged && (p->n_matches > 0 || p->everywhere);
 }
 
 /* policy.c: policies and tiers */
@@ -169,6 +180,8 @@ void calc_profiles_done(struct calc *c);
 /* endpoint.c */
 int calc_endpoint_update(struct calc *c, const struct resource *r, struct err *err);
 void calc_endpoint_remove(struct calc *c, const char *ns, const char *name);
+int calc_host_endpoint_update(struct calc *c, const struct resource *r, struct err *err);
+void calc_host_endpoint_remove(struct calc *c, const char *name);
 void calc_endpoint_in_sync(struct calc *c);
 void calc_endpoints_done(struct calc *c);
 

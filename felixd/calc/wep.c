@@ -85,25 +85,26 @@ static int read_nets(const V3__WorkloadEndpointSpec *spec, struct wep *ret, stru
 
 /* Ports without a name are nothing that a policy could refer to; neither are those of protocols
  * without ports. */
-static void read_ports(const V3__WorkloadEndpointSpec *spec, struct wep *ret)
+static void add_port(struct wep *ret, const char *name, const V3__Protocol *of, uint32_t port)
 {
 	struct contribution *c = &ret->contribution;
+	int protocol = of ? protocol_number(of) : -1;
 
-	if (spec->n_ports == 0)
+	if (!name || !*name || !protocol_has_ports(protocol) || port > UINT16_MAX)
 		return;
-	c->ports = xcalloc(spec->n_ports, sizeof(*c->ports));
-	for (size_t i = 0; i < spec->n_ports; i++) {
-		const V3__WorkloadEndpointPort *p = spec->ports[i];
-		int protocol = p->protocol ? protocol_number(p->protocol) : -1;
+	c->ports[c->n_ports++] = (struct named_port){
+		.protocol = (uint8_t)protocol,
+		.port = (uint16_t)port,
+		.name = xstrdup(name),
+	};
+}
 
-		if (!p->name || !*p->name || !protocol_has_ports(protocol) || p->port > UINT16_MAX)
-			continue;
-		c->ports[c->n_ports++] = (struct named_port){
-			.protocol = (uint8_t)protocol,
-			.port = (uint16_t)p->port,
-			.name = xstrdup(p->name),
-		};
-	}
+static void read_ports(const V3__WorkloadEndpointSpec *spec, struct wep *ret)
+{
+	ret->contribution.ports =
+	        spec->n_ports ? xcalloc(spec->n_ports, sizeof(*ret->contribution.ports)) : NULL;
+	for (size_t i = 0; i < spec->n_ports; i++)
+		add_port(ret, spec->ports[i]->name, spec->ports[i]->protocol, spec->ports[i]->port);
 }
 
 /* By name; of one name, the first that stands in the list. */
@@ -116,9 +117,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Each once, in the order in which they are named first. */
-static void read_profiles(const V3__WorkloadEndpointSpec *spec, struct wep *ret)
+static void read_profiles(char **profiles, size_t n, struct wep *ret)
 {
-	size_t n = spec->n_profiles;
 	CLEANUP(free_p) char ***sorted = NULL;
 	CLEANUP(free_p) bool *again = NULL;
 
@@ -127,14 +127,14 @@ static void read_profiles(const V3__WorkloadEndpointSpec *spec, struct wep *ret)
 	sorted = xcalloc(n, sizeof(*sorted));
 	again = xcalloc(n, sizeof(*again));
 	for (size_t i = 0; i < n; i++)
-		sorted[i] = &spec->profiles[i];
+		sorted[i] = &profiles[i];
 	qsort(sorted, n, sizeof(*sorted), by_name);
 	for (size_t i = 1; i < n; i++)
-		again[sorted[i] - spec->profiles] = strcmp(*sorted[i - 1], *sorted[i]) == 0;
+		again[sorted[i] - profiles] = strcmp(*sorted[i - 1], *sorted[i]) == 0;
 	ret->profiles = xcalloc(n, sizeof(*ret->profiles));
 	for (size_t i = 0; i < n; i++)
 		if (!again[i])
-			ret->profiles[ret->n_profiles++] = spec->profiles[i];
+			ret->profiles[ret->n_profiles++] = profiles[i];
 }
 
 /* The name becomes part of paths below /proc/sys and of rules: what the kernel would not take is
@@ -186,8 +186,67 @@ int wep_read(const struct resource *r, const char *this_node, struct wep *ret, s
 		return rc;
 	}
 	read_ports(spec, ret);
-	read_profiles(spec, ret);
+	read_profiles(spec->profiles, spec->n_profiles, ret);
 	read_labels(r, msg->metadata, spec, ret);
+	return 0;
+}
+
+/* ---- host endpoints */
+
+static int read_expected(const V3__HostEndpointSpec *spec, struct wep *ret, struct err *err)
+{
+	struct contribution *c = &ret->contribution;
+
+	c->nets = spec->n_expectedips ? xcalloc(spec->n_expectedips, sizeof(*c->nets)) : NULL;
+	for (size_t i = 0; i < spec->n_expectedips; i++) {
+		struct ip_prefix p;
+
+		if (ip_prefix_parse(spec->expectedips[i], &p) < 0)
+			return err_set(err, -EINVAL,
+			               "spec.expectedIPs[%zu]: '%.64s' is not an address", i,
+			               spec->expectedips[i]);
+		c->nets[c->n_nets++] = ip_prefix_host(&p.addr);
+	}
+	return 0;
+}
+
+static int read_host_interface(const V3__HostEndpointSpec *spec, struct wep *ret, struct err *err)
+{
+	ret->interface = or_empty(spec->interfacename);
+	if (!*ret->interface && spec->n_expectedips == 0)
+		return err_set(err, -EINVAL,
+		               "spec: neither interfaceName nor expectedIPs says which interface");
+	if (*ret->interface && strcmp(ret->interface, "*") != 0 &&
+	    !is_interface_name(ret->interface))
+		return err_set(err, -EINVAL,
+		               "spec.interfaceName: '%.32s' is not the name of an interface",
+		               ret->interface);
+	return 0;
+}
+
+int hep_read(const struct resource *r, const char *this_node, struct wep *ret, struct err *err)
+{
+	const V3__HostEndpoint *msg = (const V3__HostEndpoint *)r->msg;
+	const V3__HostEndpointSpec *spec = msg ? msg->spec : NULL;
+	int rc;
+
+	*ret = (struct wep){ .container = "" };
+	if (!spec)
+		return err_set(err, -EINVAL, "spec: missing");
+	ret->node = or_empty(spec->node);
+	if ((rc = read_expected(spec, ret, err)) < 0 ||
+	    (strcmp(ret->node, this_node) == 0 && (rc = read_host_interface(spec, ret, err)) < 0)) {
+		wep_done(ret);
+		return rc;
+	}
+	ret->contribution.ports =
+	        spec->n_ports ? xcalloc(spec->n_ports, sizeof(*ret->contribution.ports)) : NULL;
+	for (size_t i = 0; i < spec->n_ports; i++)
+		add_port(ret, spec->ports[i]->name, spec->ports[i]->protocol, spec->ports[i]->port);
+	read_profiles(spec->profiles, spec->n_profiles, ret);
+	for (size_t i = 0; msg->metadata && i < msg->metadata->n_labels; i++)
+		label_list_add(&ret->labels, or_empty(msg->metadata->labels[i]->key),
+		               or_empty(msg->metadata->labels[i]->value));
 	return 0;
 }
 

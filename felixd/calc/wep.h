@@ -36,6 +36,8 @@ struct wep {
 /* local: an endpoint of this node has to name an interface. -EINVAL with a sentence; *ret is then
  * empty. */
 int wep_read(const struct resource *r, const char *this_node, struct wep *ret, struct err *err);
+/* The same of a HostEndpoint; interface is a name, "*", or "" when its addresses say which. */
+int hep_read(const struct resource *r, const char *this_node, struct wep *ret, struct err *err);
 void wep_done(struct wep *w);
 
 /* ns NULL: a GlobalNetworkSet. Nets that make no sense are left out. */

@@ -38,6 +38,10 @@ static void endpoint_gone(void *arg, const char *ns, const char *name)
 {
 	(void)arg, (void)ns, (void)name;
 }
+static void host(void *arg, const struct calc_host_endpoint *e)
+{
+	(void)arg, (void)e;
+}
 static void gone(void *arg, const char *name)
 {
 	(void)arg, (void)name;
@@ -63,9 +67,22 @@ static void dumped(void *arg, const char *section, const char *json)
 	(void)arg, (void)section, (void)json;
 }
 
-static const struct calc_output_ops ops = { set_new,  set_delta,     policy,    profile,
-	                                    endpoint, endpoint_gone, gone,      policy_gone,
-	                                    gone,     pool,          pool_gone, in_sync };
+static const struct calc_output_ops ops = {
+	.set_new = set_new,
+	.set_delta = set_delta,
+	.policy_update = policy,
+	.profile_update = profile,
+	.endpoint_update = endpoint,
+	.endpoint_remove = endpoint_gone,
+	.host_endpoint_update = host,
+	.host_endpoint_remove = gone,
+	.profile_remove = gone,
+	.policy_remove = policy_gone,
+	.set_remove = gone,
+	.pool_update = pool,
+	.pool_remove = pool_gone,
+	.in_sync = in_sync,
+};
 
 static const model_kind kinds[] = {
 	V3__KIND__KIND_WORKLOAD_ENDPOINT,
@@ -76,6 +93,10 @@ static const model_kind kinds[] = {
 	V3__KIND__KIND_NETWORK_SET,
 	V3__KIND__KIND_GLOBAL_NETWORK_SET,
 	V3__KIND__KIND_IP_POOL,
+	V3__KIND__KIND_HOST_ENDPOINT,
+	V3__KIND__KIND_STAGED_NETWORK_POLICY,
+	V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY,
+	V3__KIND__KIND_STAGED_KUBERNETES_NETWORK_POLICY,
 };
 
 static void one(struct calc *c, uint8_t kind, uint8_t name, struct cursor *body)

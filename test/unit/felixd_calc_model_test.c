@@ -14,6 +14,7 @@
 #include "felixd/calc/rules.h"
 #include "proto/v3_endpoint.pb-c.h"
 #include "proto/v3_ippool.pb-c.h"
+#include "proto/v3_staged.pb-c.h"
 
 #define ROUNDS 400
 #define STEPS_MAX 6
@@ -175,8 +176,10 @@ static void random_policy(struct buf *b, bool global)
 	member_selector(b, "selector", 2);
 	if (global)
 		member_selector(b, "namespaceSelector", 4);
-	if (global && !rnd(10))
-		buf_str(b, ",\"doNotTrack\":true");
+	if (global && !rnd(2))
+		buf_str(b, rnd(2)   ? ",\"applyOnForward\":true"
+		           : rnd(2) ? ",\"doNotTrack\":true,\"applyOnForward\":true"
+		                    : ",\"preDNAT\":true,\"applyOnForward\":true");
 	member_selector(b, "serviceAccountSelector", 8);
 	if (rnd(2))
 		buf_printf(b, ",\"types\":[%s]", rnd(2) ? "\"Ingress\"" : "\"Ingress\",\"Egress\"");
@@ -212,14 +215,35 @@ static void random_wep(struct buf *b)
 	buf_str(b, "}}");
 }
 
+static void random_hep(struct buf *b)
+{
+	static const char *const interfaces[] = { "*", "", "eth0" };
+
+	buf_str(b, "{\"metadata\":{\"labels\":{");
+	random_labels(b, "");
+	buf_printf(b,
+	           "}},\"spec\":{\"node\":\"%s\",\"interfaceName\":\"%s\",\"expectedIPs\":[\"%s\""
+	           ",\"%s\"],\"profiles\":[",
+	           rnd(2) ? "node1" : "node2", PICK(interfaces), PICK(ips), PICK(ips));
+	for (unsigned i = 0, n = rnd(3); i < n; i++)
+		buf_printf(b, "%s\"%s\"", i ? "," : "", PICK(profiles));
+	buf_printf(b, "],\"ports\":[{\"name\":\"%s\",\"protocol\":\"%s\",\"port\":80}]}}",
+	           PICK(ports), PICK(protocols));
+}
+
 static struct resource *random_object(void)
 {
 	static const model_kind kinds[] = {
 		V3__KIND__KIND_WORKLOAD_ENDPOINT,
 		V3__KIND__KIND_WORKLOAD_ENDPOINT,
 		V3__KIND__KIND_WORKLOAD_ENDPOINT,
+		V3__KIND__KIND_HOST_ENDPOINT,
+		V3__KIND__KIND_HOST_ENDPOINT,
 		V3__KIND__KIND_NETWORK_POLICY,
 		V3__KIND__KIND_GLOBAL_NETWORK_POLICY,
+		V3__KIND__KIND_GLOBAL_NETWORK_POLICY,
+		V3__KIND__KIND_STAGED_NETWORK_POLICY,
+		V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY,
 		V3__KIND__KIND_PROFILE,
 		V3__KIND__KIND_TIER,
 		V3__KIND__KIND_NETWORK_SET,
@@ -234,8 +258,13 @@ static struct resource *random_object(void)
 	case V3__KIND__KIND_WORKLOAD_ENDPOINT:
 		random_wep(&b);
 		break;
+	case V3__KIND__KIND_HOST_ENDPOINT:
+		random_hep(&b);
+		break;
 	case V3__KIND__KIND_NETWORK_POLICY:
 	case V3__KIND__KIND_GLOBAL_NETWORK_POLICY:
+	case V3__KIND__KIND_STAGED_NETWORK_POLICY:
+	case V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY:
 		random_policy(&b, !ns);
 		break;
 	case V3__KIND__KIND_PROFILE:
@@ -308,6 +337,11 @@ static const char *label_of(void *arg, const char *label)
 			return s->serviceaccountname;
 		for (size_t i = 0; i < s->n_profiles; i++)
 			parents[n++] = s->profiles[i];
+	} else if (r->kind == V3__KIND__KIND_HOST_ENDPOINT) {
+		const V3__HostEndpointSpec *s = ((const V3__HostEndpoint *)r->msg)->spec;
+
+		for (size_t i = 0; i < s->n_profiles; i++)
+			parents[n++] = s->profiles[i];
 	} else if (r->ns) {
 		snprintf(ns_profile, sizeof(ns_profile), "kns.%s", r->ns);
 		parents[n++] = ns_profile;
@@ -331,8 +365,15 @@ static bool usable_wep(const struct resource *r)
 	       ((const V3__WorkloadEndpoint *)r->msg)->spec->n_ipnetworks;
 }
 
+static bool is_hep(const struct resource *r)
+{
+	return r->kind == V3__KIND__KIND_HOST_ENDPOINT;
+}
+
 static bool is_local(const struct resource *r)
 {
+	if (is_hep(r))
+		return strcmp(((const V3__HostEndpoint *)r->msg)->spec->node, "node1") == 0;
 	return usable_wep(r) &&
 	       strcmp(((const V3__WorkloadEndpoint *)r->msg)->spec->node, "node1") == 0;
 }
@@ -374,6 +415,27 @@ static void want_wep(struct toy *m, const struct set_spec *spec, const V3__Workl
 	}
 }
 
+static void want_hep(struct toy *m, const struct set_spec *spec, const V3__HostEndpointSpec *s)
+{
+	for (size_t i = 0; i < s->n_expectedips; i++) {
+		struct calc_member member = { .port = 80 };
+		const char *name = s->ports[0]->protocol->name;
+
+		if (spec->source == SET_OF_SELECTOR) {
+			want_net(m, spec->id, s->expectedips[i]);
+			continue;
+		}
+		member.protocol = strcmp(name, "TCP") == 0   ? 6
+		                  : strcmp(name, "UDP") == 0 ? 17
+		                                             : 132;
+		if (strcmp(s->ports[0]->name, spec->port) != 0 ||
+		    (spec->protocol && spec->protocol != member.protocol))
+			continue;
+		assert_int_equal(ip_prefix_parse(s->expectedips[i], &member.net), 0);
+		want(m, toy_member(spec->id, &member));
+	}
+}
+
 static void want_sets(struct toy *m, const struct rules *r)
 {
 	for (size_t i = 0; i < r->n_specs; i++) {
@@ -385,12 +447,15 @@ static void want_sets(struct toy *m, const struct rules *r)
 			const struct resource *o = truth[k];
 
 			if (o->kind != V3__KIND__KIND_NETWORK_SET &&
-			    o->kind != V3__KIND__KIND_GLOBAL_NETWORK_SET && !usable_wep(o))
+			    o->kind != V3__KIND__KIND_GLOBAL_NETWORK_SET && !is_hep(o) &&
+			    !usable_wep(o))
 				continue;
 			if (!selector_match(spec->sel, label_of, (void *)o))
 				continue;
 			if (o->kind == V3__KIND__KIND_WORKLOAD_ENDPOINT)
 				want_wep(m, spec, ((const V3__WorkloadEndpoint *)o->msg)->spec);
+			else if (is_hep(o))
+				want_hep(m, spec, ((const V3__HostEndpoint *)o->msg)->spec);
 			else if (spec->source == SET_OF_SELECTOR)
 				for (size_t x = 0;
 				     x < ((const V3__NetworkSet *)o->msg)->spec->n_nets; x++)
@@ -406,46 +471,72 @@ struct naive_policy {
 	char key[64];  /* name/ns/kind */
 	char text[64]; /* kind/ns/name */
 	double order;
-	bool ingress, egress;
+	bool ingress, egress, staged, untracked, pre_dnat, forward;
 };
 
+/* What of a policy the model looks at; the messages of one scope differ in nothing here but their
+ * types. */
+#define READ_NAIVE(spec)                                                                           \
+	do {                                                                                       \
+		assert_int_equal(rules_convert(ns, (spec)->ingress, (spec)->n_ingress,             \
+		                               (spec)->egress, (spec)->n_egress, ret_rules, NULL), \
+		                 0);                                                               \
+		n_types = (spec)->n_types;                                                         \
+		n_in = (spec)->n_ingress;                                                          \
+		n_out = (spec)->n_egress;                                                          \
+		if ((spec)->has_order)                                                             \
+			p.order = (spec)->order;                                                   \
+		p.tier = (spec)->tier;                                                             \
+	} while (0)
+
 static struct naive_policy read_naive(const struct resource *r, struct selector **ret_sel,
-                                      struct rules *ret_rules, bool *ret_ok)
+                                      struct rules *ret_rules)
 {
 	struct naive_policy p = { .r = r, .order = INFINITY };
-	const V3__GlobalNetworkPolicySpec *g = NULL;
-	const V3__NetworkPolicySpec *n = NULL;
-	const char *ns = r->ns ? r->ns : "",
-	           *kind = r->ns ? "NetworkPolicy" : "GlobalNetworkPolicy";
-	size_t n_types, n_in, n_out;
+	const char *ns = r->ns ? r->ns : "", *kind = kind_info(r->kind)->name;
+	V3__NetworkPolicySpec namespaced = V3__NETWORK_POLICY_SPEC__INIT;
+	V3__GlobalNetworkPolicySpec global = V3__GLOBAL_NETWORK_POLICY_SPEC__INIT;
+	size_t n_types = 0, n_in = 0, n_out = 0;
 	char *text;
 
-	if (r->ns) {
-		n = ((const V3__NetworkPolicy *)r->msg)->spec;
-		assert_int_equal(compose_network_policy(ns, n, ret_sel, &text, NULL), 0);
-		assert_int_equal(rules_convert(ns, n->ingress, n->n_ingress, n->egress, n->n_egress,
-		                               ret_rules, NULL),
-		                 0);
-		*ret_ok = true;
+	p.staged = strncmp(kind, "Staged", 6) == 0;
+	if (r->ns && p.staged) {
+		const V3__StagedNetworkPolicySpec *s =
+		        ((const V3__StagedNetworkPolicy *)r->msg)->spec;
+
+		READ_NAIVE(s);
+		namespaced.selector = s->selector;
+		namespaced.serviceaccountselector = s->serviceaccountselector;
+	} else if (r->ns) {
+		namespaced = *((const V3__NetworkPolicy *)r->msg)->spec;
+		READ_NAIVE(&namespaced);
+	} else if (p.staged) {
+		const V3__StagedGlobalNetworkPolicySpec *s =
+		        ((const V3__StagedGlobalNetworkPolicy *)r->msg)->spec;
+
+		READ_NAIVE(s);
+		global.selector = s->selector;
+		global.serviceaccountselector = s->serviceaccountselector;
+		global.namespaceselector = s->namespaceselector;
+		global.donottrack = s->donottrack;
+		global.prednat = s->prednat;
+		global.applyonforward = s->applyonforward;
 	} else {
-		g = ((const V3__GlobalNetworkPolicy *)r->msg)->spec;
-		assert_int_equal(compose_global_policy(g, ret_sel, &text, NULL), 0);
-		assert_int_equal(rules_convert(ns, g->ingress, g->n_ingress, g->egress, g->n_egress,
-		                               ret_rules, NULL),
-		                 0);
-		*ret_ok = !g->donottrack;
+		global = *((const V3__GlobalNetworkPolicy *)r->msg)->spec;
+		READ_NAIVE(&global);
 	}
+	if (r->ns)
+		assert_int_equal(compose_network_policy(ns, &namespaced, ret_sel, &text, NULL), 0);
+	else
+		assert_int_equal(compose_global_policy(&global, ret_sel, &text, NULL), 0);
 	free(text);
-	n_types = n ? n->n_types : g->n_types;
-	n_in = n ? n->n_ingress : g->n_ingress;
-	n_out = n ? n->n_egress : g->n_egress;
-	if (n ? n->has_order : g->has_order)
-		p.order = n ? n->order : g->order;
-	p.tier = n ? n->tier : g->tier;
+	p.untracked = global.donottrack;
+	p.pre_dnat = global.prednat;
+	p.forward = global.applyonforward;
 	p.ingress = n_types > 0 || n_in || !n_out; /* types here are always Ingress, or both */
 	p.egress = n_types == 2 || (n_types == 0 && n_out);
 	snprintf(p.key, sizeof(p.key), "%s/%s/%s", r->name, ns, kind);
-	snprintf(p.text, sizeof(p.text), "%s/%s/%s", kind, ns, r->name);
+	snprintf(p.text, sizeof(p.text), "%s%s/%s/%s", p.staged ? "~" : "", kind, ns, r->name);
 	return p;
 }
 
@@ -470,46 +561,102 @@ static int cmp_naive(const void *x, const void *y)
 	return strcmp(a->key, b->key);
 }
 
-static void want_endpoint(struct toy *m, const struct resource *r, struct naive_policy *v, size_t n)
+static bool is_untracked(const struct naive_policy *p)
 {
-	const V3__WorkloadEndpointSpec *s = ((const V3__WorkloadEndpoint *)r->msg)->spec;
-	struct buf b = { 0 };
-	struct ip_prefix net;
-	char text[IP_PREFIX_STR_MAX];
+	return p->untracked;
+}
 
-	qsort(v, n, sizeof(*v), cmp_naive);
-	buf_printf(&b, "endpoint %s/%s %s", r->ns, r->name, s->interfacename);
-	for (size_t i = 0; i < s->n_ipnetworks; i++) {
-		assert_int_equal(ip_prefix_parse(s->ipnetworks[i], &net), 0);
-		buf_printf(&b, " %s", ip_prefix_str(&net, text));
-	}
+static bool is_pre_dnat(const struct naive_policy *p)
+{
+	return p->pre_dnat;
+}
+
+static bool is_normal(const struct naive_policy *p)
+{
+	return !p->untracked && !p->pre_dnat;
+}
+
+static bool is_forward(const struct naive_policy *p)
+{
+	return is_normal(p) && p->forward;
+}
+
+/* The tiers of v, which is sorted, with the policies that belong. */
+static void want_tiers(struct buf *b, const struct naive_policy *v, size_t n,
+                       bool (*belongs)(const struct naive_policy *p), bool egress, bool pass)
+{
 	for (size_t i = 0, end; i < n; i = end) {
 		size_t t = truth_find(V3__KIND__KIND_TIER, NULL, v[i].tier);
+		bool any = false;
 
 		for (end = i; end < n && strcmp(v[end].tier, v[i].tier) == 0; end++)
-			;
-		buf_printf(&b, " [%s%s in:", v[i].tier,
-		           t < n_truth && strcmp(((const V3__Tier *)truth[t]->msg)
-		                                         ->spec->defaultaction,
-		                                 "Pass") == 0
+			any |= belongs(&v[end]) && (v[end].ingress || (egress && v[end].egress));
+		if (!any)
+			continue;
+		buf_printf(b, " [%s%s in:", v[i].tier,
+		           pass || (t < n_truth &&
+		                    strcmp(((const V3__Tier *)truth[t]->msg)->spec->defaultaction,
+		                           "Pass") == 0)
 		                   ? " pass"
 		                   : "");
 		for (size_t k = i; k < end; k++)
-			if (v[k].ingress)
-				buf_printf(&b, " %s", v[k].text);
-		buf_str(&b, " out:");
-		for (size_t k = i; k < end; k++)
-			if (v[k].egress)
-				buf_printf(&b, " %s", v[k].text);
-		buf_byte(&b, ']');
+			if (belongs(&v[k]) && v[k].ingress)
+				buf_printf(b, " %s", v[k].text);
+		buf_str(b, " out:");
+		for (size_t k = i; egress && k < end; k++)
+			if (belongs(&v[k]) && v[k].egress)
+				buf_printf(b, " %s", v[k].text);
+		buf_byte(b, ']');
 	}
-	for (size_t i = 0; i < s->n_profiles; i++) {
+}
+
+static void want_endpoint(struct toy *m, const struct resource *r, struct naive_policy *v, size_t n)
+{
+	struct buf b = { 0 };
+	struct ip_prefix net;
+	char text[IP_PREFIX_STR_MAX], **addrs, **profile;
+	size_t n_addrs, n_profiles;
+
+	qsort(v, n, sizeof(*v), cmp_naive);
+	if (is_hep(r)) {
+		const V3__HostEndpointSpec *s = ((const V3__HostEndpoint *)r->msg)->spec;
+
+		buf_printf(&b, "endpoint host %s '%s'", r->name,
+		           s->interfacename ? s->interfacename : "");
+		addrs = s->expectedips;
+		n_addrs = s->n_expectedips;
+		profile = s->profiles;
+		n_profiles = s->n_profiles;
+	} else {
+		const V3__WorkloadEndpointSpec *s = ((const V3__WorkloadEndpoint *)r->msg)->spec;
+
+		buf_printf(&b, "endpoint %s/%s %s", r->ns, r->name, s->interfacename);
+		addrs = s->ipnetworks;
+		n_addrs = s->n_ipnetworks;
+		profile = s->profiles;
+		n_profiles = s->n_profiles;
+	}
+	for (size_t i = 0; i < n_addrs; i++) {
+		assert_int_equal(ip_prefix_parse(addrs[i], &net), 0);
+		buf_printf(&b, " %s", ip_prefix_str(&net, text));
+	}
+	if (is_hep(r)) {
+		buf_str(&b, " untracked");
+		want_tiers(&b, v, n, is_untracked, true, true);
+		buf_str(&b, " pre-dnat");
+		want_tiers(&b, v, n, is_pre_dnat, false, true);
+		buf_str(&b, " forward");
+		want_tiers(&b, v, n, is_forward, true, false);
+		buf_str(&b, " normal");
+	}
+	want_tiers(&b, v, n, is_normal, true, false);
+	for (size_t i = 0; i < n_profiles; i++) {
 		bool again = false;
 
 		for (size_t k = 0; k < i; k++)
-			again |= strcmp(s->profiles[k], s->profiles[i]) == 0;
+			again |= strcmp(profile[k], profile[i]) == 0;
 		if (!again)
-			buf_printf(&b, " <%s>", s->profiles[i]);
+			buf_printf(&b, " <%s>", profile[i]);
 	}
 	toy_add(m, buf_take(&b));
 }
@@ -559,21 +706,24 @@ static char *naive(void)
 		const struct resource *r = truth[i];
 		struct selector *sel;
 		struct rules rules;
-		bool ok, active = false;
+		bool active = false;
 
 		if (r->kind == V3__KIND__KIND_IP_POOL)
 			want_pool(&m, r);
 		if (r->kind != V3__KIND__KIND_NETWORK_POLICY &&
-		    r->kind != V3__KIND__KIND_GLOBAL_NETWORK_POLICY)
+		    r->kind != V3__KIND__KIND_GLOBAL_NETWORK_POLICY &&
+		    r->kind != V3__KIND__KIND_STAGED_NETWORK_POLICY &&
+		    r->kind != V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY)
 			continue;
-		struct naive_policy p = read_naive(r, &sel, &rules, &ok);
-		for (size_t k = 0; ok && k < n_truth; k++) {
-			if (is_local(truth[k]) && selector_match(sel, label_of, truth[k])) {
+		struct naive_policy p = read_naive(r, &sel, &rules);
+		for (size_t k = 0; k < n_truth; k++) {
+			if (is_local(truth[k]) && (is_hep(truth[k]) || is_normal(&p)) &&
+			    selector_match(sel, label_of, truth[k])) {
 				matched[k][n_matched[k]++] = p;
 				active = true;
 			}
 		}
-		if (active) {
+		if (active && !p.staged) {
 			struct buf b = { 0 };
 
 			buf_printf(&b, "policy %s %s", p.text, p.tier);
@@ -588,10 +738,18 @@ static char *naive(void)
 	for (size_t k = 0; k < n_truth; k++) {
 		if (!is_local(truth[k]))
 			continue;
+		want_endpoint(&m, truth[k], matched[k], n_matched[k]);
+		if (is_hep(truth[k])) {
+			const V3__HostEndpointSpec *s =
+			        ((const V3__HostEndpoint *)truth[k]->msg)->spec;
+
+			for (size_t x = 0; x < s->n_profiles; x++)
+				want_profile(&m, s->profiles[x]);
+			continue;
+		}
 		const V3__WorkloadEndpointSpec *s =
 		        ((const V3__WorkloadEndpoint *)truth[k]->msg)->spec;
 
-		want_endpoint(&m, truth[k], matched[k], n_matched[k]);
 		for (size_t x = 0; x < s->n_profiles; x++)
 			want_profile(&m, s->profiles[x]);
 	}

@@ -2,6 +2,8 @@
 /* What calc tells a dataplane, step by step. */
 #include "test/unit/felixd_calc_toy.h"
 
+#include <errno.h>
+
 #include "common/base/clock.h"
 #include "felixd/calc/wep.h"
 
@@ -9,6 +11,10 @@
 #define NP V3__KIND__KIND_NETWORK_POLICY
 #define GNP V3__KIND__KIND_GLOBAL_NETWORK_POLICY
 #define PROFILE V3__KIND__KIND_PROFILE
+#define HEP V3__KIND__KIND_HOST_ENDPOINT
+#define SNP V3__KIND__KIND_STAGED_NETWORK_POLICY
+#define SGNP V3__KIND__KIND_STAGED_GLOBAL_NETWORK_POLICY
+#define SKNP V3__KIND__KIND_STAGED_KUBERNETES_NETWORK_POLICY
 #define TIER V3__KIND__KIND_TIER
 #define NETSET V3__KIND__KIND_NETWORK_SET
 #define GNETSET V3__KIND__KIND_GLOBAL_NETWORK_SET
@@ -285,6 +291,149 @@ static void policies_for_host_endpoints_alone_are_left_out(void **state)
 	put(b, GNP, NULL, "f",
 	    "{\"spec\":{\"applyOnForward\":true,\"preDNAT\":true,\"types\":[\"Ingress\"]}}");
 	expect(b, "endpoint ns1/w cali0.1 10.0.0.1/32\n");
+}
+
+#define ETH0                                                                                       \
+	"{\"metadata\":{\"labels\":{\"role\":\"node\"}},\"spec\":{\"node\":\"node1\","             \
+	"\"interfaceName\":"                                                                       \
+	"\"eth0\",\"expectedIPs\":[\"172.16.0.1\"],\"ports\":[{\"name\":\"ssh\",\"protocol\":"     \
+	"\"TCP\","                                                                                 \
+	"\"port\":22}]}}"
+
+static void a_host_endpoint_has_a_list_for_each_class(void **state)
+{
+	struct bench *b = *state;
+
+	calc_in_sync(b->c);
+	put(b, TIER, NULL, "default", "{\"spec\":{\"defaultAction\":\"Deny\"}}");
+	put(b, HEP, NULL, "eth0", ETH0);
+	put(b, HEP, NULL, "far", "{\"spec\":{\"node\":\"node2\",\"interfaceName\":\"eth0\"}}");
+	put_wep(b, "ns1", "w", "node1", "\"role\":\"node\"", "10.0.0.1", "");
+	expect_log(b, "host;endpoint;in_sync;");
+	put(b, GNP, NULL, "u",
+	    "{\"spec\":{\"doNotTrack\":true,\"applyOnForward\":true,\"types\":[\"Ingress\","
+	    "\"Egress\"]}"
+	    "}");
+	put(b, GNP, NULL, "d",
+	    "{\"spec\":{\"preDNAT\":true,\"applyOnForward\":true,\"types\":[\"Ingress\"]}}");
+	put(b, GNP, NULL, "f",
+	    "{\"spec\":{\"applyOnForward\":true,\"types\":[\"Ingress\",\"Egress\"]}}");
+	put(b, GNP, NULL, "n",
+	    "{\"spec\":{\"selector\":\"role == 'node'\",\"types\":[\"Egress\"]}}");
+	put(b, NP, "ns1", "np", "{\"spec\":{\"types\":[\"Ingress\"]}}");
+	flush(b);
+	assert_true(toy_has(&b->t, "endpoint host eth0 'eth0' 172.16.0.1/32"
+	                           " untracked [default pass in: GlobalNetworkPolicy//u out: "
+	                           "GlobalNetworkPolicy//u]"
+	                           " pre-dnat [default pass in: GlobalNetworkPolicy//d out:]"
+	                           " forward [default in: GlobalNetworkPolicy//f out: "
+	                           "GlobalNetworkPolicy//f]"
+	                           " normal [default in: GlobalNetworkPolicy//f"
+	                           " out: GlobalNetworkPolicy//f GlobalNetworkPolicy//n]"));
+	assert_true(toy_has(&b->t, "endpoint ns1/w cali0.1 10.0.0.1/32 [default"
+	                           " in: GlobalNetworkPolicy//f NetworkPolicy/ns1/np"));
+	assert_int_equal(calc_stats(b->c).host_endpoints, 1);
+	/* From one class to another, and back. */
+	put(b, GNP, NULL, "f", "{\"spec\":{\"types\":[\"Ingress\"]}}");
+	put(b, GNP, NULL, "d", "{\"spec\":{\"types\":[\"Ingress\"]}}");
+	flush(b);
+	assert_true(toy_has(&b->t, "endpoint host eth0 'eth0' 172.16.0.1/32"
+	                           " untracked [default pass in: GlobalNetworkPolicy//u out: "
+	                           "GlobalNetworkPolicy//u]"
+	                           " pre-dnat forward normal [default in: GlobalNetworkPolicy//d"
+	                           " GlobalNetworkPolicy//f out: GlobalNetworkPolicy//n]"));
+	assert_true(toy_has(&b->t, "endpoint ns1/w cali0.1 10.0.0.1/32 [default"
+	                           " in: GlobalNetworkPolicy//d GlobalNetworkPolicy//f "));
+	put(b, GNP, NULL, "d",
+	    "{\"spec\":{\"preDNAT\":true,\"applyOnForward\":true,\"types\":[\"Ingress\"]}}");
+	flush(b);
+	assert_true(toy_has(&b->t, "endpoint ns1/w cali0.1 10.0.0.1/32 [default"
+	                           " in: GlobalNetworkPolicy//f "));
+	/* Away to another node, and gone. */
+	put(b, HEP, NULL, "eth0", "{\"spec\":{\"node\":\"node2\",\"interfaceName\":\"eth0\"}}");
+	expect_log(b, "host_remove;policy_remove;policy_remove;");
+	assert_int_equal(calc_stats(b->c).host_endpoints, 0);
+	put(b, HEP, NULL, "eth0", ETH0);
+	flush(b);
+	calc_remove(b->c, HEP, NULL, "eth0");
+	expect_log(b, "host_remove;policy_remove;policy_remove;");
+}
+
+static void host_endpoints_are_members_and_have_named_ports(void **state)
+{
+	struct bench *b = *state;
+
+	calc_in_sync(b->c);
+	put_wep(b, "ns1", "w", "node1", "", "10.0.0.1", "");
+	put(b, GNP, NULL, "p",
+	    "{\"spec\":{\"selector\":\"projectcalico.org/namespace == "
+	    "'ns1'\",\"egress\":[{\"action\":"
+	    "\"Allow\",\"destination\":{\"selector\":\"role == 'node'\"}},{\"action\":\"Allow\","
+	    "\"protocol\":\"TCP\",\"destination\":{\"ports\":[\"ssh\"]}}]}}");
+	put(b, HEP, NULL, "eth0", ETH0);
+	flush(b);
+	assert_true(toy_find(&b->t, "member s:") < b->t.n);
+	char *text = toy_text(&b->t);
+	assert_non_null(strstr(text, " 172.16.0.1/32\n"));
+	assert_non_null(strstr(text, " 172.16.0.1/32,6:22\n"));
+	free(text);
+	calc_remove(b->c, HEP, NULL, "eth0");
+	flush(b);
+	text = toy_text(&b->t);
+	assert_null(strstr(text, "172.16.0.1"));
+	free(text);
+}
+
+static void host_endpoints_that_make_no_sense(void **state)
+{
+	struct bench *b = *state;
+	static const char *const bad[] = {
+		"{\"spec\":{\"node\":\"node1\"}}",
+		"{\"spec\":{\"node\":\"node1\",\"interfaceName\":\"a/b\"}}",
+		"{\"spec\":{\"node\":\"node1\",\"expectedIPs\":[\"x\"]}}",
+	};
+
+	calc_in_sync(b->c);
+	flush(b);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		put(b, HEP, NULL, "h", ETH0);
+		expect_log(b, "host;");
+		assert_int_equal(put_at(b, HEP, NULL, "h", 1000 + i, bad[i]), -EINVAL);
+		expect_log(b, "host_remove;");
+	}
+}
+
+static void staged_policies_stand_in_the_lists_alone(void **state)
+{
+	struct bench *b = *state;
+
+	calc_in_sync(b->c);
+	put_wep(b, "ns1", "w", "node1", "\"app\":\"web\"", "10.0.0.1", "");
+	put(b, SNP, "ns1", "s",
+	    "{\"spec\":{\"order\":1,\"ingress\":[{\"action\":\"Deny\",\"source\":{\"selector\":\"a "
+	    "== "
+	    "'b'\"}}]}}");
+	put(b, SGNP, NULL, "s", "{\"spec\":{\"order\":3,\"types\":[\"Ingress\",\"Egress\"]}}");
+	put(b, SKNP, "ns1", "s",
+	    "{\"spec\":{\"podSelector\":{\"matchLabels\":{\"app\":\"web\"},\"matchExpressions\":[{"
+	    "\"key\":"
+	    "\"app\",\"operator\":\"In\",\"values\":[\"web\",\"db\"]},{\"key\":\"x\",\"operator\":"
+	    "\"DoesNotExist\"}]}}}");
+	put(b, SKNP, "ns1", "other",
+	    "{\"spec\":{\"podSelector\":{\"matchLabels\":{\"app\":\"db\"}}}}");
+	put(b, NP, "ns1", "e", "{\"spec\":{\"order\":2,\"types\":[\"Ingress\"]}}");
+	expect(b, "endpoint ns1/w cali0.1 10.0.0.1/32 [default in: ~StagedNetworkPolicy/ns1/s"
+	          " NetworkPolicy/ns1/e ~StagedGlobalNetworkPolicy//s"
+	          " ~StagedKubernetesNetworkPolicy/ns1/s out: ~StagedGlobalNetworkPolicy//s]\n"
+	          "policy NetworkPolicy/ns1/e default\n");
+	assert_int_equal(calc_stats(b->c).sets, 0);
+	assert_int_equal(calc_stats(b->c).staged_policies, 4);
+	assert_int_equal(calc_stats(b->c).active_policies, 1);
+	put(b, SNP, "ns1", "s", "{\"spec\":{\"stagedAction\":\"Delete\"}}");
+	calc_remove(b->c, SGNP, NULL, "s");
+	calc_remove(b->c, SKNP, "ns1", "s");
+	expect(b, "endpoint ns1/w cali0.1 10.0.0.1/32 [default in: NetworkPolicy/ns1/e out:]\n"
+	          "policy NetworkPolicy/ns1/e default\n");
 }
 
 static void profiles_give_rules_and_labels(void **state)
@@ -619,6 +768,10 @@ int main(void)
 		TEST(tiers_and_policies_come_in_order),
 		TEST(types_follow_from_rules),
 		TEST(policies_for_host_endpoints_alone_are_left_out),
+		TEST(a_host_endpoint_has_a_list_for_each_class),
+		TEST(host_endpoints_are_members_and_have_named_ports),
+		TEST(host_endpoints_that_make_no_sense),
+		TEST(staged_policies_stand_in_the_lists_alone),
 		TEST(profiles_give_rules_and_labels),
 		TEST(sets_hold_endpoints_and_network_sets),
 		TEST(named_ports),

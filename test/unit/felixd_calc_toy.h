@@ -5,6 +5,7 @@
  *
  *     set <id> net            member <id> 10.0.0.1/32         policy <kind>/<ns>/<name> <tier>
  * <rules> profile <name> <rules>  endpoint <ns>/<name> <...>      pool <cidr> <masquerade>
+ *     endpoint host <name> <...>      a staged policy in a list has a '~' before it
  */
 #pragma once
 
@@ -322,10 +323,35 @@ static inline void toy_policy_ids(struct toy *t, struct buf *b, const char *dire
 	for (size_t i = 0; i < n; i++) {
 		char *prefix = xasprintf("policy %s/%s/%s ", ids[i].kind, ids[i].ns, ids[i].name);
 
-		if (!toy_has(t, prefix))
-			fail_msg("an endpoint uses '%s', which is not there", prefix);
+		if (toy_has(t, prefix) == ids[i].staged)
+			fail_msg("an endpoint uses '%s', which is%s there", prefix,
+			         ids[i].staged ? "" : " not");
 		free(prefix);
-		buf_printf(b, " %s/%s/%s", ids[i].kind, ids[i].ns, ids[i].name);
+		buf_printf(b, " %s%s/%s/%s", ids[i].staged ? "~" : "", ids[i].kind, ids[i].ns,
+		           ids[i].name);
+	}
+}
+
+static inline void toy_tiers(struct toy *t, struct buf *b, const struct calc_tier *tiers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		assert_true(tiers[i].n_ingress || tiers[i].n_egress);
+		buf_printf(b, " [%s%s", tiers[i].name, tiers[i].default_pass ? " pass" : "");
+		toy_policy_ids(t, b, "in", tiers[i].ingress, tiers[i].n_ingress);
+		toy_policy_ids(t, b, "out", tiers[i].egress, tiers[i].n_egress);
+		buf_byte(b, ']');
+	}
+}
+
+static inline void toy_profiles(struct toy *t, struct buf *b, const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *profile = xasprintf("profile %s ", v[i]);
+
+		if (!toy_has(t, profile))
+			fail_msg("an endpoint uses '%s', which is not there", profile);
+		free(profile);
+		buf_printf(b, " <%s>", v[i]);
 	}
 }
 
@@ -339,23 +365,48 @@ static inline void toy_endpoint_update(void *arg, const struct calc_endpoint *e)
 	buf_printf(&b, "%s%s", prefix, e->interface);
 	for (size_t i = 0; i < e->n_addrs; i++)
 		buf_printf(&b, " %s", ip_prefix_str(&e->addrs[i], text));
-	for (size_t i = 0; i < e->n_tiers; i++) {
-		buf_printf(&b, " [%s%s", e->tiers[i].name, e->tiers[i].default_pass ? " pass" : "");
-		toy_policy_ids(t, &b, "in", e->tiers[i].ingress, e->tiers[i].n_ingress);
-		toy_policy_ids(t, &b, "out", e->tiers[i].egress, e->tiers[i].n_egress);
-		buf_byte(&b, ']');
-	}
-	for (size_t i = 0; i < e->n_profiles; i++) {
-		char *profile = xasprintf("profile %s ", e->profiles[i]);
-
-		if (!toy_has(t, profile))
-			fail_msg("an endpoint uses '%s', which is not there", profile);
-		free(profile);
-		buf_printf(&b, " <%s>", e->profiles[i]);
-	}
+	toy_tiers(t, &b, e->tiers, e->n_tiers);
+	toy_profiles(t, &b, e->profiles, e->n_profiles);
 	toy_replace(t, prefix, buf_take(&b));
 	free(prefix);
 	buf_str(&t->log, "endpoint;");
+}
+
+static inline void toy_host_endpoint_update(void *arg, const struct calc_host_endpoint *e)
+{
+	struct toy *t = arg;
+	struct buf b = { 0 };
+	char *prefix = xasprintf("endpoint host %s ", e->name);
+	char text[IP_PREFIX_STR_MAX];
+	const struct {
+		const char *name;
+		const struct calc_tiers *tiers;
+	} lists[] = { { "untracked", &e->untracked },
+		      { "pre-dnat", &e->pre_dnat },
+		      { "forward", &e->forward },
+		      { "normal", &e->normal } };
+
+	buf_printf(&b, "%s'%s'", prefix, e->interface);
+	for (size_t i = 0; i < e->n_addrs; i++)
+		buf_printf(&b, " %s", ip_prefix_str(&e->addrs[i], text));
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		buf_printf(&b, " %s", lists[i].name);
+		toy_tiers(t, &b, lists[i].tiers->v, lists[i].tiers->n);
+	}
+	toy_profiles(t, &b, e->profiles, e->n_profiles);
+	toy_replace(t, prefix, buf_take(&b));
+	free(prefix);
+	buf_str(&t->log, "host;");
+}
+
+static inline void toy_host_endpoint_remove(void *arg, const char *name)
+{
+	struct toy *t = arg;
+	char *prefix = xasprintf("endpoint host %s ", name);
+
+	toy_drop(t, prefix);
+	free(prefix);
+	buf_str(&t->log, "host_remove;");
 }
 
 static inline void toy_endpoint_remove(void *arg, const char *ns, const char *name)
@@ -404,6 +455,8 @@ static const struct calc_output_ops toy_ops = {
 	.profile_update = toy_profile_update,
 	.endpoint_update = toy_endpoint_update,
 	.endpoint_remove = toy_endpoint_remove,
+	.host_endpoint_update = toy_host_endpoint_update,
+	.host_endpoint_remove = toy_host_endpoint_remove,
 	.profile_remove = toy_profile_remove,
 	.policy_remove = toy_policy_remove,
 	.set_remove = toy_set_remove,
