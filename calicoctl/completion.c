@@ -127,11 +127,21 @@ int cmd_completion(const struct options *o)
 
 /* ---- names */
 
+/* Whether s is one word to a shell, which puts it on the command line as it is. Whoever writes to
+ * the datastore past us may have named an object "a;reboot". */
+static bool is_plain(const char *s)
+{
+	size_t n = strspn(
+	        s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:@%+,/");
+
+	return *s && *s != '-' && *s != ':' && s[n] == '\0';
+}
+
 static void add_line(struct buf *out, const char *s)
 {
 	CLEANUP(free_p) char *line = xasprintf("\n%s\n", s);
 
-	if (strchr(s, '\n') || strchr(s, '\t'))
+	if (!is_plain(s))
 		return;
 	if (out->len == 0)
 		buf_printf(out, "%s\n", s);
@@ -177,7 +187,8 @@ static void ask_names(void *arg, const struct options *o, const char *kind, stru
 	} else {
 		r = db_list(db, k->kind, k->namespaced ? ns : NULL, NULL);
 		for (size_t i = 0; r->status == STORE_OK && i < r->n && i < NAMES_MAX; i++)
-			buf_printf(out, "%s\n", r->items[i]->name);
+			if (is_plain(r->items[i]->name))
+				buf_printf(out, "%s\n", r->items[i]->name);
 	}
 	db_close(db);
 }

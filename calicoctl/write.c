@@ -294,6 +294,18 @@ static int check(const struct kind_info *kind, ProtobufCMessage *msg, struct err
 	return n ? -EINVAL : 0;
 }
 
+static int same_member(const struct json *before, const struct json *after, const char *member,
+                       struct err *err)
+{
+	const char *was = json_str(json_get(before, member));
+	const char *is = json_str(json_get(after, member));
+
+	if (was && is && strcmp(was, is) == 0)
+		return 0;
+	return err_set(err, -EINVAL, "error with field %s = '%s' (cannot be changed)", member,
+	               is ? is : "");
+}
+
 static int same_identity(const V3__ObjectMeta *meta, const char *ns, const char *name,
                          struct err *err)
 {
@@ -317,6 +329,10 @@ static int changed(const struct kind_info *kind, const struct resource *stored,
 	uint64_t revision = 0;
 	int rc = change(arg, &tree, err);
 
+	if (rc == 0)
+		rc = same_member(before, tree, "kind", err);
+	if (rc == 0)
+		rc = same_member(before, tree, "apiVersion", err);
 	if (rc == 0)
 		rc = tree_to_msg(kind, tree, before, &msg, err);
 	if (rc == 0)

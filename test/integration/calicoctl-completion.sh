@@ -19,6 +19,11 @@ on a calicoctl apply -f - >/dev/null <<'E'
  {"apiVersion": "projectcalico.org/v3", "kind": "IPPool", "metadata": {"name": "pool-two"}, "spec": {"cidr": "10.1.0.0/16"}},
  {"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy", "metadata": {"name": "web", "namespace": "shop"}, "spec": {}}]}
 E
+# names that only somebody who goes past calicoctl gives
+for name in 'set;reboot' 'set$(reboot)' 'set`reboot`' 'set one' 'set|x' "set'" 'set*' ':file' '-rf'; do
+	$BUILD/test/integration/typhad_client put /run/n/a/typhad/api.sock "$name" 1 >/dev/null
+done
+$BUILD/test/integration/typhad_client put /run/n/a/typhad/api.sock set-1.x 1 >/dev/null
 
 # Each asks a shell for the candidates of a command line, which come sorted, a line each, without what explains them.
 ask_bash() {
@@ -73,6 +78,7 @@ for shell in bash zsh fish; do
 	says "a flag" "calicoctl apply --recur" --recursive
 	says "a field" "calicoctl explain ippools.spec.blockS" ippools.spec.blockSize
 	says "nothing" "calicoctl get frobs x"
+	says "no name that is more than a word to a shell" "calicoctl get globalnetworksets " set-1.x
 done
 expect "bash: files" "$W/files/one.yaml $W/files/two.yaml" "$(ask_bash "calicoctl apply -f $W/files/" | tr '\n' ' ' | sed 's/ $//')"
 expect "fish: files" "$W/files/one.yaml $W/files/two.yaml" "$(ask_fish "calicoctl apply -f $W/files/" | tr '\n' ' ' | sed 's/ $//')"

@@ -92,6 +92,14 @@ E
 hit error: updating existing resource: error with field metadata.name = 'p9' (cannot be changed)
 exit 1
 E
+	same "a kind stays" patch pool p1 -p '{"kind": "Node"}' <<'E'
+hit error: updating existing resource: error with field kind = 'Node' (cannot be changed)
+exit 1
+E
+	same "a version stays" patch pool p1 -t json -p '[{"op": "remove", "path": "/apiVersion"}]' <<'E'
+hit error: updating existing resource: error with field apiVersion = '' (cannot be changed)
+exit 1
+E
 	same "an older revision" patch pool p1 -p '{"metadata": {"resourceVersion": "1"}}' <<'E'
 hit error: updating existing resource: update conflict: IPPool(p1)
 exit 1
