@@ -23,6 +23,9 @@ $(call fuzz_test,duration,,)
 $(call fuzz_test,regexp,,-lprotobuf-c)
 $(call fuzz_test,ipam_block,,-lyajl -lprotobuf-c)
 
+# ---- policy
+$(call unit_test,policy_walk,,-lyajl -lprotobuf-c -lm)
+
 # ---- nl
 $(call unit_test,nl_rt,,-lnl-3)
 $(call unit_test,nl_conn,,-lnl-3)

@@ -10,7 +10,7 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/model/kind.h"
-#include "felixd/calc/compose.h"
+#include "common/policy/compose.h"
 #include "proto/v3_staged.pb-c.h"
 
 KIND_USE(v3__staged_network_policy__descriptor);

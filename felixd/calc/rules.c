@@ -10,7 +10,7 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/model/scalar.h"
-#include "felixd/calc/compose.h"
+#include "common/policy/compose.h"
 
 static void *own(struct rules *r, void *p)
 {

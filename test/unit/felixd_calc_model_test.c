@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "common/model/selector.h"
-#include "felixd/calc/compose.h"
+#include "common/policy/compose.h"
 #include "felixd/calc/rules.h"
 #include "proto/v3_endpoint.pb-c.h"
 #include "proto/v3_ippool.pb-c.h"

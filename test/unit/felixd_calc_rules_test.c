@@ -4,7 +4,7 @@
 #include "test/unit/felixd_calc_toy.h"
 
 #include "common/model/selector.h"
-#include "felixd/calc/compose.h"
+#include "common/policy/compose.h"
 #include "felixd/calc/rules.h"
 
 static ProtobufCMessage *message(const ProtobufCMessageDescriptor *d, const char *json)

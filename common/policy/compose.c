@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "felixd/calc/compose.h"
+#include "common/policy/compose.h"
 
 #include <errno.h>
 #include <stdbool.h>
