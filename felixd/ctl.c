@@ -78,20 +78,27 @@ static void dump_dataplane(struct daemon *d, void *ctx)
 		dataplane_dump(f->dataplane, dump_dataplane_item, ctx);
 }
 
-static void dump_parameter(void *arg, const char *name, const char *value)
+static void dump_parameter(void *arg, const char *name, const char *value, enum felix_source source,
+                           const char *inert)
 {
 	struct jsonw *w = daemon_dump_writer(arg);
 
 	jsonw_object(w, NULL);
 	jsonw_str(w, "name", name);
 	jsonw_str(w, "value", value);
+	jsonw_str(w, "source", felix_source_str(source));
+	if (inert && source != FELIX_DEFAULT)
+		jsonw_str(w, "noEffect", inert);
 	jsonw_end_object(w);
 	daemon_dump_item(arg, "parameters");
 }
 
 static void dump_parameters(struct daemon *d, void *ctx)
 {
-	felix_config_each(&((const struct felixd *)d->state)->config, dump_parameter, ctx);
+	const struct felixd *f = d->state;
+
+	if (f->config.rows)
+		felix_config_each(&f->config, dump_parameter, ctx);
 }
 
 const struct daemon_dump felixd_dumps[] = {

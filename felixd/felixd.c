@@ -33,6 +33,7 @@ static void on_update(void *arg, const struct resource *r)
 	unsigned more;
 
 	f->updates++;
+	settings_update(f, r);
 	if (r->kind == V3__KIND__KIND_CLUSTER_INFORMATION) {
 		const V3__ClusterInformationSpec *spec =
 		        ((const V3__ClusterInformation *)r->msg)->spec;
@@ -55,6 +56,7 @@ static void on_remove(void *arg, model_kind kind, const char *ns, const char *na
 	struct felixd *f = arg;
 
 	f->removals++;
+	settings_remove(f, kind, name);
 	if (kind == V3__KIND__KIND_CLUSTER_INFORMATION)
 		set_unlocked(f, false);
 	else
@@ -151,7 +153,10 @@ static void on_turn(uv_prepare_t *h)
 {
 	struct felixd *f = h->data;
 
-	if (f->synced && f->unlocked)
+	/* The first time before anything is written, then when it may be. */
+	if (f->synced && (f->unlocked || !f->settled))
+		settings_settle(f);
+	if (f->synced && f->unlocked && f->dataplane)
 		turn(f);
 	if (f->status_changed)
 		tell_status(f);
@@ -171,6 +176,8 @@ static int watch(struct felixd *f, struct err *err)
 		V3__KIND__KIND_GLOBAL_NETWORK_SET,
 		V3__KIND__KIND_IP_POOL,
 		V3__KIND__KIND_CLUSTER_INFORMATION,
+		V3__KIND__KIND_FELIX_CONFIGURATION,
+		V3__KIND__KIND_NODE,
 	};
 	char path[SOCK_PATH_MAX];
 	const char *opt = daemon_opt(f->d, "typhad");
@@ -193,6 +200,9 @@ int felixd_start(struct felixd *f, struct daemon *d, struct err *err)
 	f->d = d;
 	list_init(&f->waits);
 	f->log_invalid = (struct log_limit)LOG_LIMIT_INIT(20, 10000);
+	rc = settings_start(f, err);
+	if (rc < 0)
+		return rc;
 	rc = dataplane_new(d->loop, &f->config.dataplane, api_on_endpoint, f, &f->dataplane, err);
 	if (rc < 0)
 		return err_wrap(err, rc, "dataplane");
@@ -220,6 +230,7 @@ void felixd_stop(struct felixd *f)
 	f->dataplane = NULL;
 	calc_free(f->calc);
 	f->calc = NULL;
+	settings_stop(f);
 	free(f->why_down);
 	free(f->why_kernel);
 	f->why_down = f->why_kernel = NULL;

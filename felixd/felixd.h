@@ -20,11 +20,16 @@
 #include "common/store/store.h"
 #include "felixd/calc/calc.h"
 #include "felixd/config.h"
+#include "felixd/config_object.h"
 #include "felixd/dataplane/dataplane.h"
 
 struct felixd {
 	struct daemon *d;
-	struct felix_config config;
+	struct felix_config config; /* in force */
+	struct felix_layers layers; /* where it comes from */
+	struct felix_objects *objects;
+	bool settings_changed; /* since config was made */
+	bool settled;          /* what the datastore says is in it */
 	struct store *store;
 	struct calc *calc;
 	struct dataplane *dataplane;
@@ -53,6 +58,14 @@ void api_on_endpoint(void *arg, const char *ns, const char *name, uint64_t revis
                      const char *text);
 /* After each turn that ended with the kernel in step. */
 void api_on_in_step(struct felixd *f);
+
+/* settings.c: the parameters. What changed takes effect with settings_settle(). */
+int settings_start(struct felixd *f, struct err *err);
+void settings_stop(struct felixd *f);
+int settings_reload(struct felixd *f, struct err *err);
+void settings_update(struct felixd *f, const struct resource *r);
+void settings_remove(struct felixd *f, model_kind kind, const char *name);
+void settings_settle(struct felixd *f);
 
 /* ctl.c */
 extern const struct daemon_dump felixd_dumps[];

@@ -2,14 +2,15 @@
 /* felixd: makes this node's kernel match policy and endpoints. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/err.h"
-#include "common/base/log.h"
+#include "common/base/setting.h"
 #include "felixd/felixd.h"
 
-extern char **environ;
-
 static const struct daemon_option options[] = {
+	{ "config-file", NULL, "/etc/calico/felix.cfg",
+	  "file of parameters; each may also be a variable FELIX_<PARAMETER>", false },
 	{ "typhad", "CALICO_TYPHAD", NULL,
 	  "path of typhad's api.sock (default: in the run directory)", false },
 	{ 0 },
@@ -31,6 +32,12 @@ static void stop(struct daemon *d)
 	felixd_stop(&the_felixd);
 }
 
+static int reload(struct daemon *d, struct err *err)
+{
+	(void)d;
+	return settings_reload(&the_felixd, err);
+}
+
 static const struct daemon_spec spec = {
 	.name = "felixd",
 	.summary = "programs this node's kernel: policies, routes and what endpoints need",
@@ -38,43 +45,32 @@ static const struct daemon_spec spec = {
 	.dumps = felixd_dumps,
 	.start = start,
 	.stop = stop,
+	.reload = reload,
 	.health = felixd_health,
 };
 
-static void report(void *arg, const char *name, const char *value, const char *why)
+/* FELIX_FELIXHOSTNAME is felixd's name for what all daemons of the suite know as NODENAME, and goes
+ * before it; the option goes before both. */
+static void common_settings(void)
 {
-	(void)arg;
-	if (value)
-		log_error("a parameter cannot be used", "parameter=%s value=%s why=\"%s\"",
-		          LOG_VIS(name), LOG_VIS(value), why);
-	else
-		log_warn("a parameter is ignored", "parameter=%s why=\"%s\"", LOG_VIS(name), why);
-}
+	static const char name[] = "FELIX_FELIXHOSTNAME=";
 
-/* Upstream's names for what all daemons of the suite have in common. Options go first, and so do
- * CALICO_LOG_LEVEL and FELIXD_LOG_LEVEL; FELIX_FELIXHOSTNAME is felixd's alone and beats NODENAME.
- */
-static void common_settings(const struct felix_config *c)
-{
-	static const char *const levels[][2] = {
-		{ "TRACE", "debug" },  { "DEBUG", "debug" }, { "INFO", "info" },
-		{ "WARNING", "warn" }, { "ERROR", "error" }, { "FATAL", "error" },
-	};
+	for (char **e = environ; *e; e++) {
+		const char *value = *e + strlen(name);
 
-	if (c->felix_hostname)
-		(void)setenv("NODENAME", c->felix_hostname, 1);
-	for (size_t i = 0; c->log_severity_screen && i < ARRAY_SIZE(levels); i++)
-		if (strcmp(levels[i][0], c->log_severity_screen) == 0 &&
-		    !getenv("CALICO_LOG_LEVEL"))
-			(void)setenv("FELIXD_LOG_LEVEL", levels[i][1], 0);
+		if (strncasecmp(*e, name, strlen(name)) == 0 && strcasecmp(value, "none") != 0 &&
+		    setting_all_of(value, strlen(value), "_.-")) {
+			(void)setenv("NODENAME", value, 1);
+			return; /* environ may have moved */
+		}
+	}
 }
 
 int main(int argc, char **argv)
 {
 	int rc;
 
-	felix_config_read((const char *const *)environ, &the_felixd.config, report, NULL);
-	common_settings(&the_felixd.config);
+	common_settings();
 	rc = daemon_main(&spec, argc, argv);
 	felix_config_done(&the_felixd.config);
 	return rc;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "typhad/config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "common/base/setting.h"
 #include "typhad/config_param.h"
 
 #define PREFIX "TYPHA_"
@@ -104,78 +104,9 @@ static void read_env(struct reading *r, const char *const *env)
 	}
 }
 
-/* ---- the file: key = value or key: value; [sections] are passed over; # and ; begin comments */
-
-static void trim(const char **from, const char **to)
+static void on_line(void *arg, const char *key, size_t key_len, const char *value, size_t len)
 {
-	while (*from < *to && isspace((unsigned char)**from))
-		++*from;
-	while (*to > *from && isspace((unsigned char)(*to)[-1]))
-		--*to;
-}
-
-/* A value in quotes ends at the quote, another at a comment. */
-static bool file_value(const char **from, const char **to)
-{
-	const char *end;
-
-	trim(from, to);
-	if (*from == *to)
-		return true;
-	if (strchr("\"'`", **from)) {
-		end = memchr(*from + 1, **from, (size_t)(*to - *from - 1));
-		if (!end)
-			return false;
-		++*from;
-		*to = end;
-		return true;
-	}
-	for (end = *from; end < *to && *end != '#' && *end != ';'; end++)
-		;
-	*to = end;
-	trim(from, to);
-	return true;
-}
-
-static int read_file(struct reading *r, const char *text, struct err *err)
-{
-	unsigned number = 0;
-
-	for (const char *at = text, *next; *at; at = next) {
-		const char *end = at + strcspn(at, "\n"), *key = at, *key_end, *value;
-
-		next = *end ? end + 1 : end;
-		number++;
-		trim(&key, &end);
-		if (key == end || *key == '#' || *key == ';')
-			continue;
-		if (*key == '[') {
-			if (!memchr(key, ']', (size_t)(end - key)))
-				return err_set(err, -EINVAL,
-				               "configuration file, line %u: a section's name "
-				               "lacks its ']'",
-				               number);
-			continue;
-		}
-		key_end = key;
-		while (key_end < end && *key_end != '=' && *key_end != ':')
-			key_end++;
-		if (key_end == end)
-			return err_set(err, -EINVAL,
-			               "configuration file, line %u: neither 'name = value' nor a "
-			               "section nor a comment",
-			               number);
-		value = key_end + 1;
-		trim(&key, &key_end);
-		if (!file_value(&value, &end))
-			return err_set(err, -EINVAL,
-			               "configuration file, line %u: the value lacks its second "
-			               "quote",
-			               number);
-		offer_named(r, key, (size_t)(key_end - key), value, (size_t)(end - value),
-		            CONFIG_FILE);
-	}
-	return 0;
+	offer_named(arg, key, key_len, value, len, CONFIG_FILE);
 }
 
 static void read_options(struct reading *r, const struct config_option *options)
@@ -267,7 +198,7 @@ int typhad_config_read(const struct config_option *options, const char *const *e
 	read_options(&r, options);
 	read_env(&r, env);
 	if (file)
-		rc = read_file(&r, file, err);
+		rc = setting_lines(file, on_line, &r, err);
 	for (const struct param *p = params; p->name; p++) {
 		struct raw *raw = &r.raw[p - params];
 

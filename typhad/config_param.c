@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/base/mem.h"
+#include "common/base/setting.h"
 
 #define SECONDS_MAX 1e9
 
@@ -198,41 +199,6 @@ const struct param *param_find(const char *name, size_t len)
 
 /* ---- what the types accept: a value in *ret, or false */
 
-static bool all_of(const char *s, size_t len, const char *extra)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)s[i]) && !strchr(extra, s[i]))
-			return false;
-	return len > 0;
-}
-
-static bool parse_oneof(const char *choices, const char *text, char **ret)
-{
-	size_t n = strlen(text);
-
-	for (const char *at = choices; *at; at += strspn(at, " ")) {
-		size_t len = strcspn(at, " ");
-
-		if (len == n && strncasecmp(at, text, n) == 0) {
-			*ret = xstrndup(at, len);
-			return true;
-		}
-		at += len;
-	}
-	return false;
-}
-
-static bool parse_bool(const char *text, bool *ret)
-{
-	char *word = NULL;
-
-	*ret = parse_oneof("true 1 yes y t", text, &word);
-	if (!*ret && !parse_oneof("false 0 no n f", text, &word))
-		return false;
-	free(word);
-	return true;
-}
-
 static bool parse_int(const struct param *p, const char *text, unsigned *ret)
 {
 	const char *digits = *text == '+' ? text + 1 : text;
@@ -246,22 +212,6 @@ static bool parse_int(const struct param *p, const char *text, unsigned *ret)
 	if (*end || errno || v < p->min || v > p->max)
 		return false;
 	*ret = (unsigned)v;
-	return true;
-}
-
-static bool parse_seconds(const char *text, uint64_t *ret_ms)
-{
-	char *end;
-	double v;
-
-	if (text[strspn(text, "0123456789.eE+-")])
-		return false;
-	v = strtod(text, &end);
-	if (end == text || *end || !isfinite(v) || v < 0 || v > SECONDS_MAX)
-		return false;
-	*ret_ms = (uint64_t)(v * 1000 + 0.5);
-	if (v > 0 && *ret_ms == 0)
-		*ret_ms = 1; /* 0 would mean: never */
 	return true;
 }
 
@@ -286,7 +236,7 @@ static bool is_authority(const char *s, size_t len, bool port_may_lack)
 	const char *colon = bracket ? bracket + 1 : memchr(s, ':', len);
 	size_t host = bracket ? (size_t)(bracket - s) - 1 : colon ? (size_t)(colon - s) : len;
 
-	if (!all_of(bracket ? s + 1 : s, host, bracket ? ":.%_-" : "._-"))
+	if (!setting_all_of(bracket ? s + 1 : s, host, bracket ? ":.%_-" : "._-"))
 		return false;
 	if (!colon || colon == s + len)
 		return port_may_lack;
@@ -361,7 +311,7 @@ static bool parse_string(const struct param *p, const char *text, char **ret)
 {
 	switch (p->type) {
 	case PARAM_ONEOF:
-		return parse_oneof(p->choices, text, ret);
+		return setting_oneof(p->choices, text, ret);
 	case PARAM_URLS:
 		return parse_list(text, is_url, ret);
 	case PARAM_ADDRS:
@@ -371,7 +321,7 @@ static bool parse_string(const struct param *p, const char *text, char **ret)
 			return false;
 		break;
 	case PARAM_HOST:
-		if (strlen(text) > 64 || !all_of(text, strlen(text), ":._+-"))
+		if (strlen(text) > 64 || !setting_all_of(text, strlen(text), ":._+-"))
 			return false;
 		break;
 	case PARAM_AUTHORITY:
@@ -447,19 +397,19 @@ bool param_set(struct typhad_config *c, const struct param *p, const char *text,
 	*ret_why = expected(p);
 	/* A choice that is called "none" is itself. */
 	if (strcasecmp(text, "none") == 0 &&
-	    (p->type != PARAM_ONEOF || !parse_oneof(p->choices, text, &string)))
+	    (p->type != PARAM_ONEOF || !setting_oneof(p->choices, text, &string)))
 		return set_none(c, p);
 	free(take_ptr(&string));
 	switch (p->type) {
 	case PARAM_BOOL:
-		if (!parse_bool(text, &flag))
+		if (!setting_bool(text, &flag))
 			return false;
 		*(bool *)field = flag;
 		return true;
 	case PARAM_INT:
 		return parse_int(p, text, field);
 	case PARAM_SECONDS:
-		return parse_seconds(text, field);
+		return setting_seconds(text, SECONDS_MAX, field);
 	default:
 		if (!parse_string(p, text, &string))
 			return false;

@@ -30,7 +30,7 @@ struct daemon_impl {
 	char *status;
 	char *node;
 	char *log_env; /* "<PROGRAM>_LOG_LEVEL" */
-	bool ready, told_ready, draining, stopping;
+	bool ready, told_ready, draining, stopping, restart;
 	int exit_code;
 	const char *values[OPTIONS_MAX]; /* of the common options, then of the daemon's own */
 	unsigned n_common;
@@ -287,7 +287,10 @@ void daemon_stop(struct daemon *d, int exit_code)
 	impl->stopping = true;
 	impl->exit_code = exit_code;
 	log_info("stopping", "exit_code=%d", exit_code);
-	notify_state("STOPPING=1");
+	if (impl->restart)
+		notify_state("RELOADING=1");
+	else
+		notify_state("STOPPING=1");
 	for (unsigned i = 0; i < ARRAY_SIZE(impl->signals); i++)
 		uv_close((uv_handle_t *)&impl->signals[i], noop_closed);
 	d->spec->stop(d);
@@ -296,6 +299,14 @@ void daemon_stop(struct daemon *d, int exit_code)
 	/* Does not keep the loop alive; fires when something else does. */
 	(void)uv_timer_start(&impl->stop_timer, on_stop_deadline, STOP_DEADLINE_MS, 0);
 	uv_unref((uv_handle_t *)&impl->stop_timer);
+}
+
+void daemon_restart(struct daemon *d)
+{
+	if (d->impl->stopping)
+		return;
+	d->impl->restart = true;
+	daemon_stop(d, 0);
 }
 
 static void on_signal(uv_signal_t *h, int signum)
@@ -396,6 +407,12 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 		if (uv_loop_close(&loop) < 0)
 			log_debug("handles are left open", "%s", "");
 		log_info("stopped", "exit_code=%d", impl.exit_code);
+	}
+	if (impl.restart) {
+		daemon_keep_capabilities();
+		(void)execv("/proc/self/exe", argv);
+		(void)err_sys(&err, "/proc/self/exe");
+		log_error("cannot start anew", "why=%s", LOG_VIS(err.text));
 	}
 	free(impl.status);
 	free(impl.node);

@@ -106,6 +106,12 @@ bool daemon_watched(const struct daemon *d);
 void daemon_event(struct daemon *d, const char *section, const char *json);
 
 /*
+ * As daemon_stop(), and then the same program starts anew in this process, with the same arguments
+ * and environment and what capabilities are left. The supervisor is told of a reload.
+ */
+void daemon_restart(struct daemon *d);
+
+/*
  * Gives up privileges: keeps the capabilities in caps (a list ended by -1; CAP_... numbers), sets
  * no_new_privs and a bounding set. Call when all that needs more has been opened. Does nothing,
  * with a debug line, when the process has no privileges to begin with.
@@ -117,3 +123,6 @@ int daemon_drop_privileges(const int *caps, struct err *err);
  * time. Nothing happens to one that was not kept.
  */
 void daemon_capability(int cap, bool on);
+
+/* Lets the capabilities that are left survive an exec, whoever the process runs as. */
+void daemon_keep_capabilities(void);

@@ -39,3 +39,16 @@ void daemon_capability(int cap, bool on)
 	(void)capng_update(on ? CAPNG_ADD : CAPNG_DROP, CAPNG_EFFECTIVE, (unsigned)cap);
 	(void)capng_apply(CAPNG_SELECT_CAPS);
 }
+
+void daemon_keep_capabilities(void)
+{
+	if (capng_get_caps_process() < 0)
+		return;
+	for (unsigned cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (capng_have_capability(CAPNG_PERMITTED, cap))
+			(void)capng_update(CAPNG_ADD, CAPNG_INHERITABLE, cap);
+	(void)capng_apply(CAPNG_SELECT_CAPS);
+	for (unsigned cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (capng_have_capability(CAPNG_PERMITTED, cap))
+			(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
+}

@@ -117,6 +117,24 @@ void calc_in_sync(struct calc *c)
 	calc_endpoint_in_sync(c);
 }
 
+void calc_set_output(struct calc *c, void *arg)
+{
+	c->arg = arg;
+}
+
+void calc_retell(struct calc *c)
+{
+	hmap_for_each (p, &c->policies, struct policy, node)
+		if (p->told)
+			calc_touch(&c->dirty_policies, &p->dirty);
+	hmap_for_each (p, &c->profiles, struct profile, node)
+		if (p->told)
+			calc_touch(&c->dirty_profiles, &p->dirty);
+	hmap_for_each (e, &c->endpoints, struct endpoint, node)
+		if (e->local && e->local->told)
+			calc_touch(&c->dirty_locals, &e->local->dirty);
+}
+
 bool calc_dirty(const struct calc *c)
 {
 	if (!c->in_sync)

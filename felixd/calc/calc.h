@@ -43,6 +43,11 @@ struct calc_local_info {
 bool calc_local_endpoint_info(const struct calc *c, const char *ns, const char *name,
                               struct calc_local_info *ret);
 
+/* Another listener from now on, who is told everything: only before the first flush. */
+void calc_set_output(struct calc *c, void *arg);
+/* All policies, profiles and endpoints that were told are told again with the next flush. */
+void calc_retell(struct calc *c);
+
 /* Something to flush? */
 bool calc_dirty(const struct calc *c);
 /* Before the first in_sync nothing is told (policy is unknown). */

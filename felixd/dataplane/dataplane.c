@@ -27,7 +27,7 @@
 
 #define ROUTE_PRIORITY 1024
 #define SET_BUDGET 16384 /* members per turn of the loop */
-#define LOCK_RETRY_MS 50 /* upstream's IptablesLockProbeIntervalMillis */
+#define LOCK_RETRY_MS 50
 #define CHAIN_RETRY_MS 1000
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 10000
@@ -132,7 +132,7 @@ static void after_write(struct dataplane *dp)
 	if (writes == dp->seen_writes)
 		return;
 	dp->seen_writes = writes;
-	dp->post_check_ms = POST_CHECK_MIN_MS;
+	dp->post_check_ms = dp->config.post_check_ms ? dp->config.post_check_ms : POST_CHECK_MIN_MS;
 	if (dp->config.refresh_iptables_ms) /* 0: never read back */
 		deadline_in(&dp->post_check, dp->post_check_ms);
 }
@@ -329,6 +329,22 @@ static bool endpoint_settled(struct dataplane *dp, const struct endpoint *ep)
 	return true;
 }
 
+void dataplane_say_state(struct dataplane *dp, struct endpoint *ep, bool up)
+{
+	if (ep->said_up == up)
+		return;
+	ep->said_up = up;
+	if (dp->state_fn)
+		dp->state_fn(dp->state_arg, ep->e, up);
+}
+
+static bool endpoint_up(const struct dataplane *dp, const struct endpoint *ep)
+{
+	bool up = false;
+
+	return ep->stage == STAGE_DONE && link_index(dp->links, ep->interface, &up) && up;
+}
+
 static void settle(struct dataplane *dp, struct outcome *o, bool chains_ok)
 {
 	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id) {
@@ -340,6 +356,9 @@ static void settle(struct dataplane *dp, struct outcome *o, bool chains_ok)
 			tell(dp, ep, -EADDRINUSE, "another endpoint has the interface");
 		if (ep->stage == STAGE_CHAINS || ep->stage == STAGE_HOST)
 			o->more = true;
+		/* One that is rendered anew stays up meanwhile. */
+		if (ep->stage != STAGE_CHAINS || !ep->wished)
+			dataplane_say_state(dp, ep, endpoint_up(dp, ep));
 	}
 	while (chains_ok && dp->removed) {
 		struct removed *r = dp->removed;
@@ -379,7 +398,8 @@ static bool apply_policy(struct dataplane *dp, struct outcome *o)
 	after_write(dp);
 	if (rc == -EBUSY || rc == -EAGAIN) {
 		o->more = true;
-		deadline_in(&dp->retry, LOCK_RETRY_MS);
+		deadline_in(&dp->retry,
+		            dp->config.lock_probe_ms ? dp->config.lock_probe_ms : LOCK_RETRY_MS);
 		return false;
 	}
 	if (failed(dp, o, rc, &why))
@@ -489,7 +509,7 @@ static int open_managers(struct dataplane *dp, struct err *err)
 	const char *mode = dp->config.chain_insert_mode;
 	struct route_config rc = { .family = AF_INET,
 		                   .protocol = dp->config.device_route_protocol
-		                                       ? dp->config.device_route_protocol
+		                                       ? (uint8_t)dp->config.device_route_protocol
 		                                       : 3,
 		                   .priority = ROUTE_PRIORITY };
 	int r;
@@ -553,6 +573,42 @@ int dataplane_new(uv_loop_t *loop, const struct dataplane_config *config, datapl
 	refresh_in(&dp->next_ipsets, config->refresh_ipsets_ms);
 	refresh_in(&dp->next_routes, config->refresh_routes_ms);
 	*ret = dp;
+	return 0;
+}
+
+void dataplane_on_state(struct dataplane *dp, dataplane_state_fn *fn, void *arg)
+{
+	dp->state_fn = fn;
+	dp->state_arg = arg;
+}
+
+int dataplane_configure(struct dataplane *dp, const struct dataplane_config *config,
+                        struct err *err)
+{
+	struct render_config render;
+	int rc = render_config_init(&render, config, dp->render.family, err);
+
+	if (rc < 0)
+		return rc;
+	/* The prefixes stay where they are: others point to them. */
+	free(render.prefix_text);
+	memcpy(render.prefixes, dp->render.prefixes, sizeof(render.prefixes));
+	render.n_prefixes = dp->render.n_prefixes;
+	render.prefix_text = dp->render.prefix_text;
+	dp->render = render;
+	dp->config = *config;
+	iptables_set_append(dp->tables,
+	                    config->chain_insert_mode &&
+	                            strcasecmp(config->chain_insert_mode, "append") == 0);
+	render_static(&dp->render, &dp->sink);
+	dp->pools_dirty = dp->dispatch_dirty = true;
+	dp->next_iptables.set = dp->next_ipsets.set = dp->next_routes.set = false;
+	refresh_in(&dp->next_iptables, config->refresh_iptables_ms);
+	refresh_in(&dp->next_ipsets, config->refresh_ipsets_ms);
+	refresh_in(&dp->next_routes, config->refresh_routes_ms);
+	if (!config->refresh_iptables_ms)
+		dp->post_check.set = false;
+	dataplane_soon(dp);
 	return 0;
 }
 

@@ -18,8 +18,8 @@
 struct err;
 struct dataplane;
 
-/* Felix parameters that the dataplane needs, with upstream's names and defaults; main.c fills it
- * from FELIX_... and options. */
+/* Felix parameters that the dataplane needs, with upstream's names and defaults: a part of struct
+ * felix_config. */
 struct dataplane_config {
 	const char *interface_prefix;        /* InterfacePrefix: "cali" */
 	const char *endpoint_to_host_action; /* DefaultEndpointToHostAction: Drop, Return, Accept
@@ -27,13 +27,19 @@ struct dataplane_config {
 	const char *chain_insert_mode;       /* ChainInsertMode: insert, append */
 	const char *filter_allow_action;     /* IptablesFilterAllowAction: ACCEPT, RETURN */
 	const char *mangle_allow_action;
-	const char *log_prefix;        /* LogPrefix: "calico-packet" */
-	const char *deny_action;       /* IptablesFilterDenyAction: DROP, REJECT */
-	uint32_t mark_mask;            /* IptablesMarkMask: 0xffff0000 */
-	uint8_t device_route_protocol; /* DeviceRouteProtocol: 3 */
+	const char *log_prefix;    /* LogPrefix: "calico-packet" */
+	const char *deny_action;   /* IptablesFilterDenyAction: DROP, REJECT */
+	uint32_t mark_mask;        /* IptablesMarkMask: 0xffff0000 */
+	int device_route_protocol; /* DeviceRouteProtocol: 3; 0 to 255 */
 	bool nat_outgoing_random_fully;
 	unsigned refresh_iptables_ms, refresh_ipsets_ms, refresh_routes_ms; /* 0: never */
-	bool ipv6; /* Ipv6Support; not wired up yet: false */
+	unsigned post_check_ms; /* IptablesPostWriteCheckIntervalSecs; 0: 5 s */
+	unsigned lock_probe_ms; /* IptablesLockProbeIntervalMillis; 0: 50 ms */
+	bool allow_invalid;     /* DisableConntrackInvalidCheck */
+	bool allow_workload_vxlan, allow_workload_ipip; /* Allow...PacketsFromWorkloads */
+	struct calc_port_range nat_ports;               /* NATPortRange; max 0: any */
+	const char *nat_interface; /* IptablesNATOutgoingInterfaceFilter; NULL, "": any */
+	bool ipv6;                 /* Ipv6Support; not wired up yet: false */
 };
 
 /* The endpoint is in the kernel (code 0), or the kernel refused (negative errno and a sentence; it
@@ -46,6 +52,20 @@ typedef void dataplane_endpoint_fn(void *arg, const char *ns, const char *name, 
 int dataplane_new(uv_loop_t *loop, const struct dataplane_config *config, dataplane_endpoint_fn *fn,
                   void *arg, struct dataplane **ret, struct err *err);
 void dataplane_free(struct dataplane *dp); /* kernel state stays */
+
+/*
+ * Another configuration from now on; what its texts point to must outlive it, as before. Hooks and
+ * static chains are rendered with the next apply; policies and endpoints when calc tells of them
+ * again (calc_retell()). InterfacePrefix, IptablesMarkMask, DeviceRouteProtocol and Ipv6Support
+ * cannot change. An error leaves everything as it was.
+ */
+int dataplane_configure(struct dataplane *dp, const struct dataplane_config *config,
+                        struct err *err);
+
+/* Tells whenever a workload's endpoint has begun to be up (all of it in the kernel, its interface
+ * up), or is not any more, or has changed while up. */
+typedef void dataplane_state_fn(void *arg, const struct calc_endpoint *e, bool up);
+void dataplane_on_state(struct dataplane *dp, dataplane_state_fn *fn, void *arg);
 
 extern const struct calc_output_ops dataplane_ops; /* arg: the struct dataplane */
 

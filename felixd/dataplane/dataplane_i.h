@@ -44,6 +44,8 @@ struct dataplane {
 	struct render_sink sink;
 	dataplane_endpoint_fn *fn;
 	void *fn_arg;
+	dataplane_state_fn *state_fn;
+	void *state_arg;
 
 	struct nl_conn *rt, *nf; /* rtnetlink; netfilter, for conntrack */
 	struct nl_watch *watch;
@@ -92,5 +94,6 @@ int events_read_host_addrs(struct dataplane *dp, struct err *err);
 void events_link_changed(void *arg, const struct link_change *c);
 
 /* dataplane.c */
+void dataplane_say_state(struct dataplane *dp, struct endpoint *ep, bool up);
 void dataplane_on_closed(void *dataplane); /* a handle is closed; the last one frees it */
 void dataplane_soon(struct dataplane *dp); /* apply in the next turn of the loop */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "felixd/dataplane/endpoint.h"
 
+#include <string.h>
+
 #include "common/base/mem.h"
 
 static struct calc_policy_id *copy_ids(const struct calc_policy_id *ids, size_t n)
@@ -47,6 +49,17 @@ struct calc_endpoint *endpoint_copy(const struct calc_endpoint *e)
 		profiles[i] = xstrdup(e->profiles[i]);
 	to->profiles = profiles;
 	return to;
+}
+
+bool endpoint_same_place(const struct calc_endpoint *a, const struct calc_endpoint *b)
+{
+	if (strcmp(a->interface, b->interface) != 0 || a->n_addrs != b->n_addrs ||
+	    memcmp(&a->mac, &b->mac, sizeof(a->mac)) != 0)
+		return false;
+	for (size_t i = 0; i < a->n_addrs; i++)
+		if (!ip_prefix_eq(&a->addrs[i], &b->addrs[i]))
+			return false;
+	return true;
 }
 
 void endpoint_copy_free(struct calc_endpoint *e)

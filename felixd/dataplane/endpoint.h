@@ -26,9 +26,12 @@ struct endpoint {
 	int configured;          /* index of the interface whose sysctls are set; 0: none */
 	bool wished;             /* routes and neighbours are asked for */
 	bool told;               /* since the last update */
+	bool said_up;            /* to dataplane_on_state()'s */
 	struct calc_endpoint *e; /* the copy */
 };
 
 /* Deep. One piece of memory but for its own allocations: free with endpoint_copy_free(). */
 struct calc_endpoint *endpoint_copy(const struct calc_endpoint *e);
+/* The same interface, addresses and MAC? */
+bool endpoint_same_place(const struct calc_endpoint *a, const struct calc_endpoint *b);
 void endpoint_copy_free(struct calc_endpoint *e);

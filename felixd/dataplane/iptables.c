@@ -230,6 +230,15 @@ void iptables_set_hook(struct iptables *t, enum table_id table, const char *kern
 	}
 }
 
+void iptables_set_append(struct iptables *t, bool append_hooks)
+{
+	if (t->append_hooks == append_hooks)
+		return;
+	t->append_hooks = append_hooks;
+	for (unsigned i = 0; i < TABLE_COUNT; i++)
+		t->tables[i].dirty = true;
+}
+
 void iptables_doubt(struct iptables *t)
 {
 	for (unsigned i = 0; i < TABLE_COUNT; i++)

@@ -42,6 +42,8 @@ void iptables_prune(struct iptables *t, enum table_id table, const char *prefix)
 void iptables_set_hook(struct iptables *t, enum table_id table, const char *kernel_chain,
                        struct chain *inserts, struct chain *appends);
 
+void iptables_set_append(struct iptables *t, bool append_hooks);
+
 void iptables_doubt(struct iptables *t); /* read every table back with the next apply */
 bool iptables_pending(const struct iptables *t);
 

@@ -92,7 +92,13 @@ int render_config_init(struct render_config *r, const struct dataplane_config *c
 
 	*r = (struct render_config){ .family = family,
 		                     .vxlan_port = VXLAN_PORT,
-		                     .random_fully = config->nat_outgoing_random_fully };
+		                     .random_fully = config->nat_outgoing_random_fully,
+		                     .allow_invalid = config->allow_invalid,
+		                     .allow_workload_vxlan = config->allow_workload_vxlan,
+		                     .allow_workload_ipip = config->allow_workload_ipip,
+		                     .nat_ports = config->nat_ports };
+	if (config->nat_interface && *config->nat_interface)
+		r->nat_interface = config->nat_interface;
 	r->accept = take_bit(&pool);
 	r->pass = take_bit(&pool);
 	r->drop = take_bit(&pool);
@@ -318,15 +324,33 @@ static struct chain *nat_postrouting(const struct render_config *r)
 	return c;
 }
 
+static void nat_outgoing_rule(const struct render_config *r, struct chain *c, int protocol)
+{
+	rule_begin(c);
+	match_own_set(r, c, true, "masq-ipam-pools", false);
+	match_own_set(r, c, false, "network-ip-pools", true);
+	if (protocol)
+		add_match(c, match_proto(protocol, false, false));
+	if (r->nat_interface)
+		add_match(c, match_iface(false, r->nat_interface));
+}
+
 void render_nat_outgoing(const struct render_config *r, bool any_pool,
                          const struct render_sink *sink)
 {
+	static const int with_ports[] = { IPPROTO_TCP, IPPROTO_UDP };
 	struct chain *c = chain_new("cali-nat-outgoing");
 
+	/* A range of ports is for protocols that have ports; when it is exhausted, the packet is
+	 * not given others. */
+	for (size_t i = 0; any_pool && r->nat_ports.max && i < ARRAY_SIZE(with_ports); i++) {
+		nat_outgoing_rule(r, c, with_ports[i]);
+		masquerade(r, c, r->nat_ports.min, r->nat_ports.max);
+		nat_outgoing_rule(r, c, with_ports[i]);
+		rule_return(c);
+	}
 	if (any_pool) {
-		rule_begin(c);
-		match_own_set(r, c, true, "masq-ipam-pools", false);
-		match_own_set(r, c, false, "network-ip-pools", true);
+		nat_outgoing_rule(r, c, 0);
 		masquerade(r, c, 0, 0);
 	}
 	sink->set_chain(sink->arg, TABLE_NAT, c);

@@ -40,8 +40,11 @@ struct render_config {
 	enum action_kind to_host;                          /* DROP, ACCEPT, RETURN */
 	const char *log_prefix;
 	bool random_fully;
-	bool vxlan;               /* encapsulation in use, for this family */
-	const char *vxlan_device; /* NULL: this node has no tunnel address */
+	bool allow_invalid, allow_workload_vxlan, allow_workload_ipip;
+	struct calc_port_range nat_ports; /* max 0: any */
+	const char *nat_interface;        /* NULL: any */
+	bool vxlan;                       /* encapsulation in use, for this family */
+	const char *vxlan_device;         /* NULL: this node has no tunnel address */
 	uint16_t vxlan_port;
 	char *prefix_text; /* what prefixes point into */
 };

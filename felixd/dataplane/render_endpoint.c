@@ -94,6 +94,8 @@ static void allow_established(const struct render_config *r, struct chain *c)
 	rule_begin(c);
 	add_match(c, match_ct(CT_RELATED | CT_ESTABLISHED, false));
 	rule_action(c, &(struct action){ .kind = r->filter_allow });
+	if (r->allow_invalid)
+		return;
 	rule_begin(c);
 	add_match(c, match_ct(CT_INVALID, false));
 	render_deny(r, c);
@@ -105,11 +107,16 @@ static void drop_encapsulation(const struct render_config *r, struct chain *c)
 {
 	struct calc_port_range port = { r->vxlan_port, r->vxlan_port };
 
-	rule_begin(c);
-	rule_comment(c, "%s VXLAN encapped packets originating in workloads", render_deny_word(r));
-	add_match(c, match_proto(IPPROTO_UDP, true, false));
-	add_match(c, match_ports(false, &port, 1, false));
-	render_deny(r, c);
+	if (!r->allow_workload_vxlan) {
+		rule_begin(c);
+		rule_comment(c, "%s VXLAN encapped packets originating in workloads",
+		             render_deny_word(r));
+		add_match(c, match_proto(IPPROTO_UDP, true, false));
+		add_match(c, match_ports(false, &port, 1, false));
+		render_deny(r, c);
+	}
+	if (r->allow_workload_ipip)
+		return;
 	rule_begin(c);
 	rule_comment(c, "%s IPinIP encapped packets originating in workloads", render_deny_word(r));
 	add_match(c, match_proto(IPPROTO_IPIP, true, false));

@@ -224,6 +224,8 @@ static void endpoint_update(void *arg, const struct calc_endpoint *e)
 			wishes_activate(dp, old);
 			dp->dispatch_dirty = true;
 		}
+		if (!endpoint_same_place(ep->e, e))
+			dataplane_say_state(dp, ep, false);
 		endpoint_copy_free(ep->e);
 	}
 	ep->e = endpoint_copy(e);
@@ -252,6 +254,7 @@ static void endpoint_remove(void *arg, const char *ns, const char *name)
 	r->next = dp->removed;
 	dp->removed = r;
 	unwish(dp, ep, ep->e, NULL);
+	dataplane_say_state(dp, ep, false);
 	hmap_remove(&dp->endpoints, &ep->by_id);
 	hmap_remove(&dp->interfaces, &ep->by_interface);
 	wishes_activate(dp, ep->interface);

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table: upstream's names, types and defaults, in upstream's order. */
+#include "felixd/config_param.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/mem.h"
+
+#define F(f) offsetof(struct felix_config, f)
+#define NO_FIELD FELIX_NO_FIELD
+#define LOCAL FELIX_LOCAL
+#define NOT_NONE FELIX_NOT_NONE
+
+static const char NOT_YET[] = "not carried out by this version";
+static const char NO_HOST[] = "host endpoints are not carried out by this version";
+static const char NO_BPF[] = "there is no eBPF dataplane in this version";
+static const char NO_WIREGUARD[] = "WireGuard is not carried out by this version";
+static const char NO_NFT[] = "nftables is not carried out by this version";
+static const char NO_TUNNEL[] = "encapsulation is not carried out by this version";
+static const char NO_FLOWS[] = "there are no flow logs in this version";
+static const char NO_V6[] = "IPv6 is not carried out by this version";
+static const char NO_GO[] = "it is about a program written in Go";
+static const char NO_OPENSTACK[] = "OpenStack is not supported";
+static const char NO_TLS[] = "metrics are not served over TLS";
+static const char NO_USAGE[] = "usage is not reported to anybody";
+static const char NO_WINDOWS[] = "it is about Windows";
+static const char ONE_DRIVER[] = "there is one dataplane driver";
+static const char TO_STDERR[] = "the log goes to standard error";
+static const char TYPHAD[] = "typhad has the datastore, and is on this node";
+static const char ASKED[] = "a component is asked whether it is well; none has a time-out";
+static const char EVENTS[] = "the kernel tells of interfaces";
+
+/* clang-format off */
+const struct felix_param felix_params[] = {
+	/* name, type, default, choices, min, max, flags, effect of a change, field, why it has none */
+	{ "UseInternalDataplaneDriver", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, ONE_DRIVER },
+	{ "DataplaneDriver", FELIX_T_STRING, "calico-iptables-plugin", NULL, 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, ONE_DRIVER },
+	{ "DataplaneWatchdogTimeout", FELIX_T_SECONDS, "90", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, ASKED },
+	{ "WireguardEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardEnabledV6", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardListeningPort", FELIX_T_INT, "51820", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardListeningPortV6", FELIX_T_INT, "51821", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardRoutingRulePriority", FELIX_T_INT, "99", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardInterfaceName", FELIX_T_IFACE, "wireguard.cali", NULL, 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardInterfaceNameV6", FELIX_T_IFACE, "wg-v6.cali", NULL, 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardMTU", FELIX_T_INT, "0", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardMTUV6", FELIX_T_INT, "0", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardHostEncryptionEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardPersistentKeepAlive", FELIX_T_SECONDS, "0", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "WireguardThreadingEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "NFTablesMode", FELIX_T_ONEOF, "Auto", "Enabled Disabled Auto", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
+	{ "NFTablesFlowTableOffload", FELIX_T_ONEOF, "Disabled", "All Disabled", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
+	{ "NFTablesFlowTableDataIfacePattern", FELIX_T_REGEXP, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
+	{ "BPFEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFOverlayHostSourceIP", FELIX_T_ONEOF, "TunnelAddress", "TunnelAddress HostAddress", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFDisableUnprivileged", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFJITHardening", FELIX_T_ONEOF, "Auto", "Auto Strict", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFLogLevel", FELIX_T_ONEOF, "off", "off info debug", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFConntrackLogLevel", FELIX_T_ONEOF, "off", "off debug", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFConntrackCleanupMode", FELIX_T_ONEOF, "Auto", "Auto Userspace BPFProgram", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFConntrackTimeouts", FELIX_T_PAIRS, "CreationGracePeriod=10s,TCPSynSent=20s,TCPEstablished=1h,TCPFinsSeen=Auto,TCPResetSeen=40s,UDPTimeout=60s,GenericTimeout=10m,ICMPTimeout=5s", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFIPFragTimeout", FELIX_T_SECONDS, "0", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFLogFilters", FELIX_T_PAIRS, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFCTLBLogFilter", FELIX_T_ONEOF, NULL, "all", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFDataIfacePattern", FELIX_T_REGEXP, "^((en|wl|ww|sl|ib)[Popsx].*|(eth|wlan|wwan|bond).*)", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFL3IfacePattern", FELIX_T_REGEXP, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFConnectTimeLoadBalancingEnabled", FELIX_T_BOOL, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFConnectTimeLoadBalancing", FELIX_T_ONEOF, "TCP", "TCP Enabled Disabled", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFHostNetworkedNATWithoutCTLB", FELIX_T_ONEOF, "Enabled", "Enabled Disabled", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFExternalServiceMode", FELIX_T_ONEOF, "tunnel", "tunnel dsr", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFDSROptoutCIDRs", FELIX_T_CIDRS, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFKubeProxyIptablesCleanupEnabled", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFKubeProxyMinSyncPeriod", FELIX_T_SECONDS, "1", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFKubeProxyHealthzPort", FELIX_T_INT, "10256", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFExtToServiceConnmark", FELIX_T_INT, "0", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFPSNATPorts", FELIX_T_PORT_RANGE, "20000:29999", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMapSizeNATFrontend", FELIX_T_INT, "65536", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMapSizeNATBackend", FELIX_T_INT, "262144", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMapSizeNATAffinity", FELIX_T_INT, "65536", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMapSizeRoute", FELIX_T_INT, "262144", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMapSizeConntrack", FELIX_T_INT, "512000", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMapSizePerCPUConntrack", FELIX_T_INT, "0", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMapSizeConntrackScaling", FELIX_T_ONEOF, "DoubleIfFull", "Disabled DoubleIfFull", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMapSizeConntrackCleanupQueue", FELIX_T_INT, "100000", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMapSizeIPSets", FELIX_T_INT, "1048576", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMapSizeIfState", FELIX_T_INT, "1000", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFHostConntrackBypass", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFIPFragmentReassemblyEnabled", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFEnforceRPF", FELIX_T_ONEOF, "Loose", "Disabled Strict Loose", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFPolicyDebugEnabled", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFForceTrackPacketsFromIfaces", FELIX_T_IFACE_FILTERS, "docker+", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFDisableGROForIfaces", FELIX_T_REGEXP, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFExcludeCIDRsFromNAT", FELIX_T_CIDRS, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFRedirectToPeer", FELIX_T_ONEOF, "Enabled", "Disabled Enabled L2Only", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFAttachType", FELIX_T_ONEOF, "Netkit", "Netkit TCX TC", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFExportBufferSizeMB", FELIX_T_INT, "1", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFProfiling", FELIX_T_ONEOF, "Disabled", "Disabled Enabled", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "IstioAmbientMode", FELIX_T_ONEOF, "Disabled", "Disabled Enabled", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "IstioDSCPMark", FELIX_T_DSCP, "23", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "CgroupV2Path", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "DebugBPFCgroupV2", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "DatastoreType", FELIX_T_ONEOF, "etcdv3", "kubernetes etcdv3", 0, 0, LOCAL | NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "FelixHostname", FELIX_T_HOSTNAME, NULL, NULL, 0, 0, LOCAL | NOT_NONE, FELIX_REEXEC, F(felix_hostname), NULL },
+	{ "EtcdAddr", FELIX_T_AUTHORITY, "127.0.0.1:2379", NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "EtcdScheme", FELIX_T_ONEOF, "http", "http https", 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "EtcdKeyFile", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "EtcdCertFile", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "EtcdCaFile", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "EtcdEndpoints", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "TyphaAddr", FELIX_T_AUTHORITY, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "TyphaK8sServiceName", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "TyphaK8sNamespace", FELIX_T_STRING, "kube-system", NULL, 0, 0, LOCAL | NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "TyphaReadTimeout", FELIX_T_SECONDS, "30", NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "TyphaWriteTimeout", FELIX_T_SECONDS, "10", NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "TyphaKeyFile", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "TyphaCertFile", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "TyphaCAFile", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "TyphaCN", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "TyphaURISAN", FELIX_T_STRING, NULL, NULL, 0, 0, LOCAL, FELIX_NO_EFFECT, NO_FIELD, TYPHAD },
+	{ "Ipv6Support", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, F(ipv6_support), NO_V6 },
+	{ "IptablesBackend", FELIX_T_ONEOF, "auto", "legacy nft auto", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "RouteRefreshInterval", FELIX_T_SECONDS, "90", NULL, 0, 0, 0, FELIX_NOW, F(dataplane.refresh_routes_ms), NULL },
+	{ "InterfaceRefreshInterval", FELIX_T_SECONDS, "90", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, EVENTS },
+	{ "DeviceRouteSourceAddress", FELIX_T_IPV4, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "DeviceRouteSourceAddressIPv6", FELIX_T_IPV6, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "DeviceRouteProtocol", FELIX_T_INT, "3", NULL, 0, 255, 0, FELIX_REEXEC, F(dataplane.device_route_protocol), NULL },
+	{ "RemoveExternalRoutes", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "ProgramClusterRoutes", FELIX_T_ONEOF, "EnabledIPIPOnly", "Enabled Disabled EnabledIPIPOnly EnabledNoEncapOnly", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "IPForwarding", FELIX_T_ONEOF, "Enabled", "Enabled Disabled", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "IptablesRefreshInterval", FELIX_T_SECONDS, "180", NULL, 0, 0, 0, FELIX_NOW, F(dataplane.refresh_iptables_ms), NULL },
+	{ "IptablesPostWriteCheckIntervalSecs", FELIX_T_SECONDS, "5", NULL, 0, 0, 0, FELIX_NOW, F(dataplane.post_check_ms), NULL },
+	{ "IptablesLockProbeIntervalMillis", FELIX_T_MILLIS, "50", NULL, 0, 0, 0, FELIX_NOW, F(dataplane.lock_probe_ms), NULL },
+	{ "FeatureDetectOverride", FELIX_T_PAIRS, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "FeatureGates", FELIX_T_PAIRS, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "IpsetsRefreshInterval", FELIX_T_SECONDS, "90", NULL, 0, 0, 0, FELIX_NOW, F(dataplane.refresh_ipsets_ms), NULL },
+	{ "MaxIpsetSize", FELIX_T_INT, "1048576", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, F(max_ipset_size), NOT_YET },
+	{ "XDPRefreshInterval", FELIX_T_SECONDS, "90", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_HOST },
+	{ "PolicySyncPathPrefix", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "NetlinkTimeoutSecs", FELIX_T_SECONDS, "10", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "MetadataAddr", FELIX_T_HOSTNAME, "127.0.0.1", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_OPENSTACK },
+	{ "MetadataPort", FELIX_T_INT, "8775", NULL, 0, 65535, 0, FELIX_NO_EFFECT, NO_FIELD, NO_OPENSTACK },
+	{ "OpenstackRegion", FELIX_T_REGION, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_OPENSTACK },
+	{ "InterfacePrefix", FELIX_T_IFACES, "cali", NULL, 0, 0, NOT_NONE, FELIX_REEXEC, F(dataplane.interface_prefix), NULL },
+	{ "InterfaceExclude", FELIX_T_IFACE_PATTERNS, "kube-ipvs0", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "ChainInsertMode", FELIX_T_ONEOF, "insert", "insert append", 0, 0, NOT_NONE, FELIX_RENDER, F(dataplane.chain_insert_mode), NULL },
+	{ "DefaultEndpointToHostAction", FELIX_T_ONEOF, "DROP", "DROP RETURN ACCEPT", 0, 0, NOT_NONE, FELIX_RENDER, F(dataplane.endpoint_to_host_action), NULL },
+	{ "IptablesFilterAllowAction", FELIX_T_ONEOF, "ACCEPT", "ACCEPT RETURN", 0, 0, NOT_NONE, FELIX_RENDER, F(dataplane.filter_allow_action), NULL },
+	{ "IptablesMangleAllowAction", FELIX_T_ONEOF, "ACCEPT", "ACCEPT RETURN", 0, 0, NOT_NONE, FELIX_RENDER, F(dataplane.mangle_allow_action), NULL },
+	{ "IptablesFilterDenyAction", FELIX_T_ONEOF, "DROP", "DROP REJECT", 0, 0, NOT_NONE, FELIX_RENDER, F(dataplane.deny_action), NULL },
+	{ "LogPrefix", FELIX_T_STRING, "calico-packet", NULL, 0, 0, 0, FELIX_RENDER, F(dataplane.log_prefix), NULL },
+	{ "LogActionRateLimit", FELIX_T_RATE, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "LogActionRateLimitBurst", FELIX_T_INT, "5", NULL, 0, 9999, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "LogFilePath", FELIX_T_STRING, "/var/log/calico/felix.log", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, TO_STDERR },
+	{ "LogSeverityFile", FELIX_T_ONEOF, "INFO", "TRACE DEBUG INFO WARNING ERROR FATAL", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, TO_STDERR },
+	{ "LogSeverityScreen", FELIX_T_ONEOF, "INFO", "TRACE DEBUG INFO WARNING ERROR FATAL", 0, 0, 0, FELIX_NOW, F(log_severity_screen), NULL },
+	{ "LogSeveritySys", FELIX_T_ONEOF, "INFO", "TRACE DEBUG INFO WARNING ERROR FATAL", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, TO_STDERR },
+	{ "LogDebugFilenameRegex", FELIX_T_REGEXP, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, TO_STDERR },
+	{ "VXLANEnabled", FELIX_T_BOOL, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "VXLANPort", FELIX_T_INT, "4789", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "VXLANVNI", FELIX_T_INT, "4096", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "VXLANMTU", FELIX_T_INT, "0", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "VXLANMTUV6", FELIX_T_INT, "0", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "IPv4VXLANTunnelAddr", FELIX_T_IPV4, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "IPv6VXLANTunnelAddr", FELIX_T_IPV6, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "VXLANTunnelMACAddr", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "VXLANTunnelMACAddrV6", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "IpInIpEnabled", FELIX_T_BOOL, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "IpInIpMtu", FELIX_T_INT, "0", NULL, INT32_MIN, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "IpInIpTunnelAddr", FELIX_T_IPV4, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "FloatingIPs", FELIX_T_ONEOF, "Disabled", "Enabled Disabled", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "LocalSubnetL2Reachability", FELIX_T_ONEOF, "Disabled", "Disabled PodsAndLoadBalancers", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "LocalSubnetL2ReachabilityRefreshInterval", FELIX_T_SECONDS, "120", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "WindowsManageFirewallRules", FELIX_T_ONEOF, "Disabled", "Enabled Disabled", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WINDOWS },
+	{ "AllowVXLANPacketsFromWorkloads", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_RENDER, F(dataplane.allow_workload_vxlan), NULL },
+	{ "AllowIPIPPacketsFromWorkloads", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_RENDER, F(dataplane.allow_workload_ipip), NULL },
+	{ "AWSSrcDstCheck", FELIX_T_ONEOF, "DoNothing", "DoNothing Enable Disable", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "ServiceLoopPrevention", FELIX_T_ONEOF, "Drop", "Drop Reject Disabled", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "WorkloadSourceSpoofing", FELIX_T_ONEOF, "Disabled", "Disabled Any", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "ReportingIntervalSecs", FELIX_T_SECONDS, "30", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "ReportingTTLSecs", FELIX_T_SECONDS, "90", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "EndpointReportingEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_OPENSTACK },
+	{ "EndpointReportingDelaySecs", FELIX_T_SECONDS, "1", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_OPENSTACK },
+	{ "EndpointStatusPathPrefix", FELIX_T_STRING, "/var/run/calico", NULL, 0, 0, 0, FELIX_NOW, F(endpoint_status_prefix), NULL },
+	{ "IptablesMarkMask", FELIX_T_MASK, "0xffff0000", NULL, 5, 0, NOT_NONE, FELIX_REEXEC, F(dataplane.mark_mask), NULL },
+	{ "DisableConntrackInvalidCheck", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_RENDER, F(dataplane.allow_invalid), NULL },
+	{ "HealthEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NOW, F(health.enabled), NULL },
+	{ "HealthPort", FELIX_T_INT, "9099", NULL, 0, 65535, 0, FELIX_NOW, F(health.port), NULL },
+	{ "HealthHost", FELIX_T_HOST, "localhost", NULL, 0, 0, 0, FELIX_NOW, F(health.host), NULL },
+	{ "HealthTimeoutOverrides", FELIX_T_PERIODS, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, ASKED },
+	{ "PrometheusMetricsEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NOW, F(metrics.enabled), NULL },
+	{ "PrometheusMetricsHost", FELIX_T_HOST, NULL, NULL, 0, 0, 0, FELIX_NOW, F(metrics.host), NULL },
+	{ "PrometheusMetricsPort", FELIX_T_INT, "9091", NULL, 0, 65535, 0, FELIX_NOW, F(metrics.port), NULL },
+	{ "PrometheusGoMetricsEnabled", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "PrometheusProcessMetricsEnabled", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NOW, F(metrics.process), NULL },
+	{ "PrometheusWireGuardMetricsEnabled", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
+	{ "PrometheusMetricsCAFile", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TLS },
+	{ "PrometheusMetricsCertFile", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NOW, F(metrics.cert_file), NULL },
+	{ "PrometheusMetricsKeyFile", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NOW, F(metrics.key_file), NULL },
+	{ "PrometheusMetricsClientAuth", FELIX_T_ONEOF, "NoClientCert", "RequireAndVerifyClientCert RequireAnyClientCert VerifyClientCertIfGiven NoClientCert", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TLS },
+	{ "FailsafeInboundHostPorts", FELIX_T_PORTS, "tcp:22,udp:68,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667", NULL, 0, 0, 0, FELIX_NO_EFFECT, F(failsafe_in), NO_HOST },
+	{ "FailsafeOutboundHostPorts", FELIX_T_PORTS, "udp:53,udp:67,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667", NULL, 0, 0, 0, FELIX_NO_EFFECT, F(failsafe_out), NO_HOST },
+	{ "FlowLogsFlushInterval", FELIX_T_SECONDS, "300", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_FLOWS },
+	{ "FlowLogsCollectorDebugTrace", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_FLOWS },
+	{ "FlowLogsGoldmaneServer", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_FLOWS },
+	{ "FlowLogsLocalReporter", FELIX_T_ONEOF, "Disabled", "Enabled Disabled", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_FLOWS },
+	{ "FlowLogsPolicyEvaluationMode", FELIX_T_ONEOF, "Continuous", "None Continuous", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_FLOWS },
+	{ "KubeNodePortRanges", FELIX_T_PORT_RANGES, "30000:32767", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "NATPortRange", FELIX_T_PORT_RANGE, NULL, NULL, 0, 0, 0, FELIX_RENDER, F(dataplane.nat_ports), NULL },
+	{ "NATOutgoingAddress", FELIX_T_IPV4, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, F(nat_outgoing_address), NOT_YET },
+	{ "NATOutgoingExclusions", FELIX_T_ONEOF, "IPPoolsOnly", "IPPoolsOnly IPPoolsAndHostIPs", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "UsageReportingEnabled", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_USAGE },
+	{ "UsageReportingInitialDelaySecs", FELIX_T_SECONDS, "300", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_USAGE },
+	{ "UsageReportingIntervalSecs", FELIX_T_SECONDS, "86400", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_USAGE },
+	{ "ClusterGUID", FELIX_T_STRING, "baddecaf", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NULL },
+	{ "ClusterType", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NULL },
+	{ "CalicoVersion", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NULL },
+	{ "ExternalNodesCIDRList", FELIX_T_CIDRS, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "DebugMemoryProfilePath", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "DebugCPUProfilePath", FELIX_T_STRING, "/tmp/felix-cpu-<timestamp>.pprof", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "DebugDisableLogDropping", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "DebugSimulateCalcGraphHangAfter", FELIX_T_SECONDS, "0", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "DebugSimulateDataplaneHangAfter", FELIX_T_SECONDS, "0", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "DebugSimulateDataplaneApplyDelay", FELIX_T_SECONDS, "0", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "DebugPanicAfter", FELIX_T_SECONDS, "0", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "DebugSimulateDataRace", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "DebugHost", FELIX_T_HOST, "localhost", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "DebugPort", FELIX_T_INT, NULL, NULL, 0, 65535, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "RouteSource", FELIX_T_ONEOF, "CalicoIPAM", "WorkloadIPs CalicoIPAM", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "RouteTableRange", FELIX_T_TABLES, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "RouteTableRanges", FELIX_T_TABLES, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "RouteSyncDisabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "IPv4NormalRoutePriority", FELIX_T_INT, "1024", NULL, 1, INT32_MAX - 1, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "IPv4ElevatedRoutePriority", FELIX_T_INT, "512", NULL, 1, INT32_MAX - 1, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "IPv6NormalRoutePriority", FELIX_T_INT, "1024", NULL, 1, INT32_MAX - 1, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "IPv6ElevatedRoutePriority", FELIX_T_INT, "512", NULL, 1, INT32_MAX - 1, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "LiveMigrationRouteConvergenceTime", FELIX_T_SECONDS, "30", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
+	{ "IptablesNATOutgoingInterfaceFilter", FELIX_T_IFACE, NULL, NULL, 0, 0, 0, FELIX_RENDER, F(dataplane.nat_interface), NULL },
+	{ "SidecarAccelerationEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_HOST },
+	{ "XDPEnabled", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_HOST },
+	{ "GenericXDPEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_HOST },
+	{ "Variant", FELIX_T_STRING, "Calico", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NULL },
+	{ "GoGCThreshold", FELIX_T_INT, "40", NULL, -1, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "GoMemoryLimitMB", FELIX_T_INT, "-1", NULL, -1, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "GoMaxProcs", FELIX_T_INT, "-1", NULL, -1, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
+	{ "MTUIfacePattern", FELIX_T_REGEXP, "^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "NftablesRefreshInterval", FELIX_T_SECONDS, "180", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
+	{ "NftablesFilterAllowAction", FELIX_T_ONEOF, "ACCEPT", "ACCEPT RETURN", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
+	{ "NftablesMangleAllowAction", FELIX_T_ONEOF, "ACCEPT", "ACCEPT RETURN", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
+	{ "NftablesFilterDenyAction", FELIX_T_ONEOF, "DROP", "DROP REJECT", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
+	{ "NftablesMarkMask", FELIX_T_MASK, "0xffff0000", NULL, 5, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
+	{ "RequireMTUFile", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
+	{ "BPFMaglevMaxEndpointsPerService", FELIX_T_INT, "100", NULL, 1, 3000, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ "BPFMaglevMaxServices", FELIX_T_INT, "100", NULL, 1, 3000, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
+	{ 0 },
+};
+/* clang-format on */
+
+size_t felix_params_count(void)
+{
+	return ARRAY_SIZE(felix_params) - 1;
+}
+
+const struct felix_param *felix_param_find(const char *name, size_t len)
+{
+	for (const struct felix_param *p = felix_params; p->name; p++)
+		if (strlen(p->name) == len && strncasecmp(p->name, name, len) == 0)
+			return p;
+	return NULL;
+}
