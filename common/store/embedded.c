@@ -29,9 +29,11 @@
 
 #define BATCH_MAX 256u       /* operations in one transaction */
 #define FOREIGN_PAUSE_MS 20u /* from a wake-up to looking for what others wrote */
-#define SECOND_LOOK_MS                                                                             \
-	1000u /* inotify tells of the write; the commit shows only after the writer's fsync */
-#define RETRY_MS 1000u /* after a failure to read changes */
+#define RETRY_MS 1000u       /* after a failure to read changes */
+
+/* Inotify tells of the write; the commit shows only after the writer's fsync, of which nothing
+ * tells. So there are further looks, each after a longer pause. */
+static const unsigned further_looks_ms[] = { 60, 200, 800 };
 
 struct embedded {
 	struct store base;
@@ -40,7 +42,7 @@ struct embedded {
 	uv_work_t work;
 	bool busy;        /* the worker has job.ops, or they are being delivered */
 	bool freed;       /* store_free() was called: nobody is told anything any more */
-	bool second_look; /* the timer runs for the second time since the last wake-up */
+	unsigned looks;   /* since the last wake-up */
 	bool catching_up; /* OP_LOAD or OP_CATCH_UP is queued or under way */
 	unsigned open_handles;
 	uv_fs_event_t wal;
@@ -341,9 +343,9 @@ static void on_timer(uv_timer_t *t)
 		return;
 	}
 	catch_up_push(e, OP_CATCH_UP, 0); /* live or not is the worker's to know */
-	if (!e->second_look)
-		(void)uv_timer_start(t, on_timer, SECOND_LOOK_MS, 0);
-	e->second_look = !e->second_look;
+	if (e->looks < ARRAY_SIZE(further_looks_ms))
+		(void)uv_timer_start(t, on_timer, further_looks_ms[e->looks], 0);
+	e->looks++;
 }
 
 static void on_wal_event(uv_fs_event_t *h, const char *file, int events, int status)
@@ -352,9 +354,9 @@ static void on_wal_event(uv_fs_event_t *h, const char *file, int events, int sta
 
 	(void)file;
 	(void)events;
-	if (status != 0 || (uv_is_active((uv_handle_t *)&e->timer) && !e->second_look))
+	if (status != 0 || (uv_is_active((uv_handle_t *)&e->timer) && e->looks == 0))
 		return;
-	e->second_look = false;
+	e->looks = 0;
 	(void)uv_timer_start(&e->timer, on_timer, FOREIGN_PAUSE_MS, 0);
 }
 

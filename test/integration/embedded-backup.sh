@@ -61,6 +61,20 @@ $client watchers $sock 1 backed-up >$W/fresh
 expect "and believe what one believes that comes now" "$(cut -d' ' -f2 $W/fresh)" "$(cut -d' ' -f2 $W/digest)"
 expect "by one voice" 1 "$(cut -d' ' -f1 $W/digest)"
 [ "$(counter datastore_revision)" -gt "$revision" ] && ok "the revision has gone on" || fail "the revision has gone on" "$revision, $(counter datastore_revision)"
+# ---- another process writes, on a slow disk: its write is noticed before its commit is there, and nothing tells of the commit
+$client put $sock own 1 >/dev/null
+slow() { # writes NAME, 100 ms a sync; ms from the commit until typhad knows
+	LD_PRELOAD=$BUILD/test/integration/powerloss.so ASAN_OPTIONS=verify_asan_link_order=0 SLOW_FSYNC_MS=100 \
+		$BUILD/calicoctl/calicoctl --datastore $ds apply -f - >/dev/null <<-E
+		{"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkSet", "metadata": {"name": "$1"}, "spec": {}}
+	E
+	_begin=$(date +%s%N)
+	wait_for 10 $client get $sock "$1"
+	echo $((($(date +%s%N) - _begin) / 1000000))
+}
+took=$(slow slow1)
+[ "$took" -lt 600 ] && ok "typhad knows it $took ms later" || fail "typhad knows what another process wrote" "$took ms"
+
 out=$(on a $ctl restore $W/nothing 2>&1) && fail "a backup that is not there" || ok "a backup that is not there is told"
 stop a typhad
 

@@ -4,7 +4,7 @@
  * it lets every fsync() and fdatasync() of a file below $POWERLOSS_FROM also leave a copy of the
  * file, as it is then, below $POWERLOSS_TO: what was written since is not in the copy. The call
  * returns when the copy has its name, so that whatever the program promises afterwards must be
- * found in the copies.
+ * found in the copies. With $SLOW_FSYNC_MS each of these calls takes that much longer.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -45,8 +45,11 @@ static void keep(int fd)
 static int sync_and_keep(const char *function, int fd)
 {
 	int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, function);
+	const char *slow_ms = getenv("SLOW_FSYNC_MS");
 	int rc = real(fd);
 
+	if (slow_ms)
+		(void)usleep((useconds_t)atoi(slow_ms) * 1000);
 	if (rc == 0)
 		keep(fd);
 	return rc;
