@@ -51,6 +51,10 @@ struct options {
 		bool keep_temp_dir;
 	} diags;
 
+	struct {
+		const char *from, *to, *proto, *port, *source_port, *icmp_type, *icmp_code;
+	} policy;
+
 	const char *poll; /* version --poll */
 	bool client_only;
 
@@ -69,4 +73,5 @@ command_fn cmd_ipam_check, cmd_ipam_configure, cmd_ipam_release, cmd_ipam_show, 
 command_fn cmd_migrate_export, cmd_migrate_import, cmd_migrate_lock, cmd_migrate_unlock;
 command_fn cmd_migrate_policy_names;
 command_fn cmd_node_checksystem, cmd_node_diags, cmd_cluster_diags;
+command_fn cmd_policy_explain, cmd_policy_effective;
 command_fn cmd_completion, cmd_complete, cmd_man;

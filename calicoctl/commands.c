@@ -185,6 +185,22 @@ static const struct cli_flag cluster_diags_flags[] = {
 	END,
 };
 
+static const struct cli_flag policy_explain_flags[] = {
+	{ "from", 0, CLI_TEXT, AT(policy.from), "END", NULL, "@none", "Where the packet comes from" },
+	{ "to", 0, CLI_TEXT, AT(policy.to), "END", NULL, "@none", "Where it goes" },
+	{ "proto", 0, CLI_TEXT, AT(policy.proto), "PROTOCOL", "TCP", "TCP UDP ICMP ICMPv6 SCTP UDPLite", "Its protocol, by name or number" },
+	{ "port", 0, CLI_TEXT, AT(policy.port), "N", NULL, "@none", "Its destination port" },
+	{ "source-port", 0, CLI_TEXT, AT(policy.source_port), "N", "49152", "@none", "Its source port" },
+	{ "icmp-type", 0, CLI_TEXT, AT(policy.icmp_type), "N", NULL, "@none", "Its ICMP type (default: of an echo request)" },
+	{ "icmp-code", 0, CLI_TEXT, AT(policy.icmp_code), "N", NULL, "@none", "Its ICMP code (default: 0)" },
+	END,
+};
+
+static const struct cli_flag policy_output_flags[] = {
+	{ "output", 'o', CLI_TEXT, AT(output), "FORMAT", "text", "text json", "text or json" },
+	END,
+};
+
 /* ---- commands */
 
 #define FILES_HELP \
@@ -247,6 +263,17 @@ const struct cli_command commands[] = {
 	  { ipam_show_flags, store_flags }, 0, 0, NULL, cmd_ipam_show },
 	{ "ipam split", "NUMBER", "Split a pool into smaller ones", NULL,
 	  { ipam_split_flags, store_flags }, 1, 1, NULL, cmd_ipam_split },
+
+	{ "policy", "", "Ask what policies do", NULL, { 0 }, 0, 0, NULL, NULL },
+	{ "policy explain", "--from END --to END", "Explain why a packet gets through, or why not",
+	  "END is a pod (NAMESPACE/POD, or POD of the namespace given with -n), an address, a node or a\n"
+	  "host endpoint. Tiers, policies and rules are gone through as the kernel does, on both ends, for the\n"
+	  "first packet of a connection: which rule decides, and why each earlier one does not match.\n"
+	  "The exit status is 0 when the packet is allowed, 1 when it is denied, 2 when anything failed.\n",
+	  { policy_explain_flags, policy_output_flags, namespace_flags, store_flags }, 0, 0, NULL, cmd_policy_explain },
+	{ "policy effective", "POD", "Show which policies apply to an endpoint, in their order",
+	  "POD is NAMESPACE/POD, POD of the namespace given with -n, or a host endpoint.\n",
+	  { policy_output_flags, namespace_flags, store_flags }, 1, 1, NULL, cmd_policy_effective },
 
 	{ "datastore", "", "Back up, move and repair the datastore", NULL, { 0 }, 0, 0, NULL, NULL },
 	{ "datastore backup", "FILE", "Write a copy of the embedded datastore to a file",
