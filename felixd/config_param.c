@@ -18,7 +18,7 @@ static const char NOT_YET[] = "not carried out by this version";
 static const char NO_HOST[] = "host endpoints are not carried out by this version";
 static const char NO_BPF[] = "there is no eBPF dataplane in this version";
 static const char NO_WIREGUARD[] = "WireGuard is not carried out by this version";
-static const char NO_NFT[] = "nftables is not carried out by this version";
+static const char NO_NFT[] = "packets are not offloaded by this version";
 static const char NO_TUNNEL[] = "encapsulation is not carried out by this version";
 static const char NO_FLOWS[] = "there are no flow logs in this version";
 static const char NO_V6[] = "IPv6 is not carried out by this version";
@@ -51,7 +51,7 @@ const struct felix_param felix_params[] = {
 	{ "WireguardHostEncryptionEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
 	{ "WireguardPersistentKeepAlive", FELIX_T_SECONDS, "0", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
 	{ "WireguardThreadingEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_WIREGUARD },
-	{ "NFTablesMode", FELIX_T_ONEOF, "Auto", "Enabled Disabled Auto", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
+	{ "NFTablesMode", FELIX_T_ONEOF, "Auto", "Enabled Disabled Auto", 0, 0, 0, FELIX_REEXEC, F(dataplane.nftables_mode), NULL },
 	{ "NFTablesFlowTableOffload", FELIX_T_ONEOF, "Disabled", "All Disabled", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
 	{ "NFTablesFlowTableDataIfacePattern", FELIX_T_REGEXP, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
 	{ "BPFEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
@@ -246,11 +246,11 @@ const struct felix_param felix_params[] = {
 	{ "GoMemoryLimitMB", FELIX_T_INT, "-1", NULL, -1, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
 	{ "GoMaxProcs", FELIX_T_INT, "-1", NULL, -1, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
 	{ "MTUIfacePattern", FELIX_T_REGEXP, "^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
-	{ "NftablesRefreshInterval", FELIX_T_SECONDS, "180", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
-	{ "NftablesFilterAllowAction", FELIX_T_ONEOF, "ACCEPT", "ACCEPT RETURN", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
-	{ "NftablesMangleAllowAction", FELIX_T_ONEOF, "ACCEPT", "ACCEPT RETURN", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
-	{ "NftablesFilterDenyAction", FELIX_T_ONEOF, "DROP", "DROP REJECT", 0, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
-	{ "NftablesMarkMask", FELIX_T_MASK, "0xffff0000", NULL, 5, 0, NOT_NONE, FELIX_NO_EFFECT, NO_FIELD, NO_NFT },
+	{ "NftablesRefreshInterval", FELIX_T_SECONDS, "180", NULL, 0, 0, 0, FELIX_NOW, F(dataplane.refresh_nftables_ms), NULL },
+	{ "NftablesFilterAllowAction", FELIX_T_ONEOF, "ACCEPT", "ACCEPT RETURN", 0, 0, NOT_NONE, FELIX_RENDER, F(dataplane.nft_filter_allow_action), NULL },
+	{ "NftablesMangleAllowAction", FELIX_T_ONEOF, "ACCEPT", "ACCEPT RETURN", 0, 0, NOT_NONE, FELIX_RENDER, F(dataplane.nft_mangle_allow_action), NULL },
+	{ "NftablesFilterDenyAction", FELIX_T_ONEOF, "DROP", "DROP REJECT", 0, 0, NOT_NONE, FELIX_RENDER, F(dataplane.nft_deny_action), NULL },
+	{ "NftablesMarkMask", FELIX_T_MASK, "0xffff0000", NULL, 5, 0, NOT_NONE, FELIX_REEXEC, F(dataplane.nft_mark_mask), NULL },
 	{ "RequireMTUFile", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TUNNEL },
 	{ "BPFMaglevMaxEndpointsPerService", FELIX_T_INT, "100", NULL, 1, 3000, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },
 	{ "BPFMaglevMaxServices", FELIX_T_INT, "100", NULL, 1, 3000, 0, FELIX_NO_EFFECT, NO_FIELD, NO_BPF },

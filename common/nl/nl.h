@@ -58,6 +58,18 @@ size_t nl_batch_len(const struct nl_batch *b);
 typedef void nl_verdict_fn(void *arg, uint64_t id, int code, const char *text);
 int nl_batch_commit(struct nl_batch *b, nl_verdict_fn *verdict, void *arg, struct err *err);
 
+/*
+ * One datagram of whole messages that the kernel takes all or none of (nf_tables' batches), n bytes
+ * of any size; numbers are filled in. At least one of the messages asks for an acknowledgement. 0,
+ * or the first refusal with *err; refused (may be NULL) hears of each by its place among the
+ * messages.
+ */
+int nl_transact(struct nl_conn *c, void *messages, size_t n,
+                void (*refused)(void *arg, size_t place, int code, const char *text), void *arg,
+                struct err *err);
+/* By what the kernel's notifications name this connection as the originator. */
+uint32_t nl_conn_port(const struct nl_conn *c);
+
 /* ---- listening ---- */
 
 struct nl_monitor;

@@ -200,6 +200,8 @@ void rule_action(struct chain *c, const struct action *a)
 		r->action.chain = chain_strdup(c, a->chain);
 	else if (a->kind == ACTION_LOG)
 		r->action.log_prefix = chain_strdup(c, a->log_prefix);
+	else if (a->kind == ACTION_VMAP)
+		r->action.vmap.name = chain_strdup(c, a->vmap.name);
 }
 
 void rule_accept(struct chain *c)

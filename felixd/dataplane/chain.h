@@ -88,6 +88,7 @@ enum action_kind {
 	ACTION_LOG,
 	ACTION_MASQUERADE,
 	ACTION_NOTRACK,
+	ACTION_VMAP, /* what a verdict map says of the interface; of backends that have such maps */
 };
 
 struct action {
@@ -102,6 +103,10 @@ struct action {
 			uint16_t to_min, to_max; /* 0: the kernel's choice */
 			bool random_fully;
 		} masq;
+		struct {
+			const char *name;
+			bool in; /* by the interface it comes in by */
+		} vmap;
 	};
 };
 
@@ -111,6 +116,12 @@ struct rule {
 	uint16_t n_comments, n_matches;
 	struct action action;
 	char id[RULE_ID_MAX]; /* "" until a backend has hashed the chain */
+};
+
+/* An entry of a verdict map: goto chain. Zeroed before it is filled: entries are compared whole. */
+struct verdict {
+	char iface[16];
+	char chain[CHAIN_NAME_MAX];
 };
 
 struct chain_arena;

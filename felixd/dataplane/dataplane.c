@@ -103,11 +103,11 @@ static void refresh_in(struct deadline *d, unsigned ms)
 static void doubt_what_is_due(struct dataplane *dp, bool *ret_routes)
 {
 	if (deadline_passed(&dp->next_iptables)) {
-		iptables_doubt(dp->tables);
+		dp->tables.ops->doubt(dp->tables.self);
 		refresh_in(&dp->next_iptables, dp->config.refresh_iptables_ms);
 	}
 	if (deadline_passed(&dp->post_check)) {
-		iptables_doubt(dp->tables);
+		dp->tables.ops->doubt(dp->tables.self);
 		dp->post_check.set = false;
 		if (dp->post_check_ms < POST_CHECK_MAX_MS / 2) {
 			dp->post_check_ms *= 2;
@@ -115,8 +115,13 @@ static void doubt_what_is_due(struct dataplane *dp, bool *ret_routes)
 		}
 	}
 	if (deadline_passed(&dp->next_ipsets)) {
-		ipset_doubt(dp->sets);
+		dp->sets.ops->doubt(dp->sets.self);
 		refresh_in(&dp->next_ipsets, dp->config.refresh_ipsets_ms);
+	}
+	if (dp->nft && dp->nft->foreign) {
+		dp->nft->foreign = false;
+		dp->tables.ops->doubt(dp->tables.self);
+		dp->sets.ops->doubt(dp->sets.self);
 	}
 	*ret_routes = !dp->read || dp->read_again;
 	if (deadline_passed(&dp->next_routes)) {
@@ -127,7 +132,7 @@ static void doubt_what_is_due(struct dataplane *dp, bool *ret_routes)
 
 static void after_write(struct dataplane *dp)
 {
-	uint64_t writes = iptables_stats(dp->tables).writes;
+	uint64_t writes = dp->tables.ops->stats(dp->tables.self).writes;
 
 	if (writes == dp->seen_writes)
 		return;
@@ -273,7 +278,7 @@ static void endpoint_guarded(struct dataplane *dp, struct endpoint *ep)
 	}
 	for (unsigned to = 0; to < 2; to++) {
 		name_endpoint_chain(name, to, ep->interface);
-		if (iptables_chain_failed(dp->tables, TABLE_FILTER, name, &why)) {
+		if (dp->tables.ops->chain_failed(dp->tables.self, TABLE_FILTER, name, &why)) {
 			tell(dp, ep, why.code, why.text);
 			return;
 		}
@@ -384,17 +389,17 @@ static bool apply_policy(struct dataplane *dp, struct outcome *o)
 		wishes_render_pools(dp);
 	if (dp->dispatch_dirty)
 		wishes_render_dispatch(dp);
-	if (ipset_pending(dp->sets)) {
-		rc = ipset_apply(dp->sets, SET_BUDGET, &why);
-		if (failed(dp, o, rc, &why))
-			return false;
-		if (rc > 0) {
+	if (dp->sets.ops->pending(dp->sets.self)) {
+		rc = dp->sets.ops->apply(dp->sets.self, SET_BUDGET, &why);
+		if (rc == -EAGAIN || rc > 0) { /* somebody else was faster; the budget is used up */
 			o->more = true;
 			deadline_in(&dp->retry, 0);
 			return false;
 		}
+		if (failed(dp, o, rc, &why))
+			return false;
 	}
-	rc = iptables_apply(dp->tables, &why);
+	rc = dp->tables.ops->apply(dp->tables.self, &why);
 	after_write(dp);
 	if (rc == -EBUSY || rc == -EAGAIN) {
 		o->more = true;
@@ -404,14 +409,14 @@ static bool apply_policy(struct dataplane *dp, struct outcome *o)
 	}
 	if (failed(dp, o, rc, &why))
 		return false;
-	if (iptables_pending(dp->tables)) { /* a chain could not be made */
+	if (dp->tables.ops->pending(dp->tables.self)) { /* a chain could not be made */
 		o->more = true;
 		deadline_in(&dp->retry, CHAIN_RETRY_MS);
 	}
-	iptables_prune(dp->tables, TABLE_FILTER, "cali-gi-");
-	iptables_prune(dp->tables, TABLE_FILTER, "cali-go-");
-	iptables_prune(dp->tables, TABLE_FILTER, "cali-from-wl-dispatch-");
-	iptables_prune(dp->tables, TABLE_FILTER, "cali-to-wl-dispatch-");
+	dp->tables.ops->prune(dp->tables.self, TABLE_FILTER, "cali-gi-");
+	dp->tables.ops->prune(dp->tables.self, TABLE_FILTER, "cali-go-");
+	dp->tables.ops->prune(dp->tables.self, TABLE_FILTER, "cali-from-wl-dispatch-");
+	dp->tables.ops->prune(dp->tables.self, TABLE_FILTER, "cali-to-wl-dispatch-");
 	return true;
 }
 
@@ -438,6 +443,24 @@ static void apply_endpoints(struct dataplane *dp, struct outcome *o, bool chains
 	(void)failed(dp, o, routes_add(dp->routes, &why), &why);
 }
 
+static void clean_other(struct dataplane *dp, struct outcome *o)
+{
+	struct err why;
+	int rc = backends_clean_other(dp, &why);
+
+	if (rc == -EBUSY || rc == -EAGAIN) {
+		o->more = true;
+		deadline_in(&dp->retry, LOCK_RETRY_MS);
+	} else if (rc < 0) {
+		/* Policy is in force; this is only tidiness. */
+		log_warn("what the other backend left cannot be taken away", "why=%s",
+		         LOG_VIS(why.text));
+		dp->clean_other = false;
+	} else {
+		dp->clean_other = false;
+	}
+}
+
 int dataplane_apply(struct dataplane *dp, struct err *err)
 {
 	struct outcome o = { .err = err };
@@ -461,7 +484,9 @@ int dataplane_apply(struct dataplane *dp, struct err *err)
 	chains_ok = dp->read && apply_policy(dp, &o);
 	if (dp->read)
 		apply_endpoints(dp, &o, chains_ok);
-	if (chains_ok && ipset_destroy_unwanted(dp->sets)) {
+	if (chains_ok && dp->clean_other)
+		clean_other(dp, &o);
+	if (chains_ok && dp->sets.ops->destroy_unwanted(dp->sets.self)) {
 		o.more = true;
 		deadline_in(&dp->retry, 0);
 	}
@@ -493,17 +518,6 @@ bool dataplane_in_step(const struct dataplane *dp, const char **ret_why)
 
 /* ---- life */
 
-static void sink_chain(void *arg, enum table_id table, struct chain *c)
-{
-	iptables_set_chain(arg, table, c);
-}
-
-static void sink_hook(void *arg, enum table_id table, const char *kernel_chain,
-                      struct chain *inserts, struct chain *appends)
-{
-	iptables_set_hook(arg, table, kernel_chain, inserts, appends);
-}
-
 static int open_managers(struct dataplane *dp, struct err *err)
 {
 	const char *mode = dp->config.chain_insert_mode;
@@ -517,7 +531,9 @@ static int open_managers(struct dataplane *dp, struct err *err)
 	if (mode && *mode && strcasecmp(mode, "insert") != 0 && strcasecmp(mode, "append") != 0)
 		return err_set(err, -EINVAL, "ChainInsertMode: '%s' is neither insert nor append",
 		               mode);
-	r = render_config_init(&dp->render, &dp->config, AF_INET, err);
+	r = backends_choose(dp, AF_INET, err);
+	if (r == 0)
+		r = render_config_init(&dp->render, &dp->config, AF_INET, err);
 	if (r < 0)
 		return r;
 	rc.prefixes = dp->render.prefixes;
@@ -528,14 +544,12 @@ static int open_managers(struct dataplane *dp, struct err *err)
 	if (r == 0)
 		dp->forget = forget_new(dp->nf);
 	if (r == 0)
-		r = ipsets_new(AF_INET, &dp->sets, err);
+		r = backends_open(dp, err);
 	if (r < 0)
 		return r;
 	dp->links = links_new();
-	dp->tables = iptables_new(AF_INET, mode && strcasecmp(mode, "append") == 0);
 	dp->routes = routes_new(&rc, dp->rt, dp->links);
 	dp->neighs = neighs_new(dp->rt, dp->links);
-	dp->sink = (struct render_sink){ sink_chain, sink_hook, dp->tables };
 	return 0;
 }
 
@@ -556,6 +570,8 @@ int dataplane_new(uv_loop_t *loop, const struct dataplane_config *config, datapl
 	if (rc == 0)
 		rc = events_open(dp, loop,
 		                 err); /* before the first reading, so that nothing falls between */
+	if (rc == 0 && dp->nft)
+		rc = events_open_nft(dp, loop, err);
 	if (rc == 0)
 		rc = links_read(dp->links, dp->rt, events_link_changed, dp, err);
 	if (rc < 0) {
@@ -566,10 +582,10 @@ int dataplane_new(uv_loop_t *loop, const struct dataplane_config *config, datapl
 	if (sysctl_host(config->ipv6, &why) < 0)
 		log_warn("the host does not forward", "why=%s", LOG_VIS(why.text));
 	render_static(&dp->render, &dp->sink);
-	ipset_want(dp->sets, "dscp-src-net", IPSET_NET, NULL, 0);
-	ipset_want(dp->sets, "this-host", IPSET_IP, NULL, 0);
+	dp->sets.ops->want(dp->sets.self, "dscp-src-net", IPSET_NET, NULL, 0);
+	dp->sets.ops->want(dp->sets.self, "this-host", IPSET_IP, NULL, 0);
 	dp->pools_dirty = dp->dispatch_dirty = dp->host_addrs_dirty = true;
-	refresh_in(&dp->next_iptables, config->refresh_iptables_ms);
+	refresh_in(&dp->next_iptables, dp->config.refresh_iptables_ms);
 	refresh_in(&dp->next_ipsets, config->refresh_ipsets_ms);
 	refresh_in(&dp->next_routes, config->refresh_routes_ms);
 	*ret = dp;
@@ -582,12 +598,16 @@ void dataplane_on_state(struct dataplane *dp, dataplane_state_fn *fn, void *arg)
 	dp->state_arg = arg;
 }
 
-int dataplane_configure(struct dataplane *dp, const struct dataplane_config *config,
+int dataplane_configure(struct dataplane *dp, const struct dataplane_config *new_config,
                         struct err *err)
 {
+	struct dataplane_config adapted = *new_config;
+	const struct dataplane_config *config = &adapted;
 	struct render_config render;
-	int rc = render_config_init(&render, config, dp->render.family, err);
+	int rc;
 
+	backends_adapt(dp, &adapted);
+	rc = render_config_init(&render, config, dp->render.family, err);
 	if (rc < 0)
 		return rc;
 	/* The prefixes stay where they are: others point to them. */
@@ -597,9 +617,7 @@ int dataplane_configure(struct dataplane *dp, const struct dataplane_config *con
 	render.prefix_text = dp->render.prefix_text;
 	dp->render = render;
 	dp->config = *config;
-	iptables_set_append(dp->tables,
-	                    config->chain_insert_mode &&
-	                            strcasecmp(config->chain_insert_mode, "append") == 0);
+	backends_configured(dp);
 	render_static(&dp->render, &dp->sink);
 	dp->pools_dirty = dp->dispatch_dirty = true;
 	dp->next_iptables.set = dp->next_ipsets.set = dp->next_routes.set = false;
@@ -651,12 +669,12 @@ void dataplane_free(struct dataplane *dp)
 	forget_free(dp->forget);
 	routes_free(dp->routes);
 	neighs_free(dp->neighs);
-	iptables_free(dp->tables);
-	ipsets_free(dp->sets);
+	backends_close(dp);
 	links_free(dp->links);
 	nl_conn_close(dp->rt);
 	nl_conn_close(dp->nf);
 	render_config_done(&dp->render);
 	nl_watch_close(dp->watch);
+	nl_watch_close(dp->nft_watch);
 	uv_close((uv_handle_t *)&dp->timer, on_closed);
 }

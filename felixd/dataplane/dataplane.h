@@ -39,7 +39,12 @@ struct dataplane_config {
 	bool allow_workload_vxlan, allow_workload_ipip; /* Allow...PacketsFromWorkloads */
 	struct calc_port_range nat_ports;               /* NATPortRange; max 0: any */
 	const char *nat_interface; /* IptablesNATOutgoingInterfaceFilter; NULL, "": any */
-	bool ipv6;                 /* Ipv6Support; not wired up yet: false */
+	const char *nftables_mode; /* NFTablesMode: Enabled, Disabled, Auto; NULL: Auto */
+	/* What nftables have instead of the above: Nftables...; NULL, 0: the same. */
+	const char *nft_filter_allow_action, *nft_mangle_allow_action, *nft_deny_action;
+	uint32_t nft_mark_mask;
+	unsigned refresh_nftables_ms;
+	bool ipv6; /* Ipv6Support; not wired up yet: false */
 };
 
 /* The endpoint is in the kernel (code 0), or the kernel refused (negative errno and a sentence; it

@@ -8,13 +8,13 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/nl/nl.h"
+#include "felixd/dataplane/backend.h"
 #include "felixd/dataplane/dataplane.h"
 #include "felixd/dataplane/endpoint.h"
 #include "felixd/dataplane/forget.h"
-#include "felixd/dataplane/ipset.h"
-#include "felixd/dataplane/iptables.h"
 #include "felixd/dataplane/link.h"
 #include "felixd/dataplane/neigh.h"
+#include "felixd/dataplane/nft_link.h"
 #include "felixd/dataplane/render.h"
 #include "felixd/dataplane/route.h"
 
@@ -50,8 +50,11 @@ struct dataplane {
 	struct nl_conn *rt, *nf; /* rtnetlink; netfilter, for conntrack */
 	struct nl_watch *watch;
 	struct links *links;
-	struct ipsets *sets;
-	struct iptables *tables;
+	struct setstore sets;
+	struct ruleset tables;
+	struct nft_link *nft;       /* the nftables backend's; NULL with the other */
+	struct nl_watch *nft_watch; /* of its table */
+	bool clean_other;           /* what the other backend may have left is still to go */
 	struct routes *routes;
 	struct neighs *neighs;
 	char rp_filter[8];
@@ -88,7 +91,19 @@ void wishes_render_pools(struct dataplane *dp);
 struct endpoint *wishes_active(const struct dataplane *dp,
                                const char *interface); /* NULL: nobody */
 
+/* backends.c */
+/* Decides which it is, and adapts the configuration to it. */
+int backends_choose(struct dataplane *dp, int family, struct err *err);
+int backends_open(struct dataplane *dp, struct err *err);
+/* What nftables have parameters of their own for, if it is they. */
+void backends_adapt(const struct dataplane *dp, struct dataplane_config *config);
+void backends_configured(struct dataplane *dp); /* config and render are new */
+/* What the other backend left goes, now that this one's policy is in force. -EBUSY: later. */
+int backends_clean_other(struct dataplane *dp, struct err *err);
+void backends_close(struct dataplane *dp);
+
 /* events.c */
+int events_open_nft(struct dataplane *dp, uv_loop_t *loop, struct err *err);
 int events_open(struct dataplane *dp, uv_loop_t *loop, struct err *err);
 int events_read_host_addrs(struct dataplane *dp, struct err *err);
 void events_link_changed(void *arg, const struct link_change *c);

@@ -7,12 +7,11 @@
 #include "common/base/jsonw.h"
 #include "common/base/mem.h"
 #include "felixd/dataplane/dataplane_i.h"
-#include "felixd/dataplane/iptables_text.h"
 
 struct dataplane_stats dataplane_stats(const struct dataplane *dp)
 {
-	struct iptables_stats t = iptables_stats(dp->tables);
-	struct ipset_stats s = ipset_stats(dp->sets);
+	struct ruleset_stats t = dp->tables.ops->stats(dp->tables.self);
+	struct setstore_stats s = dp->sets.ops->stats(dp->sets.self);
 	struct route_stats r = route_stats(dp->routes);
 	struct dataplane_stats st = {
 		.iptables_writes = t.writes,
@@ -35,6 +34,7 @@ struct dataplane_stats dataplane_stats(const struct dataplane *dp)
 struct dumping {
 	void (*fn)(void *arg, const char *section, const char *json);
 	void *arg;
+	const struct ruleset *tables;
 };
 
 static void dump_chain(void *arg, enum table_id table, const struct chain *c)
@@ -51,7 +51,7 @@ static void dump_chain(void *arg, enum table_id table, const struct chain *c)
 	for (size_t i = 0; i < c->n_rules; i++) {
 		CLEANUP(buf_done) struct buf text = { 0 };
 
-		iptables_text_rule(&text, c->name, &c->rules[i]);
+		d->tables->ops->text(d->tables->self, &text, table, c->name, &c->rules[i]);
 		jsonw_object(&w, NULL);
 		jsonw_str(&w, "hash", c->rules[i].id);
 		jsonw_str(&w, "rule", buf_cstr(&text));
@@ -108,10 +108,10 @@ static void dump_endpoint(struct dumping *d, const struct dataplane *dp, const s
 void dataplane_dump(const struct dataplane *dp,
                     void (*fn)(void *arg, const char *section, const char *json), void *arg)
 {
-	struct dumping d = { fn, arg };
+	struct dumping d = { fn, arg, &dp->tables };
 
 	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id)
 		dump_endpoint(&d, dp, ep);
-	ipset_each(dp->sets, dump_set, &d);
-	iptables_each_chain(dp->tables, dump_chain, &d);
+	dp->sets.ops->each(dp->sets.self, dump_set, &d);
+	dp->tables.ops->each_chain(dp->tables.self, dump_chain, &d);
 }

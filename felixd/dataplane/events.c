@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the kernel tells: interfaces, routes, addresses. x_tables and ipset tell nothing: they are
  * read back from time to time. */
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -86,6 +87,43 @@ int events_open(struct dataplane *dp, uv_loop_t *loop, struct err *err)
 	return rc;
 }
 
+/* ---- nftables tells who changed what */
+
+static int on_nft_event(const struct nlmsghdr *h, void *arg)
+{
+	struct dataplane *dp = arg;
+
+	(void)nft_link_event(dp->nft, h);
+	return 0;
+}
+
+static void on_nft_turn(void *arg, bool lost)
+{
+	struct dataplane *dp = arg;
+
+	if (lost) {
+		log_info("nftables events were lost: reading back", "%s", "");
+		dp->nft->foreign = true;
+	}
+	if (dp->nft->foreign)
+		dataplane_soon(dp);
+}
+
+int events_open_nft(struct dataplane *dp, uv_loop_t *loop, struct err *err)
+{
+	static const int groups[] = { NFNLGRP_NFTABLES, 0 };
+	static const struct nl_watch_ops ops = { on_nft_event, on_nft_turn, dataplane_on_closed };
+	int rc = nl_watch_open(loop, NETLINK_NETFILTER, groups, &ops, dp, &dp->nft_watch, err);
+
+	if (rc < 0)
+		return rc;
+	dp->open_handles++;
+	dp->nft->watch = dp->nft_watch;
+	return 0;
+}
+
+/* ---- the host's own addresses */
+
 struct host_addrs {
 	struct dataplane *dp;
 	struct calc_member *addrs;
@@ -120,7 +158,7 @@ int events_read_host_addrs(struct dataplane *dp, struct err *err)
 	int rc = nl_dump_all(dp->rt, rt_addr_dump(dp->render.family), on_addr, &a, err);
 
 	if (rc == 0) {
-		ipset_want(dp->sets, "this-host", IPSET_IP, a.addrs, a.n);
+		dp->sets.ops->want(dp->sets.self, "this-host", IPSET_IP, a.addrs, a.n);
 		dp->host_addrs_dirty = false;
 	} else {
 		err_wrap(err, rc, "listing the host's addresses");

@@ -721,12 +721,12 @@ bool ipset_destroy_unwanted(struct ipsets *s)
 	return more;
 }
 
-struct ipset_stats ipset_stats(const struct ipsets *s)
+struct setstore_stats ipset_stats(const struct ipsets *s)
 {
-	struct ipset_stats st = { .requests = s->requests,
-		                  .repairs = s->repairs,
-		                  .failures = s->failures,
-		                  .sets = s->sets.n };
+	struct setstore_stats st = { .requests = s->requests,
+		                     .repairs = s->repairs,
+		                     .failures = s->failures,
+		                     .sets = s->sets.n };
 
 	hmap_for_each (set, &s->sets, struct set, node)
 		st.members += set->wanted.n;
@@ -741,3 +741,73 @@ void ipset_each(const struct ipsets *s,
 	hmap_for_each (set, &s->sets, struct set, node)
 		fn(arg, set->name, set->type, set->wanted.n, set->add.n + set->del.n);
 }
+
+/* ---- as a backend */
+
+static void op_want(void *self, const char *id, enum ipset_type type,
+                    const struct calc_member *members, size_t n)
+{
+	ipset_want(self, id, type, members, n);
+}
+
+static void op_change(void *self, const char *id, const struct calc_member *added, size_t n_added,
+                      const struct calc_member *removed, size_t n_removed)
+{
+	ipset_change(self, id, added, n_added, removed, n_removed);
+}
+
+static void op_unwant(void *self, const char *id)
+{
+	ipset_unwant(self, id);
+}
+
+static void op_doubt(void *self)
+{
+	ipset_doubt(self);
+}
+
+static bool op_pending(const void *self)
+{
+	return ipset_pending(self);
+}
+
+static int op_apply(void *self, size_t budget, struct err *err)
+{
+	return ipset_apply(self, budget, err);
+}
+
+static bool op_destroy_unwanted(void *self)
+{
+	return ipset_destroy_unwanted(self);
+}
+
+static struct setstore_stats op_stats(const void *self)
+{
+	return ipset_stats(self);
+}
+
+static void op_each(const void *self,
+                    void (*fn)(void *arg, const char *kernel_name, enum ipset_type type,
+                               size_t members, size_t pending),
+                    void *arg)
+{
+	ipset_each(self, fn, arg);
+}
+
+static void op_free(void *self)
+{
+	ipsets_free(self);
+}
+
+const struct setstore_ops ipset_ops = {
+	.want = op_want,
+	.change = op_change,
+	.unwant = op_unwant,
+	.doubt = op_doubt,
+	.pending = op_pending,
+	.apply = op_apply,
+	.destroy_unwanted = op_destroy_unwanted,
+	.stats = op_stats,
+	.each = op_each,
+	.free = op_free,
+};

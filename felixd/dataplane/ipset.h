@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "felixd/calc/output.h"
+#include "felixd/dataplane/backend.h"
 #include "felixd/dataplane/ipset_msg.h"
 
 struct err;
@@ -21,10 +22,7 @@ struct ipsets;
 
 #define IPSET_MAXELEM 1048576
 
-struct ipset_stats {
-	uint64_t requests, repairs, failures;
-	size_t sets, members;
-};
+extern const struct setstore_ops ipset_ops; /* self: the struct ipsets */
 
 /* Opens its connection in the calling thread's network namespace. */
 int ipsets_new(int family, struct ipsets **ret, struct err *err);
@@ -52,7 +50,7 @@ int ipset_apply(struct ipsets *s, size_t budget, struct err *err);
  * is tried again after the next reading back. */
 bool ipset_destroy_unwanted(struct ipsets *s);
 
-struct ipset_stats ipset_stats(const struct ipsets *s);
+struct setstore_stats ipset_stats(const struct ipsets *s);
 void ipset_each(const struct ipsets *s,
                 void (*fn)(void *arg, const char *kernel_name, enum ipset_type type, size_t members,
                            size_t pending),

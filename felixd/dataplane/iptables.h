@@ -17,16 +17,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "felixd/dataplane/backend.h"
 #include "felixd/dataplane/chain.h"
 #include "felixd/dataplane/render.h"
 
 struct err;
 struct iptables;
 
-struct iptables_stats {
-	uint64_t reads, writes, rules, repairs, failures, lock_busy; /* rules: changed by writes */
-	size_t chains, rules_wanted; /* in the kernel when it is in step */
-};
+extern const struct ruleset_ops iptables_ops; /* self: the struct iptables */
 
 /* append_hooks: ChainInsertMode append. */
 struct iptables *iptables_new(int family, bool append_hooks);
@@ -45,6 +43,8 @@ void iptables_set_hook(struct iptables *t, enum table_id table, const char *kern
 void iptables_set_append(struct iptables *t, bool append_hooks);
 
 void iptables_doubt(struct iptables *t); /* read every table back with the next apply */
+/* Only those that the kernel has at all: another backend's leavings are looked for in them. */
+void iptables_doubt_existing(struct iptables *t);
 bool iptables_pending(const struct iptables *t);
 
 /*
@@ -59,7 +59,7 @@ int iptables_apply(struct iptables *t, struct err *err);
 bool iptables_chain_failed(const struct iptables *t, enum table_id table, const char *name,
                            struct err *err);
 
-struct iptables_stats iptables_stats(const struct iptables *t);
+struct ruleset_stats iptables_stats(const struct iptables *t);
 
 /* For dumps: what is wanted in the kernel. */
 void iptables_each_chain(const struct iptables *t,

@@ -341,6 +341,8 @@ static void add_target(struct buf *out, const struct action *a)
 	case ACTION_NOTRACK:
 		add_extension(out, "NOTRACK", 0, NULL, 0);
 		return;
+	case ACTION_VMAP:
+		break;
 	}
 	assert(!"an action of no known kind");
 }

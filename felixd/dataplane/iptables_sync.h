@@ -7,27 +7,9 @@
 #include <stddef.h>
 
 #include "common/base/hmap.h"
-#include "felixd/dataplane/chain.h"
+#include "felixd/dataplane/wanted.h"
 
 struct err;
-
-#define KERNEL_CHAIN_MAX 32 /* the library copies this much */
-
-struct wanted_chain {
-	struct hmap_node node;
-	char name[KERNEL_CHAIN_MAX];
-	struct chain *chain; /* NULL: only referred to; it stands empty, and lets pass what nobody
-	                        else allows */
-	unsigned refs;       /* from hooks and live chains */
-	bool failed;         /* could not be encoded; why says it */
-	char why[128];
-};
-
-struct wanted_hook {
-	struct hmap_node node;
-	char kernel_chain[KERNEL_CHAIN_MAX];
-	struct chain *inserts, *appends; /* may be NULL */
-};
 
 struct iptables_sync_result {
 	size_t changes; /* rules and chains added, replaced, deleted */

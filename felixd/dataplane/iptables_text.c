@@ -154,6 +154,8 @@ static void text_action(struct buf *out, const struct action *a)
 		if (a->masq.random_fully)
 			buf_str(out, " --random-fully");
 		return;
+	case ACTION_VMAP:
+		break;
 	}
 	assert(!"an action of no known kind");
 }

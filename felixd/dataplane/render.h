@@ -46,6 +46,7 @@ struct render_config {
 	bool vxlan;                       /* encapsulation in use, for this family */
 	const char *vxlan_device;         /* NULL: this node has no tunnel address */
 	uint16_t vxlan_port;
+	bool vmaps;        /* dispatch by verdict maps */
 	char *prefix_text; /* what prefixes point into */
 };
 
@@ -60,6 +61,9 @@ struct render_sink {
 	void (*set_chain)(void *arg, enum table_id table, struct chain *c);
 	void (*set_hook)(void *arg, enum table_id table, const char *kernel_chain,
 	                 struct chain *inserts, struct chain *appends);
+	/* entries are copied; only asked for with vmaps */
+	void (*set_map)(void *arg, enum table_id table, const char *name,
+	                const struct verdict *entries, size_t n);
 	void *arg;
 };
 

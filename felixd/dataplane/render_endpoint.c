@@ -218,6 +218,24 @@ static size_t bin_len(const char *const *names, size_t n, size_t len)
 	return k;
 }
 
+/* One look into a map, however many endpoints there are. */
+static void dispatch_by_map(const struct render_config *r, const char *const *interfaces, size_t n,
+                            bool to, struct chain *root, const struct render_sink *sink)
+{
+	struct verdict *entries = xcalloc(n + 1, sizeof(*entries));
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(entries[i].iface, sizeof(entries[i].iface), "%s", interfaces[i]);
+		name_endpoint_chain(entries[i].chain, to, interfaces[i]);
+	}
+	rule_begin(root);
+	rule_action(root, &(struct action){ .kind = ACTION_VMAP, .vmap = { root->name, !to } });
+	unknown_interface(r, root);
+	sink->set_map(sink->arg, TABLE_FILTER, root->name, entries, n);
+	sink->set_chain(sink->arg, TABLE_FILTER, root);
+	free(entries);
+}
+
 /*
  * A tree of two levels: the root tells interfaces apart by the character behind what all names have
  * in common. With names that end in a hash that is a 16th of the rules or less to go through.
@@ -229,6 +247,10 @@ void render_dispatch(const struct render_config *r, const char *const *interface
 	struct chain *root = chain_new(root_name);
 	size_t common = 0;
 
+	if (r->vmaps) {
+		dispatch_by_map(r, interfaces, n, to, root, sink);
+		return;
+	}
 	/* Sorted: what the first and the last have in common, all have. */
 	while (n && interfaces[0][common] && interfaces[0][common] == interfaces[n - 1][common])
 		common++;

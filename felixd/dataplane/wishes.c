@@ -22,7 +22,7 @@ static void set_new(void *arg, const char *id, enum calc_set_type type,
 {
 	struct dataplane *dp = arg;
 
-	ipset_want(dp->sets, id, set_type(type), members, n);
+	dp->sets.ops->want(dp->sets.self, id, set_type(type), members, n);
 	dataplane_soon(dp);
 }
 
@@ -31,7 +31,7 @@ static void set_delta(void *arg, const char *id, const struct calc_member *added
 {
 	struct dataplane *dp = arg;
 
-	ipset_change(dp->sets, id, added, n_added, removed, n_removed);
+	dp->sets.ops->change(dp->sets.self, id, added, n_added, removed, n_removed);
 	dataplane_soon(dp);
 }
 
@@ -39,7 +39,7 @@ static void set_remove(void *arg, const char *id)
 {
 	struct dataplane *dp = arg;
 
-	ipset_unwant(dp->sets, id);
+	dp->sets.ops->unwant(dp->sets.self, id);
 	dp->set_removed = true;
 	dataplane_soon(dp);
 }
@@ -50,8 +50,10 @@ static void policy_update(void *arg, const struct calc_policy *p)
 {
 	struct dataplane *dp = arg;
 
-	iptables_set_chain(dp->tables, TABLE_FILTER, render_policy(&dp->render, p, true));
-	iptables_set_chain(dp->tables, TABLE_FILTER, render_policy(&dp->render, p, false));
+	dp->tables.ops->set_chain(dp->tables.self, TABLE_FILTER,
+	                          render_policy(&dp->render, p, true));
+	dp->tables.ops->set_chain(dp->tables.self, TABLE_FILTER,
+	                          render_policy(&dp->render, p, false));
 	dataplane_soon(dp);
 }
 
@@ -62,7 +64,7 @@ static void policy_remove(void *arg, const struct calc_policy_id *id)
 
 	for (unsigned ingress = 0; ingress < 2; ingress++) {
 		name_policy_chain(name, ingress, id);
-		iptables_remove_chain(dp->tables, TABLE_FILTER, name);
+		dp->tables.ops->remove_chain(dp->tables.self, TABLE_FILTER, name);
 	}
 	dataplane_soon(dp);
 }
@@ -71,8 +73,10 @@ static void profile_update(void *arg, const struct calc_profile *p)
 {
 	struct dataplane *dp = arg;
 
-	iptables_set_chain(dp->tables, TABLE_FILTER, render_profile(&dp->render, p, true));
-	iptables_set_chain(dp->tables, TABLE_FILTER, render_profile(&dp->render, p, false));
+	dp->tables.ops->set_chain(dp->tables.self, TABLE_FILTER,
+	                          render_profile(&dp->render, p, true));
+	dp->tables.ops->set_chain(dp->tables.self, TABLE_FILTER,
+	                          render_profile(&dp->render, p, false));
 	dataplane_soon(dp);
 }
 
@@ -83,7 +87,7 @@ static void profile_remove(void *arg, const char *profile)
 
 	for (unsigned ingress = 0; ingress < 2; ingress++) {
 		name_profile_chain(name, ingress, profile);
-		iptables_remove_chain(dp->tables, TABLE_FILTER, name);
+		dp->tables.ops->remove_chain(dp->tables.self, TABLE_FILTER, name);
 	}
 	dataplane_soon(dp);
 }
@@ -135,7 +139,7 @@ static void emit_group(void *arg, struct chain *c)
 {
 	struct dataplane *dp = arg;
 
-	iptables_set_chain(dp->tables, TABLE_FILTER, c);
+	dp->tables.ops->set_chain(dp->tables.self, TABLE_FILTER, c);
 }
 
 /* Of those that claim the interface the one with the lowest name has it, as upstream has it. */
@@ -163,7 +167,7 @@ static void remove_endpoint_chains(struct dataplane *dp, const char *interface)
 
 	for (unsigned to = 0; to < 2; to++) {
 		name_endpoint_chain(name, to, interface);
-		iptables_remove_chain(dp->tables, TABLE_FILTER, name);
+		dp->tables.ops->remove_chain(dp->tables.self, TABLE_FILTER, name);
 	}
 }
 
@@ -191,8 +195,8 @@ void wishes_activate(struct dataplane *dp, const char *interface)
 	}
 	for (unsigned to = 0; to < 2; to++) {
 		render_endpoint_groups(&dp->render, active->e, to, emit_group, dp);
-		iptables_set_chain(dp->tables, TABLE_FILTER,
-		                   render_endpoint(&dp->render, active->e, to));
+		dp->tables.ops->set_chain(dp->tables.self, TABLE_FILTER,
+		                          render_endpoint(&dp->render, active->e, to));
 	}
 	active->stage = STAGE_CHAINS;
 }
@@ -334,8 +338,8 @@ void wishes_render_pools(struct dataplane *dp)
 		if (p->masquerade)
 			masq[n_masq++].net = p->cidr;
 	}
-	ipset_want(dp->sets, "network-ip-pools", IPSET_NET, all, n_all);
-	ipset_want(dp->sets, "masq-ipam-pools", IPSET_NET, masq, n_masq);
+	dp->sets.ops->want(dp->sets.self, "network-ip-pools", IPSET_NET, all, n_all);
+	dp->sets.ops->want(dp->sets.self, "masq-ipam-pools", IPSET_NET, masq, n_masq);
 	render_nat_outgoing(&dp->render, n_masq > 0, &dp->sink);
 	free(all);
 	free(masq);

@@ -60,7 +60,7 @@ opens "egress allows" udp b $A 53
 closes "egress denies" tcp b $A 80
 policy 'types: [Ingress], ingress: [{action: Log, protocol: TCP}, {action: Allow, protocol: TCP}]'
 opens "log does not decide" tcp a $B 80
-logged() { on h iptables-legacy -nvL cali-pi-np/default/t | awk '$3 == "LOG" && $1 > 0 { n++ } END { exit !n }'; }
+logged() { hits cali-pi-np/default/t 'LOG\|log prefix'; }
 check "a packet met the LOG rule" wait_for 3 logged
 
 # ---- selectors, through sets
@@ -147,7 +147,7 @@ spec: {order: 2, selector: "app == 'b'", types: [Ingress], ingress: [{action: Al
 E
 opens "two policies with one selector: the second allows" tcp a $B 81
 closes "... what the first does not deny" tcp a $B 80
-group() { on h iptables-legacy -S | grep -q -- '-N cali-gi-'; }
+group() { chains | grep -q 'cali-gi-'; }
 check "they share a group's chain" wait_for 3 group
 ctl delete globalnetworkpolicy first second >/dev/null
 opens "both gone" tcp a $B 80
@@ -176,7 +176,7 @@ check "between pods nothing is masqueraded" wait_for 5 seen_b
 # ---- spoofing
 ip -n a addr add 192.0.2.1/32 dev eth0
 closes "a pod cannot speak with another's address" on a ping -q -c1 -W0.4 -I 192.0.2.1 $H
-dropped() { on h iptables-legacy -t raw -nvL cali-PREROUTING | awk '/rpfilter/ && $1 > 0 { n++ } END { exit !n }'; }
+dropped() { hits cali-PREROUTING 'rpfilter\|fib saddr' raw; }
 check "... its packets are dropped in raw" dropped
 
 # ---- an interface that nobody knows

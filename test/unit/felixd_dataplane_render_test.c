@@ -68,7 +68,7 @@ static void keep_hook(void *arg, enum table_id table, const char *chain, struct 
 	keep(table, name, appends);
 }
 
-static const struct render_sink sink = { keep_chain, keep_hook, NULL };
+static const struct render_sink sink = { keep_chain, keep_hook, NULL, NULL };
 
 static int forget(void **state)
 {

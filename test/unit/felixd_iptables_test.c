@@ -166,7 +166,7 @@ static void every_static_rule_is_taken_and_not_written_twice(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(denies); i++) {
 		struct dataplane_config dc = config(denies[i]);
 		struct iptables *t = iptables_new(AF_INET, false);
-		struct render_sink sink = { sink_chain, sink_hook, t };
+		struct render_sink sink = { sink_chain, sink_hook, NULL, t };
 		struct render_config r;
 		uint64_t writes;
 		struct err err;
