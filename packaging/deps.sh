@@ -8,7 +8,7 @@ build='gcc make pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-d
 libip4tc-dev libip6tc-dev libxtables-dev libuv1-dev libyajl-dev libyaml-dev libsqlite3-dev libcap-ng-dev libcmocka-dev
 libssl-dev libnghttp2-dev libzstd-dev'
 test='clang libclang-rt-14-dev clang-format clang-tidy iproute2 iptables ipset iputils-ping procps socat jq bird2 gobgpd
-etcd-server etcd-client containerd runc containernetworking-plugins busybox-static netcat-openbsd conntrack tcpdump python3 sqlite3 openssl zsh fish groff-base'
+etcd-server etcd-client containerd runc containernetworking-plugins busybox-static netcat-openbsd conntrack tcpdump python3 sqlite3 openssl nftables zsh fish groff-base'
 
 check=0 want=
 for a; do

@@ -138,7 +138,8 @@ static void after_write(struct dataplane *dp)
 		return;
 	dp->seen_writes = writes;
 	dp->post_check_ms = dp->config.post_check_ms ? dp->config.post_check_ms : POST_CHECK_MIN_MS;
-	if (dp->config.refresh_iptables_ms) /* 0: never read back */
+	/* 0: never read back; nftables tell. */
+	if (dp->config.refresh_iptables_ms && !dp->nft)
 		deadline_in(&dp->post_check, dp->post_check_ms);
 }
 

@@ -3,6 +3,9 @@ felixd_render_src   := $(call felixd_dp,chain names sha3 render render_policy re
 felixd_iptables_src := $(call felixd_dp,iptables wanted iptables_sync iptables_encode xtables_lock)
 felixd_ipset_src    := $(call felixd_dp,ipset ipset_msg memberset nf_attr)
 
+felixd_nft_src      := $(call felixd_dp,wanted nft_text nft_encode nft_msg nft_link nft_sets nft_rules nf_attr memberset)
+
+$(call unit_test,felixd_nft,$(felixd_render_src) $(felixd_nft_src),-luv -lnl-3)
 $(call unit_test,felixd_dataplane_render,$(felixd_render_src),)
 $(call unit_test,felixd_dataplane_sets,$(felixd_ipset_src) $(call felixd_dp,conntrack forget names sha3),-lnl-3)
 $(call unit_test,felixd_iptables,$(felixd_render_src) $(felixd_iptables_src) $(felixd_ipset_src),-lip4tc -lnl-3)

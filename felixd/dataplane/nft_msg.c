@@ -192,6 +192,13 @@ static void key_of(enum nft_set_kind kind, int family, uint32_t *ret_type, uint3
 
 void nft_put_set(struct buf *out, int family, const char *name, enum nft_set_kind kind, uint32_t id)
 {
+	/* For nft's lists alone: keys (type 0) are in the host's order (1), a number of 4 bytes. */
+	static const struct {
+		uint8_t type, len, value[4];
+	} byte_order = { 0,
+		         4,
+		         { __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, 0, 0,
+		           __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ } };
 	size_t at = nft_msg_begin(out, family, NFT_MSG_NEWSET, NLM_F_CREATE);
 	uint32_t type, len, flags;
 
@@ -204,6 +211,7 @@ void nft_put_set(struct buf *out, int family, const char *name, enum nft_set_kin
 	if (kind == NFT_SET_VERDICTS) {
 		nf_attr_be32(out, NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
 		nf_attr_be32(out, NFTA_SET_DATA_LEN, 0);
+		nf_attr_put(out, NFTA_SET_USERDATA, &byte_order, sizeof(byte_order));
 	}
 	nf_attr_be32(out, NFTA_SET_ID, id);
 	nft_msg_end(out, at);

@@ -79,7 +79,7 @@ stop h felixd KILL
 ctl delete networkpolicy t -n default >/dev/null
 ctl delete workloadendpoint h-k8s-a-eth0 -n default >/dev/null
 start h felixd
-gone() { ! on h iptables-legacy -S | grep -qE 'cali-pi-|calia' && [ "$(on h ipset list -n | grep -c cali40s:)" = 0 ]; }
+gone() { ! chains | grep -qE 'cali-pi-|calia' && [ "$(sets | grep -c 'cali40s[:-]')" = 0 ]; }
 check "chains and sets of what was deleted meanwhile are gone" wait_for 10 gone
 route_gone() { [ -z "$(ip -n h route show $A)" ]; }
 check "... and routes, after a grace time" wait_for 15 route_gone
