@@ -187,8 +187,8 @@ void felix_config_done(struct felix_config *c)
 		free(c->rows[i].text);
 	}
 	free(c->rows);
-	free(c->failsafe_in.v);
-	free(c->failsafe_out.v);
+	free(c->dataplane.failsafe_in.v);
+	free(c->dataplane.failsafe_out.v);
 	*c = (struct felix_config){ 0 };
 }
 

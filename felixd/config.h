@@ -38,16 +38,6 @@ enum felix_effect {
 	FELIX_REEXEC, /* the daemon starts itself anew; the kernel keeps what it has */
 };
 
-struct felix_port {
-	uint8_t protocol; /* 6, 17, 132 */
-	uint16_t port;
-	struct ip_prefix net; /* family 0: any */
-};
-struct felix_ports {
-	struct felix_port *v;
-	size_t n;
-};
-
 struct felix_row {
 	char *given; /* the text that counted; NULL: none */
 	char *text;  /* the value, as it is shown; NULL: none */
@@ -74,7 +64,6 @@ struct felix_config {
 	bool ipv6_support;
 	int max_ipset_size;
 	struct ip_addr nat_outgoing_address; /* family 0: none */
-	struct felix_ports failsafe_in, failsafe_out;
 
 	struct felix_row *rows; /* one per parameter; texts above point into them */
 };

@@ -15,7 +15,7 @@
 #define NOT_NONE FELIX_NOT_NONE
 
 static const char NOT_YET[] = "not carried out by this version";
-static const char NO_HOST[] = "host endpoints are not carried out by this version";
+static const char NO_XDP[] = "this version does not speed up host endpoints by XDP or sockmap";
 static const char NO_BPF[] = "there is no eBPF dataplane in this version";
 static const char NO_WIREGUARD[] = "WireGuard is not carried out by this version";
 static const char NO_NFT[] = "packets are not offloaded by this version";
@@ -137,7 +137,7 @@ const struct felix_param felix_params[] = {
 	{ "FeatureGates", FELIX_T_PAIRS, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
 	{ "IpsetsRefreshInterval", FELIX_T_SECONDS, "90", NULL, 0, 0, 0, FELIX_NOW, F(dataplane.refresh_ipsets_ms), NULL },
 	{ "MaxIpsetSize", FELIX_T_INT, "1048576", NULL, INT32_MIN, INT32_MAX, NOT_NONE, FELIX_NO_EFFECT, F(max_ipset_size), NOT_YET },
-	{ "XDPRefreshInterval", FELIX_T_SECONDS, "90", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_HOST },
+	{ "XDPRefreshInterval", FELIX_T_SECONDS, "90", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_XDP },
 	{ "PolicySyncPathPrefix", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
 	{ "NetlinkTimeoutSecs", FELIX_T_SECONDS, "10", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
 	{ "MetadataAddr", FELIX_T_HOSTNAME, "127.0.0.1", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_OPENSTACK },
@@ -200,8 +200,8 @@ const struct felix_param felix_params[] = {
 	{ "PrometheusMetricsCertFile", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NOW, F(metrics.cert_file), NULL },
 	{ "PrometheusMetricsKeyFile", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NOW, F(metrics.key_file), NULL },
 	{ "PrometheusMetricsClientAuth", FELIX_T_ONEOF, "NoClientCert", "RequireAndVerifyClientCert RequireAnyClientCert VerifyClientCertIfGiven NoClientCert", 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_TLS },
-	{ "FailsafeInboundHostPorts", FELIX_T_PORTS, "tcp:22,udp:68,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667", NULL, 0, 0, 0, FELIX_NO_EFFECT, F(failsafe_in), NO_HOST },
-	{ "FailsafeOutboundHostPorts", FELIX_T_PORTS, "udp:53,udp:67,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667", NULL, 0, 0, 0, FELIX_NO_EFFECT, F(failsafe_out), NO_HOST },
+	{ "FailsafeInboundHostPorts", FELIX_T_PORTS, "tcp:22,udp:68,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667", NULL, 0, 0, 0, FELIX_RENDER, F(dataplane.failsafe_in), NULL },
+	{ "FailsafeOutboundHostPorts", FELIX_T_PORTS, "udp:53,udp:67,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667", NULL, 0, 0, 0, FELIX_RENDER, F(dataplane.failsafe_out), NULL },
 	{ "FlowLogsFlushInterval", FELIX_T_SECONDS, "300", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_FLOWS },
 	{ "FlowLogsCollectorDebugTrace", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_FLOWS },
 	{ "FlowLogsGoldmaneServer", FELIX_T_STRING, NULL, NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_FLOWS },
@@ -238,9 +238,9 @@ const struct felix_param felix_params[] = {
 	{ "IPv6ElevatedRoutePriority", FELIX_T_INT, "512", NULL, 1, INT32_MAX - 1, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
 	{ "LiveMigrationRouteConvergenceTime", FELIX_T_SECONDS, "30", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NOT_YET },
 	{ "IptablesNATOutgoingInterfaceFilter", FELIX_T_IFACE, NULL, NULL, 0, 0, 0, FELIX_RENDER, F(dataplane.nat_interface), NULL },
-	{ "SidecarAccelerationEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_HOST },
-	{ "XDPEnabled", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_HOST },
-	{ "GenericXDPEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_HOST },
+	{ "SidecarAccelerationEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_XDP },
+	{ "XDPEnabled", FELIX_T_BOOL, "true", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_XDP },
+	{ "GenericXDPEnabled", FELIX_T_BOOL, "false", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NO_XDP },
 	{ "Variant", FELIX_T_STRING, "Calico", NULL, 0, 0, 0, FELIX_NO_EFFECT, NO_FIELD, NULL },
 	{ "GoGCThreshold", FELIX_T_INT, "40", NULL, -1, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },
 	{ "GoMemoryLimitMB", FELIX_T_INT, "-1", NULL, -1, INT32_MAX, 0, FELIX_NO_EFFECT, NO_FIELD, NO_GO },

@@ -390,6 +390,8 @@ static bool apply_policy(struct dataplane *dp, struct outcome *o)
 		wishes_render_pools(dp);
 	if (dp->dispatch_dirty)
 		wishes_render_dispatch(dp);
+	if (dp->hosts_dirty)
+		hosts_render(dp);
 	if (dp->sets.ops->pending(dp->sets.self)) {
 		rc = dp->sets.ops->apply(dp->sets.self, SET_BUDGET, &why);
 		if (rc == -EAGAIN || rc > 0) { /* somebody else was faster; the budget is used up */
@@ -418,6 +420,8 @@ static bool apply_policy(struct dataplane *dp, struct outcome *o)
 	dp->tables.ops->prune(dp->tables.self, TABLE_FILTER, "cali-go-");
 	dp->tables.ops->prune(dp->tables.self, TABLE_FILTER, "cali-from-wl-dispatch-");
 	dp->tables.ops->prune(dp->tables.self, TABLE_FILTER, "cali-to-wl-dispatch-");
+	if (dp->hosts_rendered)
+		hosts_prune(dp);
 	return true;
 }
 
@@ -585,7 +589,7 @@ int dataplane_new(uv_loop_t *loop, const struct dataplane_config *config, datapl
 	render_static(&dp->render, &dp->sink);
 	dp->sets.ops->want(dp->sets.self, "dscp-src-net", IPSET_NET, NULL, 0);
 	dp->sets.ops->want(dp->sets.self, "this-host", IPSET_IP, NULL, 0);
-	dp->pools_dirty = dp->dispatch_dirty = dp->host_addrs_dirty = true;
+	dp->pools_dirty = dp->dispatch_dirty = dp->hosts_dirty = dp->host_addrs_dirty = true;
 	refresh_in(&dp->next_iptables, dp->config.refresh_iptables_ms);
 	refresh_in(&dp->next_ipsets, config->refresh_ipsets_ms);
 	refresh_in(&dp->next_routes, config->refresh_routes_ms);
@@ -620,7 +624,7 @@ int dataplane_configure(struct dataplane *dp, const struct dataplane_config *new
 	dp->config = *config;
 	backends_configured(dp);
 	render_static(&dp->render, &dp->sink);
-	dp->pools_dirty = dp->dispatch_dirty = true;
+	dp->pools_dirty = dp->dispatch_dirty = dp->hosts_dirty = true;
 	dp->next_iptables.set = dp->next_ipsets.set = dp->next_routes.set = false;
 	refresh_in(&dp->next_iptables, config->refresh_iptables_ms);
 	refresh_in(&dp->next_ipsets, config->refresh_ipsets_ms);
@@ -664,6 +668,7 @@ void dataplane_free(struct dataplane *dp)
 		free(r->name);
 		free(r);
 	}
+	hosts_done(dp);
 	hmap_done(&dp->endpoints);
 	hmap_done(&dp->interfaces);
 	hmap_done(&dp->pools);

@@ -18,6 +18,17 @@
 struct err;
 struct dataplane;
 
+/* A port that host endpoints leave open, whatever policy says. */
+struct felix_port {
+	uint8_t protocol; /* 6, 17, 132 */
+	uint16_t port;
+	struct ip_prefix net; /* the far side; family 0: any */
+};
+struct felix_ports {
+	struct felix_port *v;
+	size_t n;
+};
+
 /* Felix parameters that the dataplane needs, with upstream's names and defaults: a part of struct
  * felix_config. */
 struct dataplane_config {
@@ -27,10 +38,11 @@ struct dataplane_config {
 	const char *chain_insert_mode;       /* ChainInsertMode: insert, append */
 	const char *filter_allow_action;     /* IptablesFilterAllowAction: ACCEPT, RETURN */
 	const char *mangle_allow_action;
-	const char *log_prefix;    /* LogPrefix: "calico-packet" */
-	const char *deny_action;   /* IptablesFilterDenyAction: DROP, REJECT */
-	uint32_t mark_mask;        /* IptablesMarkMask: 0xffff0000 */
-	int device_route_protocol; /* DeviceRouteProtocol: 3; 0 to 255 */
+	const char *log_prefix;                       /* LogPrefix: "calico-packet" */
+	const char *deny_action;                      /* IptablesFilterDenyAction: DROP, REJECT */
+	struct felix_ports failsafe_in, failsafe_out; /* Failsafe{In,Out}boundHostPorts */
+	uint32_t mark_mask;                           /* IptablesMarkMask: 0xffff0000 */
+	int device_route_protocol;                    /* DeviceRouteProtocol: 3; 0 to 255 */
 	bool nat_outgoing_random_fully;
 	unsigned refresh_iptables_ms, refresh_ipsets_ms, refresh_routes_ms; /* 0: never */
 	unsigned post_check_ms; /* IptablesPostWriteCheckIntervalSecs; 0: 5 s */

@@ -38,6 +38,12 @@ struct deadline {
 	bool set;
 };
 
+/* An address of an interface that is no pod's. */
+struct host_addr {
+	char interface[IFNAMSIZ];
+	struct ip_addr addr;
+};
+
 struct dataplane {
 	struct dataplane_config config; /* texts borrowed from the caller's */
 	struct render_config render;
@@ -62,6 +68,9 @@ struct dataplane {
 	struct hmap endpoints;  /* by namespace and name */
 	struct hmap interfaces; /* endpoints, by interface; several where names clash */
 	struct hmap pools;
+	struct hmap hosts; /* host endpoints, by name */
+	struct host_addr *host_addrs;
+	size_t n_host_addrs;
 	struct removed *removed;
 	struct forget *forget; /* addresses whose connections must be forgotten */
 
@@ -69,6 +78,7 @@ struct dataplane {
 	bool read;        /* the kernel's routes have been read */
 	bool neighs_read; /* ... and its neighbours, once there was something to look for */
 	bool looked;      /* at the connections that were there before us */
+	bool hosts_dirty, hosts_rendered; /* to be rendered; rendered since the last prune */
 	bool dispatch_dirty, pools_dirty, host_addrs_dirty, set_removed;
 	bool read_again; /* events were lost */
 	bool failing;    /* the last apply failed somewhere */
@@ -102,7 +112,15 @@ void backends_configured(struct dataplane *dp); /* config and render are new */
 int backends_clean_other(struct dataplane *dp, struct err *err);
 void backends_close(struct dataplane *dp);
 
+/* hosts.c */
+void hosts_update(void *arg, const struct calc_host_endpoint *e);
+void hosts_remove(void *arg, const char *name);
+void hosts_render(struct dataplane *dp); /* matches them with interfaces; chains and dispatch */
+void hosts_prune(struct dataplane *dp);  /* when the kernel has them */
+void hosts_done(struct dataplane *dp);
+
 /* events.c */
+bool events_is_workload(const struct dataplane *dp, const char *interface);
 int events_open_nft(struct dataplane *dp, uv_loop_t *loop, struct err *err);
 int events_open(struct dataplane *dp, uv_loop_t *loop, struct err *err);
 int events_read_host_addrs(struct dataplane *dp, struct err *err);

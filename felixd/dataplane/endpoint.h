@@ -35,3 +35,5 @@ struct calc_endpoint *endpoint_copy(const struct calc_endpoint *e);
 /* The same interface, addresses and MAC? */
 bool endpoint_same_place(const struct calc_endpoint *a, const struct calc_endpoint *b);
 void endpoint_copy_free(struct calc_endpoint *e);
+struct calc_host_endpoint *host_copy(const struct calc_host_endpoint *e);
+void host_copy_free(struct calc_host_endpoint *e);

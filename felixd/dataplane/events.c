@@ -12,7 +12,7 @@
 #include "common/nl/watch.h"
 #include "felixd/dataplane/dataplane_i.h"
 
-static bool is_workload(const struct dataplane *dp, const char *name)
+bool events_is_workload(const struct dataplane *dp, const char *name)
 {
 	for (size_t i = 0; i < dp->render.n_prefixes; i++) {
 		const char *p = dp->render.prefixes[i];
@@ -28,7 +28,7 @@ void events_link_changed(void *arg, const struct link_change *c)
 	struct dataplane *dp = arg;
 	struct endpoint *ep;
 
-	if (!is_workload(dp, c->name)) {
+	if (!events_is_workload(dp, c->name)) {
 		dp->host_addrs_dirty = true;
 		return;
 	}
@@ -127,6 +127,7 @@ int events_open_nft(struct dataplane *dp, uv_loop_t *loop, struct err *err)
 struct host_addrs {
 	struct dataplane *dp;
 	struct calc_member *addrs;
+	struct host_addr *of; /* the same, with their interfaces */
 	size_t n;
 };
 
@@ -144,10 +145,14 @@ static int on_addr(const struct nlmsghdr *h, void *arg)
 		return 0;
 	name = link_name(a->dp->links, r.ifindex);
 	/* kube-ipvs0 carries services' addresses: InterfaceExclude's default. */
-	if (!name || is_workload(a->dp, name) || strcmp(name, "kube-ipvs0") == 0)
+	if (!name || events_is_workload(a->dp, name) || strcmp(name, "kube-ipvs0") == 0)
 		return 0;
-	if ((a->n & (a->n - 1)) == 0)
+	if ((a->n & (a->n - 1)) == 0) {
 		a->addrs = xrealloc(a->addrs, (a->n ? 2 * a->n : 1) * sizeof(*a->addrs));
+		a->of = xrealloc(a->of, (a->n ? 2 * a->n : 1) * sizeof(*a->of));
+	}
+	a->of[a->n] = (struct host_addr){ .addr = r.prefix.addr };
+	memcpy(a->of[a->n].interface, name, strnlen(name, IFNAMSIZ - 1));
 	a->addrs[a->n++] = (struct calc_member){ .net = ip_prefix_host(&r.prefix.addr) };
 	return 0;
 }
@@ -160,8 +165,13 @@ int events_read_host_addrs(struct dataplane *dp, struct err *err)
 	if (rc == 0) {
 		dp->sets.ops->want(dp->sets.self, "this-host", IPSET_IP, a.addrs, a.n);
 		dp->host_addrs_dirty = false;
+		free(dp->host_addrs);
+		dp->host_addrs = a.of;
+		dp->n_host_addrs = a.n;
+		dp->hosts_dirty = true;
 	} else {
 		err_wrap(err, rc, "listing the host's addresses");
+		free(a.of);
 	}
 	free(a.addrs);
 	return rc;

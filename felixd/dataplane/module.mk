@@ -1,5 +1,5 @@
 felixd_dp = $(patsubst %,felixd/dataplane/%.c,$(1))
-felixd_render_src   := $(call felixd_dp,chain names sha3 render render_policy render_endpoint iptables_text)
+felixd_render_src   := $(call felixd_dp,chain names sha3 render render_policy render_endpoint render_host iptables_text)
 felixd_iptables_src := $(call felixd_dp,iptables wanted iptables_sync iptables_encode xtables_lock)
 felixd_ipset_src    := $(call felixd_dp,ipset ipset_msg memberset nf_attr)
 

@@ -99,6 +99,8 @@ int render_config_init(struct render_config *r, const struct dataplane_config *c
 		                     .nat_ports = config->nat_ports };
 	if (config->nat_interface && *config->nat_interface)
 		r->nat_interface = config->nat_interface;
+	r->failsafe_in = config->failsafe_in;
+	r->failsafe_out = config->failsafe_out;
 	r->accept = take_bit(&pool);
 	r->pass = take_bit(&pool);
 	r->drop = take_bit(&pool);
@@ -137,6 +139,14 @@ void render_config_done(struct render_config *r)
 void render_deny(const struct render_config *r, struct chain *c)
 {
 	rule_action(c, &(struct action){ .kind = r->deny });
+}
+
+struct render_config render_config_elsewhere(const struct render_config *r)
+{
+	struct render_config other = *r;
+
+	other.deny = ACTION_DROP;
+	return other;
 }
 
 const char *render_deny_word(const struct render_config *r)
@@ -503,8 +513,8 @@ void render_static(const struct render_config *r, const struct render_sink *sink
 		{ TABLE_FILTER, "FORWARD", "cali-FORWARD", false },
 		{ TABLE_FILTER, "OUTPUT", "cali-OUTPUT", false },
 	};
-	/* Host endpoints, floating IPs, DSCP and service loop prevention fill these; until they do,
-	 * they stand empty, as upstream's do. */
+	/* Host endpoints fill some of these; floating IPs, DSCP and service loop prevention fill
+	 * the others when there are such: until then they stand empty, as upstream's do. */
 	static const struct {
 		enum table_id table;
 		const char *name;
@@ -542,6 +552,7 @@ void render_static(const struct render_config *r, const struct render_sink *sink
 	sink->set_chain(sink->arg, TABLE_FILTER, filter_wl_to_host(r));
 	sink->set_chain(sink->arg, TABLE_FILTER, filter_forward(r));
 	sink->set_chain(sink->arg, TABLE_FILTER, filter_output(r));
+	render_failsafes(r, sink);
 	render_nat_outgoing(r, false, sink);
 	render_dispatch(r, NULL, 0, false, sink);
 	render_dispatch(r, NULL, 0, true, sink);

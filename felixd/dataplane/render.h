@@ -39,6 +39,7 @@ struct render_config {
 	enum action_kind filter_allow, mangle_allow, deny; /* ACCEPT or RETURN; DROP or REJECT */
 	enum action_kind to_host;                          /* DROP, ACCEPT, RETURN */
 	const char *log_prefix;
+	struct felix_ports failsafe_in, failsafe_out;
 	bool random_fully;
 	bool allow_invalid, allow_workload_vxlan, allow_workload_ipip;
 	struct calc_port_range nat_ports; /* max 0: any */
@@ -90,6 +91,27 @@ void render_endpoint_groups(const struct render_config *r, const struct calc_end
 void render_dispatch(const struct render_config *r, const char *const *interfaces, size_t n,
                      bool to, const struct render_sink *sink);
 
+/* Chains that host endpoints leave their failsafe ports open by, in every table that has some. */
+void render_failsafes(const struct render_config *r, const struct render_sink *sink);
+
+/* The host endpoint's chains behind an interface, or, with RENDER_ANY_INTERFACE, behind all that
+ * have no other; untracked policy is not for those. */
+#define RENDER_ANY_INTERFACE "any-interface-at-all"
+void render_host_endpoint(const struct render_config *r, const struct calc_host_endpoint *e,
+                          const char *interface, const struct render_sink *sink);
+
+/* An interface and its host endpoint. */
+struct render_host {
+	const char *interface;
+	const struct calc_host_endpoint *e;
+};
+/* The dispatch to them, which are sorted by interface and unique. any: NULL, or whose chains are
+ * those of all other interfaces. */
+void render_host_dispatch(const struct render_config *r, const struct render_host *hosts, size_t n,
+                          const struct calc_host_endpoint *any, const struct render_sink *sink);
+
 /* For the parts of rendering: what "allow" and "deny" are in a table. */
 void render_deny(const struct render_config *r, struct chain *c);
 const char *render_deny_word(const struct render_config *r); /* "Drop", "Reject" */
+/* r for a table other than filter, which alone knows REJECT. */
+struct render_config render_config_elsewhere(const struct render_config *r);

@@ -46,37 +46,71 @@ static void set_remove(void *arg, const char *id)
 
 /* ---- policies and profiles */
 
+/* Chains for tables in which policies stand for the sake of host endpoints; a chain that nothing
+ * leads to does not reach the kernel. */
+static void set_elsewhere(struct dataplane *dp, enum table_id table, const struct calc_policy *p,
+                          bool ingress)
+{
+	struct render_config other = render_config_elsewhere(&dp->render);
+
+	dp->sink.set_chain(dp->sink.arg, table, render_policy(&other, p, ingress));
+}
+
+static void drop_policy(struct dataplane *dp, const struct calc_policy_id *id,
+                        enum table_id but_for)
+{
+	char name[CHAIN_NAME_MAX];
+
+	for (unsigned ingress = 0; ingress < 2; ingress++) {
+		name_policy_chain(name, ingress, id);
+		for (enum table_id t = 0; t < TABLE_COUNT; t++)
+			if (t != but_for && t != TABLE_NAT)
+				dp->tables.ops->remove_chain(dp->tables.self, t, name);
+	}
+}
+
 static void policy_update(void *arg, const struct calc_policy *p)
 {
 	struct dataplane *dp = arg;
 
-	dp->tables.ops->set_chain(dp->tables.self, TABLE_FILTER,
-	                          render_policy(&dp->render, p, true));
-	dp->tables.ops->set_chain(dp->tables.self, TABLE_FILTER,
-	                          render_policy(&dp->render, p, false));
+	switch (p->class) {
+	case CALC_POLICY_UNTRACKED:
+		set_elsewhere(dp, TABLE_RAW, p, true);
+		set_elsewhere(dp, TABLE_RAW, p, false);
+		drop_policy(dp, &p->id, TABLE_RAW);
+		break;
+	case CALC_POLICY_PRE_DNAT:
+		drop_policy(dp, &p->id, TABLE_MANGLE);
+		set_elsewhere(dp, TABLE_MANGLE, p, true);
+		break;
+	case CALC_POLICY_NORMAL:
+		drop_policy(dp, &p->id, TABLE_FILTER);
+		dp->sink.set_chain(dp->sink.arg, TABLE_FILTER, render_policy(&dp->render, p, true));
+		dp->sink.set_chain(dp->sink.arg, TABLE_FILTER,
+		                   render_policy(&dp->render, p, false));
+		/* What this host sends to a destination that was rewritten is judged after that. */
+		set_elsewhere(dp, TABLE_MANGLE, p, false);
+		break;
+	}
 	dataplane_soon(dp);
 }
 
 static void policy_remove(void *arg, const struct calc_policy_id *id)
 {
 	struct dataplane *dp = arg;
-	char name[CHAIN_NAME_MAX];
 
-	for (unsigned ingress = 0; ingress < 2; ingress++) {
-		name_policy_chain(name, ingress, id);
-		dp->tables.ops->remove_chain(dp->tables.self, TABLE_FILTER, name);
-	}
+	drop_policy(dp, id, TABLE_COUNT);
 	dataplane_soon(dp);
 }
 
 static void profile_update(void *arg, const struct calc_profile *p)
 {
 	struct dataplane *dp = arg;
+	struct render_config other = render_config_elsewhere(&dp->render);
 
-	dp->tables.ops->set_chain(dp->tables.self, TABLE_FILTER,
-	                          render_profile(&dp->render, p, true));
-	dp->tables.ops->set_chain(dp->tables.self, TABLE_FILTER,
-	                          render_profile(&dp->render, p, false));
+	dp->sink.set_chain(dp->sink.arg, TABLE_FILTER, render_profile(&dp->render, p, true));
+	dp->sink.set_chain(dp->sink.arg, TABLE_FILTER, render_profile(&dp->render, p, false));
+	dp->sink.set_chain(dp->sink.arg, TABLE_MANGLE, render_profile(&other, p, false));
 	dataplane_soon(dp);
 }
 
@@ -88,6 +122,7 @@ static void profile_remove(void *arg, const char *profile)
 	for (unsigned ingress = 0; ingress < 2; ingress++) {
 		name_profile_chain(name, ingress, profile);
 		dp->tables.ops->remove_chain(dp->tables.self, TABLE_FILTER, name);
+		dp->tables.ops->remove_chain(dp->tables.self, TABLE_MANGLE, name);
 	}
 	dataplane_soon(dp);
 }
@@ -361,6 +396,8 @@ const struct calc_output_ops dataplane_ops = {
 	.profile_update = profile_update,
 	.endpoint_update = endpoint_update,
 	.endpoint_remove = endpoint_remove,
+	.host_endpoint_update = hosts_update,
+	.host_endpoint_remove = hosts_remove,
 	.profile_remove = profile_remove,
 	.policy_remove = policy_remove,
 	.set_remove = set_remove,

@@ -104,10 +104,10 @@ static void without_a_word_the_defaults_are_upstreams(void **state)
 	assert_int_equal(w.c.health.port, 9099);
 	assert_int_equal(w.c.metrics.port, 9091);
 	assert_string_equal(w.c.endpoint_status_prefix, "/var/run/calico");
-	assert_int_equal(w.c.failsafe_in.n, 9);
-	assert_int_equal(w.c.failsafe_out.n, 9);
-	assert_int_equal(w.c.failsafe_in.v[1].protocol, IPPROTO_UDP);
-	assert_int_equal(w.c.failsafe_in.v[1].port, 68);
+	assert_int_equal(w.c.dataplane.failsafe_in.n, 9);
+	assert_int_equal(w.c.dataplane.failsafe_out.n, 9);
+	assert_int_equal(w.c.dataplane.failsafe_in.v[1].protocol, IPPROTO_UDP);
+	assert_int_equal(w.c.dataplane.failsafe_in.v[1].port, 68);
 	assert_string_equal(notes(&w), "");
 	end(&w);
 }
@@ -138,8 +138,8 @@ static void every_default_is_a_value_of_its_type(void **state)
 		assert_int_equal(p->effect == FELIX_NO_EFFECT,
 		                 p->inert || p->offset == FELIX_NO_FIELD);
 	}
-	free(c.failsafe_in.v);
-	free(c.failsafe_out.v);
+	free(c.dataplane.failsafe_in.v);
+	free(c.dataplane.failsafe_out.v);
 }
 
 static void types_read_as_upstream_reads_them(void **state)
@@ -241,7 +241,7 @@ static void types_read_as_upstream_reads_them(void **state)
 		else
 			assert_true(*why);
 		free(text);
-		free(c.failsafe_in.v);
+		free(c.dataplane.failsafe_in.v);
 	}
 }
 
@@ -279,12 +279,12 @@ static void values_find_their_fields(void **state)
 	assert_true(w.c.health.enabled);
 	assert_int_equal(w.c.health.port, 1);
 	assert_string_equal(w.c.endpoint_status_prefix, "");
-	assert_int_equal(w.c.failsafe_in.n, 1);
-	assert_int_equal(w.c.failsafe_in.v[0].protocol, IPPROTO_UDP);
-	assert_int_equal(w.c.failsafe_in.v[0].port, 53);
-	assert_int_equal(w.c.failsafe_in.v[0].net.len, 64);
-	assert_int_equal(w.c.failsafe_out.n, 0);
-	assert_string_equal(notes(&w), "i FailsafeInboundHostPorts=udp:[fd00::/64]:53;");
+	assert_int_equal(w.c.dataplane.failsafe_in.n, 1);
+	assert_int_equal(w.c.dataplane.failsafe_in.v[0].protocol, IPPROTO_UDP);
+	assert_int_equal(w.c.dataplane.failsafe_in.v[0].port, 53);
+	assert_int_equal(w.c.dataplane.failsafe_in.v[0].net.len, 64);
+	assert_int_equal(w.c.dataplane.failsafe_out.n, 0);
+	assert_string_equal(notes(&w), "");
 	end(&w);
 }
 
@@ -505,7 +505,7 @@ static void fields_become_texts(void **state)
 	SHOWS("FailsafeInboundHostPorts", "");
 	SHOWS("FailsafeOutboundHostPorts", "udp:[fd00::/64]:53");
 	SHOWS("LogPrefix", "annotation");
-	assert_int_equal(w.c.failsafe_out.v[0].port, 53);
+	assert_int_equal(w.c.dataplane.failsafe_out.v[0].port, 53);
 	assert_int_equal(w.c.dataplane.lock_probe_ms, 20);
 	assert_string_equal(shown(&w, "FelixHostname"), "-/default");
 	assert_non_null(strstr(notes(&w), "l FelixHostname=?;"));

@@ -338,6 +338,93 @@ static void a_pod_with_a_policy_is_upstreams(void **state)
 	render_config_done(&r);
 }
 
+static struct ip_prefix net(const char *s)
+{
+	struct ip_prefix p;
+
+	assert_int_equal(ip_prefix_parse(s, &p), 0);
+	return p;
+}
+
+static struct calc_policy_id gnp(const char *name, const char *selector, bool staged)
+{
+	return (struct calc_policy_id){ .kind = staged ? "StagedGlobalNetworkPolicy"
+		                                       : "GlobalNetworkPolicy",
+		                        .ns = "",
+		                        .name = name,
+		                        .selector = selector,
+		                        .staged = staged };
+}
+
+static void a_host_endpoint_is_upstreams(void **state)
+{
+	struct felix_port in[] = { { .protocol = IPPROTO_TCP, .port = 22 },
+		                   { IPPROTO_UDP, 68, net("10.0.0.0/8") } },
+	                  out[] = { { .protocol = IPPROTO_UDP, .port = 53 },
+		                    { IPPROTO_TCP, 179, net("fd00::/8") } };
+	struct calc_policy_id u = gnp("u", "all()", false), d = gnp("d", "all()", false),
+	                      f = gnp("f", "all()", false), y = gnp("y", "has(b)", true),
+	                      all[] = { f, gnp("s", "all()", true), gnp("n", "all()", false),
+		                        gnp("x", "has(a)", false), gnp("y", "has(a)", true) };
+	struct calc_tier untracked = { "default", true, &u, &u, 1, 1 },
+	                 pre = { "default", true, &d, NULL, 1, 0 },
+	                 forward = { "default", false, &f, NULL, 1, 0 },
+	                 normal = { "default", false, all, &y, 5, 1 };
+	const char *profile = "open";
+	struct calc_host_endpoint e = { .name = "e",
+		                        .interface = "eth0",
+		                        .untracked = { &untracked, 1 },
+		                        .pre_dnat = { &pre, 1 },
+		                        .forward = { &forward, 1 },
+		                        .normal = { &normal, 1 },
+		                        .profiles = &profile,
+		                        .n_profiles = 1 },
+	                          bare = { .name = "a", .interface = "*" };
+	const struct render_host hosts[] = { { "eth0", &e }, { "eth1", &bare }, { "wan", &bare } };
+	struct dataplane_config dc = defaults();
+	struct render_config r;
+	struct err err;
+
+	(void)state;
+	dc.failsafe_in = (struct felix_ports){ in, 2 };
+	dc.failsafe_out = (struct felix_ports){ out, 2 };
+	assert_int_equal(render_config_init(&r, &dc, AF_INET, &err), 0);
+	render_failsafes(&r, &sink);
+	render_host_endpoint(&r, &e, "eth0", &sink);
+	render_host_endpoint(&r, &bare, RENDER_ANY_INTERFACE, &sink);
+	render_host_dispatch(&r, hosts, 3, &bare, &sink);
+	check_vectors(host_vectors, ARRAY_SIZE(host_vectors));
+	render_config_done(&r);
+}
+
+static void a_host_endpoint_rejects_in_filter_alone(void **state)
+{
+	struct calc_host_endpoint bare = { .name = "a", .interface = "eth0" };
+	const struct render_host host = { "eth0", &bare };
+	struct dataplane_config dc = defaults();
+	struct render_config r;
+	const struct chain *c;
+	struct err err;
+
+	(void)state;
+	dc.deny_action = "REJECT";
+	assert_int_equal(render_config_init(&r, &dc, AF_INET, &err), 0);
+	render_host_endpoint(&r, &bare, "eth0", &sink);
+	c = found(TABLE_FILTER, "cali-th-eth0");
+	assert_int_equal(c->rules[c->n_rules - 1].action.kind, ACTION_REJECT);
+	c = found(TABLE_MANGLE, "cali-th-eth0");
+	assert_int_equal(c->rules[c->n_rules - 1].action.kind, ACTION_DROP);
+	/* Nothing leads to chains of a class that the endpoint does not have, and without a
+	 * wildcard other interfaces are nobody's. */
+	render_host_dispatch(&r, &host, 1, NULL, &sink);
+	assert_int_equal(found(TABLE_FILTER, "cali-from-host-endpoint")->n_rules, 1);
+	assert_int_equal(found(TABLE_MANGLE, "cali-to-host-endpoint")->n_rules, 1);
+	assert_int_equal(found(TABLE_MANGLE, "cali-from-host-endpoint")->n_rules, 0);
+	assert_int_equal(found(TABLE_RAW, "cali-from-host-endpoint")->n_rules, 0);
+	assert_int_equal(found(TABLE_RAW, "cali-to-host-endpoint")->n_rules, 0);
+	render_config_done(&r);
+}
+
 /* ---- policies: what a rule becomes, as text without "-A chain HASH" */
 
 static void check_rule(const struct calc_rule *rule, const char *const *want)
@@ -371,14 +458,6 @@ static void check_rule(const struct calc_rule *rule, const char *const *want)
 }
 
 #define CHECK(rule, ...) check_rule(&(rule), (const char *const[]){ __VA_ARGS__, NULL })
-
-static struct ip_prefix net(const char *s)
-{
-	struct ip_prefix p;
-
-	assert_int_equal(ip_prefix_parse(s, &p), 0);
-	return p;
-}
 
 static void actions(void **state)
 {
@@ -694,6 +773,8 @@ int main(void)
 		cmocka_unit_test(comments_lose_what_iptables_cannot_quote),
 		cmocka_unit_test_teardown(static_chains_are_upstreams, forget),
 		cmocka_unit_test_teardown(a_pod_with_a_policy_is_upstreams, forget),
+		cmocka_unit_test_teardown(a_host_endpoint_is_upstreams, forget),
+		cmocka_unit_test_teardown(a_host_endpoint_rejects_in_filter_alone, forget),
 		cmocka_unit_test(actions),
 		cmocka_unit_test(every_match_in_its_place),
 		cmocka_unit_test(more_than_one_rule_can_say_takes_blocks),
