@@ -260,6 +260,8 @@ int kv_begin(struct kv *kv, bool write, struct err *err)
 		rc = kv_revision(kv, &kv->revision, err);
 	if (rc == 0 && write && !kv->boot_known)
 		rc = boot_check(kv, err);
+	if (rc < 0)
+		kv_rollback(kv);
 	return rc;
 }
 

@@ -105,36 +105,73 @@ enum header_verdict {
 	HEADER_OURS
 };
 
+static int db_open(const char *path, int mode, sqlite3 **ret, struct err *err)
+{
+	/* NOMUTEX: one call at a time is our caller's promise. */
+	int rc = sqlite3_open_v2(path, ret, mode | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (rc == SQLITE_OK)
+		return 0;
+	rc = err_set(err, -EIO, "open datastore '%s': %s", path, sqlite3_errmsg(*ret));
+	sqlite3_close(*ret);
+	*ret = NULL;
+	return rc;
+}
+
+/*
+ * The file's first bytes; *ret_len is how many there are. Through SQLite, which opens it and looks
+ * at nothing until a statement runs: a descriptor of our own, when it is closed, would take with
+ * it the locks of whatever connection this process has to the same file (fcntl(2)).
+ */
+static int header_read(const char *path, uint8_t *head, size_t size, size_t *ret_len,
+                       struct err *err)
+{
+	sqlite3 *db = NULL;
+	sqlite3_file *file = NULL;
+	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	int sys = rc == SQLITE_OK ? 0 : sqlite3_system_errno(db);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+	if (rc == SQLITE_OK)
+		rc = file->pMethods->xRead(file, head, (int)size, 0);
+	sqlite3_close(db);
+	errno = sys ? sys : EIO;
+	if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ)
+		return err_sys(err, "open datastore '%s'", path);
+	*ret_len = rc == SQLITE_OK ? size : 0; /* short: too short for what it is to be */
+	return 0;
+}
+
 /* Reads what the file says of itself. SQLite's file format, section 1.3. */
 static int header_check(const char *path, enum header_verdict *ret, uint32_t *ret_schema,
                         struct err *err)
 {
 	static const char magic[16] = "SQLite format 3";
-	/* Non-blocking: a FIFO would wait for a writer. */
-	CLEANUP(close_p) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	uint8_t head[100];
 	uint32_t schema = 0, application = 0;
 	struct cursor c;
 	struct stat st;
-	ssize_t n;
+	size_t n = 0;
+	int rc;
 
-	if (fd < 0 && errno == ENOENT) {
+	if (stat(path, &st) < 0) {
+		if (errno != ENOENT)
+			return err_sys(err, "open datastore '%s'", path);
 		*ret = HEADER_ABSENT;
 		return 0;
 	}
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "open datastore '%s'", path);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode)) /* a FIFO would wait for a writer */
 		return err_set(err, -EINVAL, "'%s' is not a datastore: it is not a regular file",
 		               path);
 	if (st.st_size == 0) {
 		*ret = HEADER_EMPTY;
 		return 0;
 	}
-	n = pread(fd, head, sizeof(head), 0);
-	if (n < 0)
-		return err_sys(err, "read datastore '%s'", path);
-	if ((size_t)n < sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
+	rc = header_read(path, head, sizeof(head), &n, err);
+	if (rc < 0)
+		return rc;
+	if (n < sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
 		return err_set(err, -EINVAL,
 		               "'%s' is not a datastore: it is not an SQLite database; it was left "
 		               "as it is",
@@ -159,19 +196,6 @@ static int header_check(const char *path, enum header_verdict *ret, uint32_t *re
 		        path, schema > KV_SCHEMA ? "a newer" : "an unknown", schema, KV_SCHEMA);
 	*ret = HEADER_OURS;
 	return 0;
-}
-
-static int db_open(const char *path, int mode, sqlite3 **ret, struct err *err)
-{
-	/* NOMUTEX: one call at a time is our caller's promise. */
-	int rc = sqlite3_open_v2(path, ret, mode | SQLITE_OPEN_NOMUTEX, NULL);
-
-	if (rc == SQLITE_OK)
-		return 0;
-	rc = err_set(err, -EIO, "open datastore '%s': %s", path, sqlite3_errmsg(*ret));
-	sqlite3_close(*ret);
-	*ret = NULL;
-	return rc;
 }
 
 void kv_file_remove(const char *path)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/buf.h"
@@ -618,6 +619,116 @@ static void a_file_that_was_taken_away_is_not_written(void **state)
 	kv_close(kv);
 }
 
+/* A process of its own, begun before anything is open here: what SQLite knows of the locks of a
+ * process must not be inherited. With each byte that it is sent, it opens the datastore, looks for
+ * a key, closes it again, and tells what it has found. */
+struct other {
+	int to, from;
+	pid_t pid;
+};
+
+static char other_look(void)
+{
+	struct kv *kv;
+	struct kv_item item;
+	char found = '?';
+
+	if (kv_open(path, true, &kv, NULL) < 0)
+		return found;
+	found = kv_get(kv, "late", &item, NULL) == 1 ? 'y' : 'n';
+	kv_close(kv);
+	return found;
+}
+
+static void other_begin(struct other *o)
+{
+	int in[2], out[2];
+	char byte;
+
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	o->pid = fork();
+	assert_true(o->pid >= 0);
+	if (o->pid == 0) {
+		(void)close(in[1]);
+		while (read(in[0], &byte, 1) == 1) {
+			byte = other_look();
+			if (write(out[1], &byte, 1) != 1)
+				break;
+		}
+		_exit(0);
+	}
+	(void)close(in[0]);
+	(void)close(out[1]);
+	o->to = in[1];
+	o->from = out[0];
+}
+
+static char other_looks(const struct other *o)
+{
+	char found = '-';
+
+	assert_int_equal(write(o->to, "", 1), 1);
+	assert_int_equal(read(o->from, &found, 1), 1);
+	return found;
+}
+
+static void other_end(struct other *o)
+{
+	int status;
+
+	(void)close(o->to);
+	(void)close(o->from);
+	assert_int_equal(waitpid(o->pid, &status, 0), o->pid);
+}
+
+/* POSIX locks go when a process closes any descriptor of the file: SQLite sees to it for its own
+ * only. Without them, the next process to close the datastore thinks itself the last, and deletes
+ * the -wal file under those that write to it. */
+static void opening_it_once_more_gives_no_lock_away(void **state)
+{
+	struct other other;
+	struct kv *kv, *again;
+
+	(void)state;
+	other_begin(&other);
+	kv = kv_must_open();
+	again = kv_must_open(); /* as after an I/O error */
+	kv_close(kv);
+	assert_int_equal(other_looks(&other), 'n');
+	assert_int_equal(kv_begin(again, true, NULL), 0);
+	(void)put(again, "late", "1");
+	assert_int_equal(kv_commit(again, NULL), 0);
+	assert_int_equal(other_looks(&other), 'y');
+	kv_close(again);
+	other_end(&other);
+}
+
+static void a_transaction_that_cannot_begin_is_not_left_open(void **state)
+{
+	struct kv *kv = kv_must_open(), *other = kv_must_open();
+	struct err err = { 0 };
+	sqlite3 *db = NULL;
+
+	(void)state;
+	/* What the first write of a boot looks for is not there. */
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "ALTER TABLE meta RENAME COLUMN boot TO boots", NULL,
+	                              NULL, NULL),
+	                 SQLITE_OK);
+	assert_true(kv_begin(kv, true, &err) < 0);
+	assert_int_equal(sqlite3_exec(db, "ALTER TABLE meta RENAME COLUMN boots TO boot", NULL,
+	                              NULL, NULL),
+	                 SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(kv_begin(other, true, NULL), 0);
+	kv_rollback(other);
+	assert_int_equal(kv_begin(kv, true, NULL), 0);
+	kv_rollback(kv);
+	kv_close(other);
+	kv_close(kv);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -641,6 +752,8 @@ int main(void)
 		T(an_empty_file_becomes_a_datastore),
 		T(two_at_once_see_each_other),
 		T(a_file_that_was_taken_away_is_not_written),
+		T(opening_it_once_more_gives_no_lock_away),
+		T(a_transaction_that_cannot_begin_is_not_left_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
