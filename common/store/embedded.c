@@ -32,8 +32,8 @@
 #define RETRY_MS 1000u       /* after a failure to read changes */
 
 /* Inotify tells of the write; the commit shows only after the writer's fsync, of which nothing
- * tells. So there are further looks, each after a longer pause. */
-static const unsigned further_looks_ms[] = { 60, 200, 800 };
+ * tells, and which a slow disk draws out. So there are further looks, each after a longer pause. */
+static const unsigned further_looks_ms[] = { 60, 200, 800, 3000, 10000, 30000 };
 
 struct embedded {
 	struct store base;

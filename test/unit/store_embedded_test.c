@@ -9,16 +9,21 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/store/embedded_job.h"
+#include "common/store/kv.h"
 #include "common/store/store.h"
 #include "proto/v3_policy.pb-c.h"
 
@@ -403,6 +408,79 @@ static void other_processes_are_noticed(void **state)
 	store_free(other);
 }
 
+/* The disk of the process that says so is slow. SQLite's fdatasync() is this one. */
+static bool slow_disk;
+
+int fdatasync(int fd)
+{
+	if (slow_disk)
+		(void)usleep(2000000);
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* Another process, begun before anything is open here: when told, it writes one object. */
+static pid_t slow_writer(int *ret_go)
+{
+	static const char object_json[] =
+	        "{\"kind\":\"GlobalNetworkSet\",\"apiVersion\":\"projectcalico.org/v3\","
+	        "\"metadata\":{\"name\":\"late\",\"labels\":{\"v\":\"1\"}},\"spec\":{}}";
+	uint64_t revision;
+	struct kv *kv = NULL;
+	int go[2];
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid) {
+		(void)close(go[0]);
+		*ret_go = go[1];
+		return pid;
+	}
+	(void)close(go[1]);
+	if (read(go[0], &byte, 1) != 1 || kv_open(path, false, &kv, NULL) < 0 ||
+	    kv_begin(kv, true, NULL) < 0 ||
+	    kv_put(kv, PREFIX "late", object_json, strlen(object_json), 0, &revision, NULL) < 0)
+		_exit(1);
+	slow_disk = true;
+	_exit(kv_commit(kv, NULL) < 0);
+}
+
+static void on_deadline(uv_timer_t *t)
+{
+	(void)t; /* it ends the waiting by being over */
+}
+
+/* What is written wakes us, what is committed does not, and between the two is a disk that takes
+ * its time. */
+static void a_commit_that_takes_seconds_is_noticed(void **state)
+{
+	struct mono_ms start;
+	struct seen_by w;
+	struct store *s;
+	uv_timer_t deadline;
+	int go = -1, status = 0;
+	pid_t pid = slow_writer(&go);
+
+	(void)state;
+	s = must_watch(&w);
+	start = mono_now();
+	assert_int_equal(write(go, "", 1), 1);
+	assert_int_equal(uv_timer_init(&loop, &deadline), 0);
+	assert_int_equal(uv_timer_start(&deadline, on_deadline, 10000, 0), 0);
+	while (!strstr(w.text, "+late=") && uv_is_active((uv_handle_t *)&deadline))
+		uv_run(&loop, UV_RUN_ONCE);
+	uv_close((uv_handle_t *)&deadline, NULL);
+	store_free(s);
+	uv_run(&loop, UV_RUN_DEFAULT); /* the timer is on this stack */
+	(void)close(go);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(mono_since_ms(start) >= 2000); /* else the disk was not slow */
+	assert_non_null(strstr(w.text, "+late="));
+}
+
 static void a_compacted_log_leads_to_a_relist(void **state)
 {
 	struct seen_by w;
@@ -723,6 +801,7 @@ int main(void)
 		T(the_static_profile_can_only_be_read),
 		T(the_watch_tells_everything_once),
 		T(other_processes_are_noticed),
+		T(a_commit_that_takes_seconds_is_noticed),
 		T(a_compacted_log_leads_to_a_relist),
 		T(broken_values_are_skipped_counted_and_can_be_replaced),
 		T(a_watch_whose_first_reading_fails_begins_again),

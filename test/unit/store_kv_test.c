@@ -713,13 +713,13 @@ static void a_transaction_that_cannot_begin_is_not_left_open(void **state)
 	(void)state;
 	/* What the first write of a boot looks for is not there. */
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "ALTER TABLE meta RENAME COLUMN boot TO boots", NULL,
-	                              NULL, NULL),
-	                 SQLITE_OK);
+	assert_int_equal(
+	        sqlite3_exec(db, "ALTER TABLE meta RENAME COLUMN boot TO boots", NULL, NULL, NULL),
+	        SQLITE_OK);
 	assert_true(kv_begin(kv, true, &err) < 0);
-	assert_int_equal(sqlite3_exec(db, "ALTER TABLE meta RENAME COLUMN boots TO boot", NULL,
-	                              NULL, NULL),
-	                 SQLITE_OK);
+	assert_int_equal(
+	        sqlite3_exec(db, "ALTER TABLE meta RENAME COLUMN boots TO boot", NULL, NULL, NULL),
+	        SQLITE_OK);
 	sqlite3_close(db);
 	assert_int_equal(kv_begin(other, true, NULL), 0);
 	kv_rollback(other);
