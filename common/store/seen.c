@@ -7,6 +7,8 @@
 #include "common/base/mem.h"
 #include "common/store/store.h"
 
+#define BROKEN_MAX 200u /* snapshots that may break off in a row: fewer than there are marks */
+
 struct seen_object {
 	struct hmap_node node;
 	uint32_t generation; /* of the snapshot, or the deltas behind it, that named it last */
@@ -21,6 +23,7 @@ struct seen {
 	const struct store_memory *memory;
 	void *arg;
 	uint32_t generation, trusted_from;
+	unsigned broken; /* snapshots in a row that came to no end */
 	bool in_snapshot, forward_only;
 };
 
@@ -148,12 +151,6 @@ bool seen_remove(struct seen *s, model_kind kind, const char *ns, const char *na
 	return true;
 }
 
-void seen_snapshot(struct seen *s)
-{
-	s->generation++;
-	s->in_snapshot = true;
-}
-
 void seen_distrust(struct seen *s)
 {
 	s->trusted_from = s->generation + 1;
@@ -182,6 +179,39 @@ static void on_memory(void *arg, model_kind kind, const char *ns, const char *na
 
 	if (mark != (uint8_t)d->s->generation)
 		doubt_add(d, object_new(kind, ns, name));
+}
+
+/* Marks come round again, and an old one would look like one of the newest snapshot. So before they
+ * do, what the last whole snapshot named, or a broken one since, is all given the newest mark. */
+static void marks_renew(struct seen *s)
+{
+	struct doubt old = { .s = s };
+	uint64_t known;
+	uint8_t mark;
+
+	s->memory->each(s->arg, on_memory, &old);
+	for (size_t i = 0; i < old.n; i++) {
+		struct seen_object *o = old.objects[i];
+
+		(void)s->memory->recall(s->arg, (model_kind)o->kind, o->has_ns ? o->id : NULL,
+		                        object_name(o), (uint8_t)s->generation, &known, &mark);
+		free(o);
+	}
+	free(old.objects);
+	/* Were there any that are not to be trusted? Nobody can tell any more: so none is. */
+	if (s->trusted_from > s->generation - BROKEN_MAX)
+		s->trusted_from = s->generation + 1;
+}
+
+void seen_snapshot(struct seen *s)
+{
+	s->broken = s->in_snapshot ? s->broken + 1 : 0;
+	if (s->memory && s->broken == BROKEN_MAX) {
+		marks_renew(s);
+		s->broken = 0;
+	}
+	s->generation++;
+	s->in_snapshot = true;
 }
 
 void seen_snapshot_end(struct seen *s, seen_gone_fn *fn, void *arg)

@@ -235,6 +235,46 @@ static void what_is_distrusted_is_told_again(void **state)
 	}
 }
 
+/* A mark is a byte, and each beginning takes one. */
+static void snapshots_that_break_off_confuse_no_marks(void **state)
+{
+	static const struct store_memory memory = { recall, each };
+
+	(void)state;
+	for (int beginnings = 1; beginnings < 600; beginnings++) {
+		for (int distrusted = 0; distrusted < 2; distrusted++) {
+			struct seen *s = seen_new();
+
+			memset(told, 0, sizeof(told));
+			seen_use(s, &memory, NULL);
+			seen_snapshot(s);
+			for (int i = 1; i < 4; i++) {
+				char name[8];
+
+				(void)snprintf(name, sizeof(name), "%d", i);
+				assert_true(seen_update(s, NODE, NULL, name, 5));
+				told[i] = 5;
+				marks[i] = new_mark;
+			}
+			seen_snapshot_end(s, forget, NULL);
+			if (distrusted)
+				seen_distrust(s);
+			for (int i = 0; i < beginnings; i++)
+				seen_snapshot(s);
+			/* 1 is still there, 2 and 3 went meanwhile */
+			if (distrusted)
+				assert_true(seen_update(s, NODE, NULL, "1", 5));
+			else if (seen_update(s, NODE, NULL, "1", 5))
+				fail_msg("told again after %d", beginnings);
+			seen_snapshot_end(s, forget, NULL);
+			assert_int_equal(told[1], 5);
+			if (told[2] || told[3])
+				fail_msg("what went is still there after %d", beginnings);
+			seen_free(s);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +284,7 @@ int main(void)
 		cmocka_unit_test(what_a_snapshot_does_not_name_is_gone),
 		cmocka_unit_test(random_streams_end_in_the_truth),
 		cmocka_unit_test(what_is_distrusted_is_told_again),
+		cmocka_unit_test(snapshots_that_break_off_confuse_no_marks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
