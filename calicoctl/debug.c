@@ -297,6 +297,30 @@ int debug_all(const struct options *o, const char *daemon, struct buf *out, stru
 	return rc;
 }
 
+int debug_section(const struct options *o, const char *daemon, const char *section,
+                  struct json **ret, char **ret_node, struct err *err)
+{
+	struct session s = { .o = o, .daemon = daemon };
+	struct json *who = NULL, *sections = NULL;
+	int rc = ipc_call_open(&s.call, o->run_dir, daemon, "ctl.sock",
+	                       &ctl__v1__from_daemon__descriptor, CONNECT_MS, err);
+
+	if (rc == 0)
+		rc = do_who(&s, &who, err);
+	if (rc == 0)
+		rc = do_dump(&s, section, &sections, err);
+	if (rc == 0) {
+		struct json *list = json_get(sections, section);
+
+		*ret = list ? json_copy(list) : NULL;
+		*ret_node = xstrdup(json_str(json_get(json_get(who, "configuration"), "node")));
+	}
+	json_free(who);
+	json_free(sections);
+	ipc_call_close(&s.call);
+	return rc;
+}
+
 /* A line per event. */
 static void show_event(void *arg, const Ctl__V1__Item *item)
 {

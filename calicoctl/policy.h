@@ -54,8 +54,13 @@ struct policy_journey {
 int policy_journey(const struct policy_scene *s, struct policy_journey *j, struct err *err);
 void policy_journey_done(struct policy_journey *j);
 
-/* counters: of felixd, by policy_counters(); NULL: none. */
-void policy_journey_text(const struct policy_journey *j, const struct json *counters,
+/* What this node's felixd has counted; all NULL where there is none. */
+struct policy_counters {
+	struct json *list;
+	char *node;
+};
+
+void policy_journey_text(const struct policy_journey *j, const struct policy_counters *counters,
                          struct buf *out);
-void policy_journey_json(const struct policy_journey *j, const struct json *counters,
+void policy_journey_json(const struct policy_journey *j, const struct policy_counters *counters,
                          struct buf *out);

@@ -109,20 +109,25 @@ static int explain(const struct options *o, struct db *db, struct policy_journey
                    struct err *err)
 {
 	CLEANUP(buf_done) struct buf out = { 0 };
+	struct policy_counters counters = { 0 };
 	struct policy_scene s;
 	int rc = policy_scene_load(db, &s, err);
 
 	if (rc < 0)
 		return rc;
+	/* A felixd that is not there has counted nothing. */
+	(void)debug_section(o, "felixd", "counters", &counters.list, &counters.node, NULL);
 	if ((rc = find_ends(&s, o, j, err)) == 0 && (rc = policy_journey(&s, j, err)) == 0) {
 		if (json)
-			policy_journey_json(j, NULL, &out);
+			policy_journey_json(j, &counters, &out);
 		else
-			policy_journey_text(j, NULL, &out);
+			policy_journey_text(j, &counters, &out);
 		fputs(buf_cstr(&out), stdout);
 	}
 	policy_journey_done(j);
 	policy_scene_done(&s);
+	json_free(counters.list);
+	free(counters.node);
 	return rc;
 }
 

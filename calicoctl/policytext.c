@@ -43,12 +43,16 @@ static bool is(const struct json *j, const char *key, const char *value)
 	return s && strcmp(s, value) == 0;
 }
 
-/* Sums, of both families. false: felixd has no such rule. */
-static bool count(const struct json *counters, const struct policy_step *s, enum policy_direction d,
-                  uint64_t *ret_packets, uint64_t *ret_bytes)
+/* Sums, of both families. false: this node's felixd has no such rule, or the endpoint is another
+ * node's. */
+static bool count(const struct policy_counters *from, const struct policy_walk *walk,
+                  const struct policy_step *s, uint64_t *ret_packets, uint64_t *ret_bytes)
 {
+	const struct json *counters = from->list;
 	bool found = false;
 
+	if (!from->node || strcmp(from->node, walk->party->node) != 0)
+		return false;
 	*ret_packets = *ret_bytes = 0;
 	for (size_t i = 0; counters && i < counters->len; i++) {
 		const struct json *c = counters->items[i], *rules = json_get(c, "rules");
@@ -56,7 +60,7 @@ static bool count(const struct json *counters, const struct policy_step *s, enum
 		if (!is(c, "kind", s->policy ? s->policy->kind : "Profile") ||
 		    !is(c, "namespace", s->policy ? s->policy->ns : "") ||
 		    !is(c, "name", s->policy ? s->policy->r->name : s->profile) ||
-		    !is(c, "direction", direction_name(d)))
+		    !is(c, "direction", direction_name(walk->direction)))
 			continue;
 		for (size_t k = 0; rules && k < rules->len; k++) {
 			uint64_t index, packets, bytes;
@@ -142,8 +146,8 @@ static void tier_text(const struct policy_tier *t, struct buf *out)
 	}
 }
 
-static void rule_step_text(const struct policy_walk *k, size_t i, const struct json *counters,
-                           struct buf *out)
+static void rule_step_text(const struct policy_walk *k, size_t i,
+                           const struct policy_counters *counters, struct buf *out)
 {
 	const struct policy_step *s = &k->steps[i];
 	uint64_t packets, bytes;
@@ -160,12 +164,12 @@ static void rule_step_text(const struct policy_walk *k, size_t i, const struct j
 	} else {
 		buf_printf(out, "\n        matches: %s", policy_verdict_str(s->verdict));
 	}
-	if (s->matched && count(counters, s, k->direction, &packets, &bytes))
-		buf_printf(out, " (so far %" PRIu64 " packets, %" PRIu64 " bytes)", packets, bytes);
+	if (s->matched && count(counters, k, s, &packets, &bytes))
+		buf_printf(out, " (%" PRIu64 " packets, %" PRIu64 " bytes so far)", packets, bytes);
 	buf_byte(out, '\n');
 }
 
-static void step_text(const struct policy_walk *k, size_t i, const struct json *counters,
+static void step_text(const struct policy_walk *k, size_t i, const struct policy_counters *counters,
                       struct buf *out)
 {
 	const struct policy_step *s = &k->steps[i];
@@ -235,7 +239,7 @@ static void decision_text(const struct policy_walk *k, struct buf *out)
 	}
 }
 
-void policy_journey_text(const struct policy_journey *j, const struct json *counters,
+void policy_journey_text(const struct policy_journey *j, const struct policy_counters *counters,
                          struct buf *out)
 {
 	packet_text(j, out);
@@ -259,7 +263,7 @@ void policy_journey_text(const struct policy_journey *j, const struct json *coun
 /* ---- as JSON */
 
 static void step_json(const struct policy_walk *k, const struct policy_step *s,
-                      const struct json *counters, struct jsonw *w)
+                      const struct policy_counters *counters, struct jsonw *w)
 {
 	static const char *const kinds[] = {
 		[POLICY_STEP_FIXED] = "fixed",      [POLICY_STEP_TIER] = "tier",
@@ -289,7 +293,7 @@ static void step_json(const struct policy_walk *k, const struct policy_step *s,
 		jsonw_u64(w, "index", s->index);
 		jsonw_str(w, "rule", buf_cstr(&text));
 		jsonw_bool(w, "matched", s->matched);
-		if (s->matched && count(counters, s, k->direction, &packets, &bytes)) {
+		if (s->matched && count(counters, k, s, &packets, &bytes)) {
 			jsonw_u64(w, "packets", packets);
 			jsonw_u64(w, "bytes", bytes);
 		}
@@ -300,7 +304,8 @@ static void step_json(const struct policy_walk *k, const struct policy_step *s,
 		jsonw_str(w, "verdict", policy_verdict_str(s->verdict));
 }
 
-static void walk_json(const struct policy_walk *k, const struct json *counters, struct jsonw *w)
+static void walk_json(const struct policy_walk *k, const struct policy_counters *counters,
+                      struct jsonw *w)
 {
 	jsonw_object(w, NULL);
 	jsonw_str(w, "direction", direction_name(k->direction));
@@ -323,7 +328,7 @@ static void walk_json(const struct policy_walk *k, const struct json *counters, 
 	jsonw_end_object(w);
 }
 
-void policy_journey_json(const struct policy_journey *j, const struct json *counters,
+void policy_journey_json(const struct policy_journey *j, const struct policy_counters *counters,
                          struct buf *out)
 {
 	const struct policy_packet *p = &j->packet;

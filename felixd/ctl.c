@@ -2,7 +2,10 @@
 /* ctl: what ctl.sock shows of felixd: sections and counters. */
 #include <string.h>
 
+#include "common/base/err.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
+#include "felixd/dataplane/counters.h"
 #include "felixd/felixd.h"
 
 struct section {
@@ -78,6 +81,21 @@ static void dump_dataplane(struct daemon *d, void *ctx)
 		dataplane_dump(f->dataplane, dump_dataplane_item, ctx);
 }
 
+static void dump_counter(void *arg, const char *json)
+{
+	jsonw_raw(daemon_dump_writer(arg), NULL, json);
+	daemon_dump_item(arg, "counters");
+}
+
+static void dump_counters(struct daemon *d, void *ctx)
+{
+	const struct felixd *f = d->state;
+	struct err err;
+
+	if (f->dataplane && counters_dump(f->dataplane, dump_counter, ctx, &err) < 0)
+		log_warn("the kernel's counters cannot be read", "why=%s", LOG_VIS(err.text));
+}
+
 static void dump_parameter(void *arg, const char *name, const char *value, enum felix_source source,
                            const char *inert)
 {
@@ -110,6 +128,8 @@ const struct daemon_dump felixd_dumps[] = {
 	{ "sets", "IP sets that are in use, with their members", dump_sets },
 	{ "pools", "IP pools", dump_pools },
 	{ "dataplane", "what the kernel has and should have", dump_dataplane },
+	{ "counters", "packets and bytes that the kernel has counted, by policy and rule",
+	  dump_counters },
 	{ "parameters", "Felix's parameters in force", dump_parameters },
 	{ 0 },
 };

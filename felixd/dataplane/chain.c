@@ -86,6 +86,9 @@ bool chain_same(const struct chain *a, const struct chain *b)
 {
 	if (a->n_rules != b->n_rules || strcmp(a->name, b->name) != 0)
 		return false;
+	for (size_t i = 0; i < a->n_rules; i++)
+		if (a->rules[i].counts != b->rules[i].counts)
+			return false;
 	/* Each hash covers all rules before it: the last one speaks for the chain. */
 	return a->n_rules == 0 ||
 	       strcmp(a->rules[a->n_rules - 1].id, b->rules[b->n_rules - 1].id) == 0;
@@ -117,6 +120,11 @@ static struct rule *last_rule(struct chain *c)
 {
 	assert(c->n_rules > 0);
 	return &c->rules[c->n_rules - 1];
+}
+
+void rule_counts(struct chain *c, size_t index)
+{
+	last_rule(c)->counts = (uint32_t)index + 1;
 }
 
 /* A copy of the n elements in the arena with room for more, when there is none left. */

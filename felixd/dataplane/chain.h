@@ -114,6 +114,7 @@ struct rule {
 	const char **comments;
 	struct match *matches;
 	uint16_t n_comments, n_matches;
+	uint32_t counts; /* the packets that match are those of this rule of the policy, from 1 */
 	struct action action;
 	char id[RULE_ID_MAX]; /* "" until a backend has hashed the chain */
 };
@@ -154,7 +155,8 @@ void rule_jump(struct chain *c, const char *target);
 void rule_goto(struct chain *c, const char *target);
 void rule_mark(struct chain *c, uint32_t value, uint32_t mask);
 void rule_action(struct chain *c, const struct action *a);
-void chain_drop_last(struct chain *c); /* the last rule goes */
+void chain_drop_last(struct chain *c);           /* the last rule goes */
+void rule_counts(struct chain *c, size_t index); /* of the policy's rule, from 0 */
 
 /* Matches, for rule_match(). */
 struct match match_mark(uint32_t value, uint32_t mask);

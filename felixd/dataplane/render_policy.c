@@ -313,13 +313,14 @@ static void log_prefix(struct buf *out, const char *fmt, const struct calc_polic
 	}
 }
 
-static void add_verdict(struct blocks *b, const struct calc_rule *rule,
+static void add_verdict(struct blocks *b, const struct calc_rule *rule, size_t index,
                         const struct calc_policy_id *id, const char *tier)
 {
 	uint32_t bit = rule->action == CALC_ALLOW  ? b->r->accept
 	               : rule->action == CALC_PASS ? b->r->pass
 	                                           : b->r->drop;
 
+	rule_counts(b->c, index);
 	if (rule->action == CALC_LOG) {
 		CLEANUP(buf_done) struct buf prefix = { 0 };
 
@@ -338,7 +339,7 @@ static void add_verdict(struct blocks *b, const struct calc_rule *rule,
 }
 
 static void render_rule(const struct render_config *r, struct chain *c,
-                        const struct calc_rule *rule, const struct calc_policy_id *id,
+                        const struct calc_rule *rule, size_t index, const struct calc_policy_id *id,
                         const char *tier)
 {
 	struct blocks b = { .r = r, .c = c };
@@ -358,7 +359,7 @@ static void render_rule(const struct render_config *r, struct chain *c,
 		render_blocks(&b, rule, &src, &dst);
 		rule_begin(c);
 		match_rest(&b, rule, &src, &dst);
-		add_verdict(&b, rule, id, tier);
+		add_verdict(&b, rule, index, id, tier);
 	}
 	side_done(&src);
 	side_done(&dst);
@@ -369,7 +370,7 @@ static void render_rules(const struct render_config *r, struct chain *c,
                          const char *tier)
 {
 	for (size_t i = 0; i < n; i++)
-		render_rule(r, c, &rules[i], id, tier);
+		render_rule(r, c, &rules[i], i, id, tier);
 	/* A RETURN at the end does what the end does. */
 	while (c->n_rules && c->rules[c->n_rules - 1].action.kind == ACTION_RETURN)
 		chain_drop_last(c);
