@@ -217,3 +217,10 @@ void felix_config_each(const struct felix_config *c,
 		fn(arg, p->name, row->text, row->source, p->inert);
 	}
 }
+
+enum felix_source felix_config_source(const struct felix_config *c, const char *name)
+{
+	const struct felix_param *p = felix_param_find(name, strlen(name));
+
+	return p ? (enum felix_source)c->rows[p - felix_params].source : FELIX_DEFAULT;
+}

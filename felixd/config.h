@@ -108,6 +108,8 @@ void felix_config_diff(const struct felix_config *a, const struct felix_config *
                                   enum felix_source source, enum felix_effect effect),
                        void *arg);
 
+enum felix_source felix_config_source(const struct felix_config *c, const char *name);
+
 /* For dumps: each parameter's value in force (NULL: none) and where it came from; inert: why it has
  * no effect, or NULL. */
 void felix_config_each(const struct felix_config *c,

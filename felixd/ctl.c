@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "felixd/dataplane/counters.h"
 #include "felixd/felixd.h"
+#include "felixd/status.h"
 
 struct section {
 	const char *from, *to;
@@ -138,10 +139,11 @@ void felixd_health(struct daemon *d, void *ctx)
 {
 	const struct felixd *f = d->state;
 
-	if (!f->calc || !f->dataplane)
+	if (!f->calc || !f->dataplane || !f->status)
 		return;
 	struct calc_stats c = calc_stats(f->calc);
 	struct dataplane_stats k = dataplane_stats(f->dataplane);
+	struct status_stats st = status_stats(f->status);
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -174,6 +176,10 @@ void felixd_health(struct daemon *d, void *ctx)
 		{ "route_requests", k.route_requests },
 		{ "repairs", k.repairs },
 		{ "failures", k.failures },
+		{ "status_files_up", st.up },
+		{ "status_files_written", st.written },
+		{ "status_files_removed", st.removed },
+		{ "status_files_failures", st.failures },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++)

@@ -7,6 +7,8 @@
 
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "felixd/http.h"
+#include "felixd/status.h"
 #include "proto/v3_node.pb-c.h"
 
 /* ---- the datastore's side */
@@ -140,13 +142,18 @@ static void note_kernel(struct felixd *f)
 static void turn(struct felixd *f)
 {
 	if (calc_dirty(f->calc)) {
+		uint64_t began = uv_hrtime();
+
 		f->flushes++;
 		calc_flush(f->calc);
+		summary_observe(&f->flush_sec, (double)(uv_hrtime() - began) / 1e9, mono_now());
 		(void)dataplane_apply(f->dataplane, NULL);
 	}
 	note_kernel(f);
-	if (f->in_step)
+	if (f->in_step) {
 		api_on_in_step(f);
+		status_in_sync(f->status);
+	}
 }
 
 static void on_turn(uv_prepare_t *h)
@@ -210,6 +217,9 @@ int felixd_start(struct felixd *f, struct daemon *d, struct err *err)
 	rc = dataplane_new(d->loop, &f->config.dataplane, api_on_endpoint, f, &f->dataplane, err);
 	if (rc < 0)
 		return err_wrap(err, rc, "dataplane");
+	f->status = status_new(d->loop);
+	f->http = http_new(f);
+	settings_in_force(f);
 	f->calc = calc_new(d->node, &dataplane_ops, f->dataplane);
 	if ((rc = daemon_drop_privileges(caps, err)) < 0 || (rc = api_open(f, err)) < 0 ||
 	    (rc = watch(f, err)) < 0)
@@ -225,6 +235,8 @@ int felixd_start(struct felixd *f, struct daemon *d, struct err *err)
 void felixd_stop(struct felixd *f)
 {
 	api_close(f);
+	http_free(f->http);
+	f->http = NULL;
 	store_free(f->store);
 	f->store = NULL;
 	if (f->turning)
@@ -234,6 +246,9 @@ void felixd_stop(struct felixd *f)
 	f->dataplane = NULL;
 	calc_free(f->calc);
 	f->calc = NULL;
+	status_free(f->status);
+	f->status = NULL;
+	summary_done(&f->flush_sec);
 	settings_stop(f);
 	free(f->why_down);
 	free(f->why_kernel);

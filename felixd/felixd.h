@@ -15,6 +15,7 @@
 
 #include "common/base/list.h"
 #include "common/base/log.h"
+#include "common/http/summary.h"
 #include "common/loop/daemon.h"
 #include "common/loop/server.h"
 #include "common/store/store.h"
@@ -22,6 +23,9 @@
 #include "felixd/config.h"
 #include "felixd/config_object.h"
 #include "felixd/dataplane/dataplane.h"
+
+struct felixd_http;
+struct status;
 
 struct felixd {
 	struct daemon *d;
@@ -34,7 +38,9 @@ struct felixd {
 	struct calc *calc;
 	struct dataplane *dataplane;
 	struct ipc_server *api;
-	struct list waits; /* struct wait of api.c: requests that are not answered yet */
+	struct felixd_http *http; /* probes, metrics */
+	struct status *status;    /* files of endpoints that are up */
+	struct list waits;        /* struct wait of api.c: requests that are not answered yet */
 	size_t n_waits;
 	uv_prepare_t turn;
 	bool synced;   /* the datastore's state has been seen whole, once at least */
@@ -44,6 +50,7 @@ struct felixd {
 	bool status_changed, turning;
 	char *why_down, *why_kernel;
 	struct log_limit log_invalid;
+	struct summary flush_sec; /* of calc */
 	uint64_t updates, removals, invalid, flushes, programmed, removed, deadlines;
 };
 
@@ -66,6 +73,8 @@ int settings_reload(struct felixd *f, struct err *err);
 void settings_update(struct felixd *f, const struct resource *r);
 void settings_remove(struct felixd *f, model_kind kind, const char *name);
 void settings_settle(struct felixd *f);
+/* Whoever only looks at parameters looks at them anew. */
+void settings_in_force(struct felixd *f);
 
 /* ctl.c */
 extern const struct daemon_dump felixd_dumps[];

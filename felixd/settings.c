@@ -18,6 +18,8 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "felixd/felixd.h"
+#include "felixd/http.h"
+#include "felixd/status.h"
 
 #define FILE_MAX (1u << 20)
 
@@ -189,6 +191,30 @@ static int apply(struct felixd *f, const struct felix_config *next, const struct
 	return dataplane_configure(f->dataplane, &next->dataplane, err);
 }
 
+static void on_state(void *arg, const struct calc_endpoint *e, bool up)
+{
+	status_endpoint(((struct felixd *)arg)->status, e, up);
+}
+
+/* Unless it is set, endpoints' files are with the sockets: of several felixds on one machine each
+ * has its own. That of upstream's default is the same where the run directory is. */
+static const char *status_prefix(const struct felixd *f)
+{
+	static const char name[] = "EndpointStatusPathPrefix";
+
+	return felix_config_source(&f->config, name) == FELIX_DEFAULT
+	               ? f->d->run_dir
+	               : f->config.endpoint_status_prefix;
+}
+
+void settings_in_force(struct felixd *f)
+{
+	set_log_level(f);
+	dataplane_on_state(f->dataplane, on_state, f);
+	status_set_prefix(f->status, status_prefix(f));
+	http_configure(f->http);
+}
+
 void settings_settle(struct felixd *f)
 {
 	struct felix_config next, before;
@@ -220,5 +246,5 @@ void settings_settle(struct felixd *f)
 	if (f->d->node == before.felix_hostname)
 		f->d->node = f->config.felix_hostname;
 	felix_config_done(&before);
-	set_log_level(f);
+	settings_in_force(f);
 }

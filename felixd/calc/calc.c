@@ -155,6 +155,7 @@ struct calc_stats calc_stats(const struct calc *c)
 		.network_sets = c->netsets.n,
 		.sets = sets_count(&c->sets),
 		.set_members = c->sets.n_members,
+		.tiers = c->tiers.n,
 		.selectors = sets_count(&c->sets) + c->policies.n,
 	};
 

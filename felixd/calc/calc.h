@@ -55,7 +55,7 @@ void calc_flush(struct calc *c);
 
 struct calc_stats {
 	size_t endpoints, local_endpoints, host_endpoints, policies, active_policies,
-	        staged_policies, profiles, network_sets, sets, set_members, selectors;
+	        staged_policies, profiles, network_sets, sets, set_members, selectors, tiers;
 };
 struct calc_stats calc_stats(const struct calc *c);
 

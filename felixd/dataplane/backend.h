@@ -19,6 +19,9 @@ struct err;
 struct ruleset_stats {
 	uint64_t reads, writes, rules, repairs, failures, lock_busy; /* rules: changed by writes */
 	size_t chains, rules_wanted; /* in the kernel when it is in step */
+	struct {
+		size_t chains, rules;
+	} table[TABLE_COUNT]; /* likewise */
 };
 
 struct ruleset_ops {

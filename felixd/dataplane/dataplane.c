@@ -466,15 +466,13 @@ static void clean_other(struct dataplane *dp, struct outcome *o)
 	}
 }
 
-int dataplane_apply(struct dataplane *dp, struct err *err)
+static int apply(struct dataplane *dp, struct err *err)
 {
 	struct outcome o = { .err = err };
 	int64_t sweep_ms = -1;
 	bool read_routes, chains_ok;
 	struct err why;
 
-	if (!dp->in_sync)
-		return 0;
 	dp->retry.set = false;
 	doubt_what_is_due(dp, &read_routes);
 	if (read_routes)
@@ -513,6 +511,18 @@ int dataplane_apply(struct dataplane *dp, struct err *err)
 		dp->why = o.first;
 	sleep_until_next(dp, sweep_ms);
 	return o.code < 0 ? o.code : o.more;
+}
+
+int dataplane_apply(struct dataplane *dp, struct err *err)
+{
+	uint64_t began = uv_hrtime();
+	int rc;
+
+	if (!dp->in_sync)
+		return 0;
+	rc = apply(dp, err);
+	summary_observe(&dp->apply_sec, (double)(uv_hrtime() - began) / 1e9, mono_now());
+	return rc;
 }
 
 bool dataplane_in_step(const struct dataplane *dp, const char **ret_why)
@@ -682,5 +692,6 @@ void dataplane_free(struct dataplane *dp)
 	render_config_done(&dp->render);
 	nl_watch_close(dp->watch);
 	nl_watch_close(dp->nft_watch);
+	summary_done(&dp->apply_sec);
 	uv_close((uv_handle_t *)&dp->timer, on_closed);
 }

@@ -17,6 +17,7 @@
 
 struct err;
 struct dataplane;
+struct summary;
 
 /* A port that host endpoints leave open, whatever policy says. */
 struct felix_port {
@@ -100,10 +101,19 @@ int dataplane_apply(struct dataplane *dp, struct err *err);
  */
 bool dataplane_in_step(const struct dataplane *dp, const char **ret_why);
 
+#define DATAPLANE_TABLES 4
+
 struct dataplane_stats {
 	uint64_t iptables_writes, iptables_rules, ipset_requests, route_requests, repairs, failures;
 	size_t chains, rules, sets, routes, endpoints_up;
+	bool nftables; /* else iptables */
+	struct {
+		const char *name;
+		size_t chains, rules; /* wanted in the kernel */
+	} table[DATAPLANE_TABLES];
 };
 struct dataplane_stats dataplane_stats(const struct dataplane *dp);
+/* How long each apply took, in seconds. Lives as long as dp. */
+const struct summary *dataplane_apply_sec(const struct dataplane *dp);
 void dataplane_dump(const struct dataplane *dp,
                     void (*fn)(void *arg, const char *section, const char *json), void *arg);

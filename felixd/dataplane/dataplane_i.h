@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
+#include "common/http/summary.h"
 #include "common/nl/nl.h"
 #include "felixd/dataplane/backend.h"
 #include "felixd/dataplane/dataplane.h"
@@ -89,6 +90,7 @@ struct dataplane {
 	unsigned backoff_ms, post_check_ms;
 	uint64_t seen_writes; /* of iptables, at the last look */
 	uint64_t failures;
+	struct summary apply_sec;
 
 	uv_timer_t timer;
 	unsigned open_handles;

@@ -24,11 +24,24 @@ struct dataplane_stats dataplane_stats(const struct dataplane *dp)
 		.rules = t.rules_wanted,
 		.sets = s.sets,
 		.routes = r.routes,
+		.nftables = dp->nft != NULL,
 	};
 
+	for (unsigned i = 0; i < TABLE_COUNT; i++) {
+		st.table[i].name = table_names[i];
+		st.table[i].chains = t.table[i].chains;
+		st.table[i].rules = t.table[i].rules;
+	}
 	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id)
 		st.endpoints_up += ep->stage == STAGE_DONE;
 	return st;
+}
+
+_Static_assert((int)TABLE_COUNT == DATAPLANE_TABLES, "each table has its statistics");
+
+const struct summary *dataplane_apply_sec(const struct dataplane *dp)
+{
+	return &dp->apply_sec;
 }
 
 struct dumping {

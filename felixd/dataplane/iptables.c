@@ -205,7 +205,9 @@ struct ruleset_stats iptables_stats(const struct iptables *t)
 		s.rules += tab->count.rules;
 		s.repairs += tab->count.repairs;
 		s.failures += tab->count.failures;
-		wanted_count(&tab->wanted, &s.chains, &s.rules_wanted);
+		wanted_count(&tab->wanted, &s.table[i].chains, &s.table[i].rules);
+		s.chains += s.table[i].chains;
+		s.rules_wanted += s.table[i].rules;
 	}
 	return s;
 }

@@ -832,8 +832,11 @@ static struct ruleset_stats rules_stats(const void *self)
 		                   .repairs = t->count.repairs,
 		                   .failures = t->count.failures };
 
-	for (unsigned i = 0; i < TABLE_COUNT; i++)
-		wanted_count(&t->layers[i], &s.chains, &s.rules_wanted);
+	for (unsigned i = 0; i < TABLE_COUNT; i++) {
+		wanted_count(&t->layers[i], &s.table[i].chains, &s.table[i].rules);
+		s.chains += s.table[i].chains;
+		s.rules_wanted += s.table[i].rules;
+	}
 	return s;
 }
 
