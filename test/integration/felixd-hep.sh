@@ -110,6 +110,21 @@ check "it cannot" not on h sh -c "conntrack -L -p tcp --dport 83 2>/dev/null | g
 unpolicy u
 closes "without it" tcp o $H 83
 
+# ---- restart
+policy f 'applyOnForward: true, types: [Ingress], ingress: [{action: Allow}]'
+policy d 'preDNAT: true, applyOnForward: true, types: [Ingress], ingress: [{action: Deny, protocol: TCP, destination: {ports: [9999]}}]'
+policy u 'doNotTrack: true, applyOnForward: true, types: [Ingress, Egress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [83]}}], egress: [{action: Allow, protocol: TCP, source: {ports: [83]}}]'
+opens "policies of every class at once" tcp o $H 83
+closes "... each in its place" tcp o $H 9999
+kernel_state >"$W/before"
+stop h felixd
+start h felixd
+check "felixd is back" wait_for 10 up 1
+kernel_state >"$W/after"
+check "a restart changes nothing" cmp "$W/before" "$W/after"
+expect "... and writes nothing" 0 "$(counter iptables_writes)"
+unpolicy f d u
+
 # ---- two for one interface, and removal
 unpolicy n
 closes "without its policy the endpoint is closed again" tcp o $H 80
