@@ -153,6 +153,12 @@ closes "... both ways" tcp h $O 80
 opens "but for failsafe ports" tcp o $H 22
 opens "it does not touch the host's way to its pods" tcp h $A 80
 opens "nor what is forwarded" tcp o $A 80
+policy f 'applyOnForward: true, order: 5, types: [Ingress], ingress: [{action: Deny, protocol: TCP, destination: {ports: [82]}}, {action: Allow}]'
+closes "its forward policy is for what comes in anywhere" tcp o $A 82
+closes "... from pods, too" tcp a $O 82
+opens "... and for no more than it says" tcp a $O 80
+unpolicy f
+opens "without it pods are free again" tcp a $O 82
 hep eth 'interfaceName: o, profiles: [open]'
 opens "an endpoint of its own goes first" tcp o $H 80
 unhep eth
