@@ -108,7 +108,7 @@ void iptables_doubt_existing(struct iptables *t)
 	while (f && fscanf(f, "%63s", name) == 1)
 		for (unsigned i = 0; i < TABLE_COUNT; i++)
 			if (strcmp(table_names[i], name) == 0)
-				t->tables[i].doubt = true;
+				t->tables[i].doubt = t->tables[i].wanted.dirty = true;
 	if (f)
 		(void)fclose(f);
 }
