@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What netfilter's netlink families and tables answer: sets, connections, rules. The first byte
  * chooses. */
+#include <arpa/inet.h> /* before linux/in.h: they agree in this order only */
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "felixd/dataplane/conntrack.h"
 #include "felixd/dataplane/ipset_msg.h"
 #include "felixd/dataplane/iptables_encode.h"
+#include "felixd/dataplane/nft_msg.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,6 +35,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (ipset_msg_parse(ipset_msg_type(7), cursor_of(data + 1, size - 1), &r) == 0)
 			while (ipset_msg_next_member(&r, data[0] & 3, family, &m, &strange))
 				;
+	} else if (data[0] >= 0xe0) {
+		struct nft_reply r;
+		struct nft_element e;
+
+		/* The message's type is in the low bits. */
+		if (nft_msg_parse(nft_msg_type(data[0] & 0x1f), cursor_of(data + 1, size - 1),
+		                  &r) == 0) {
+			if (strlen(r.name) >= sizeof(r.name) || strlen(r.id) >= sizeof(r.id))
+				abort();
+			while (nft_next_element(&r.elements, &e))
+				if (e.key_len > sizeof(e.key) || strlen(e.chain) >= sizeof(e.chain))
+					abort();
+		}
 	} else if (size - 1 >= sizeof(struct ipt_entry)) {
 		struct ipt_entry *e = xmemdup(data + 1, size - 1);
 		char id[RULE_ID_MAX];

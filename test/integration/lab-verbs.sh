@@ -38,8 +38,7 @@ refuses "--datastore kubernetes: 'embedded' and 'etcd' exist" up --datastore kub
 refuses "--encap ipip: only 'none' exists yet" up --encap ipip
 refuses "--encap vxlan: only 'none' exists yet" up --encap vxlan
 refuses "--cross-subnet: encapsulation does not exist yet" up --cross-subnet
-refuses "--dataplane nftables: only 'iptables' exists yet" up --dataplane nftables
-refuses "--dataplane ebpf: only 'iptables' exists yet" up --dataplane ebpf
+refuses "--dataplane ebpf: 'iptables' and 'nftables' exist" up --dataplane ebpf
 refuses "--nodes 0: 1 to 200" up --nodes 0
 refuses "--nodes many: 1 to 200" up --nodes many
 refuses "--nodes needs a value" up --nodes
@@ -53,7 +52,7 @@ traces >$W/after
 check "a refusal leaves nothing" diff -u $W/before $W/after
 
 # ---- two at once: one with two subnets, one without a mesh and with a pool of its own
-check "up --nodes 2 --subnets 2" lab up --nodes 2 --subnets 2 --datastore embedded --encap none --dataplane iptables
+check "up --nodes 2 --subnets 2" lab up --nodes 2 --subnets 2 --datastore embedded --encap none --dataplane nftables
 check "another, by --name" lab --name two up --nodes 2 --pool 10.99.0.0/24 --no-mesh
 refuses "lab 'one' is up already (lab down)" up
 prints '^node2 +ready +ready +ready +ready +ready' status
