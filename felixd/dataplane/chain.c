@@ -9,6 +9,8 @@
 
 #include "common/base/mem.h"
 
+const char *const table_names[TABLE_COUNT] = { "raw", "mangle", "nat", "filter" };
+
 /* The arena grows by blocks that double, so a policy of one rule stays small and one of a thousand
  * needs ten blocks. */
 struct chain_arena {

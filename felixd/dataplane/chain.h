@@ -22,6 +22,16 @@
 #define RULE_ID_MAX 17    /* 16 characters of the hash and a NUL */
 #define PORT_SLOTS 15     /* of a multiport match; a range takes two */
 
+/* Of iptables; nftables have them as layers of one. */
+enum table_id {
+	TABLE_RAW,
+	TABLE_MANGLE,
+	TABLE_NAT,
+	TABLE_FILTER,
+	TABLE_COUNT
+};
+extern const char *const table_names[TABLE_COUNT];
+
 enum match_kind {
 	MATCH_PROTO,    /* proto */
 	MATCH_NET,      /* src, net */

@@ -7,7 +7,6 @@
 #include "common/base/buf.h"
 #include "felixd/dataplane/chain.h"
 #include "felixd/dataplane/names.h"
-#include "felixd/dataplane/render.h"
 
 #define NFT_NAME_MAX 64     /* with the NUL: a layer's name, '-', a chain's or hook's name */
 #define NFT_COMMENT_MAX 128 /* with the NUL */

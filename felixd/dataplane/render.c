@@ -12,8 +12,6 @@
 #include "common/base/mem.h"
 #include "felixd/dataplane/names.h"
 
-const char *const table_names[TABLE_COUNT] = { "raw", "mangle", "nat", "filter" };
-
 #define VXLAN_PORT 4789
 
 /* ---- configuration */

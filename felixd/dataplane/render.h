@@ -20,15 +20,6 @@
 
 struct err;
 
-enum table_id {
-	TABLE_RAW,
-	TABLE_MANGLE,
-	TABLE_NAT,
-	TABLE_FILTER,
-	TABLE_COUNT
-};
-extern const char *const table_names[TABLE_COUNT];
-
 #define RENDER_PREFIXES_MAX 8
 
 struct render_config {
