@@ -58,6 +58,7 @@ static int endpoint_parse(const char *s, size_t len, bool tls, struct etcd_endpo
 {
 	static const char forms[] = "expected https://HOST:PORT or http://HOST:PORT";
 	const char *text = s, *host, *end = s + len, *sep = memmem(s, len, "://", 3);
+	CLEANUP(free_p) char *shown = NULL;
 	uint16_t port = ETCD_PORT;
 	size_t host_len;
 
@@ -103,7 +104,16 @@ static int endpoint_parse(const char *s, size_t len, bool tls, struct etcd_endpo
 	endpoint_add(e, tls, host, host_len, port);
 	return 0;
 bad:
-	return err_set(err, -EINVAL, "etcd endpoint %s: %s", str_vis(text, len), forms);
+	if (memrchr(text, '@', len)) { /* before it, there may be a password */
+		const char *at = memrchr(text, '@', len);
+		size_t letters = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+		size_t scheme = sep == text + letters ? letters + 3 : 0;
+
+		shown = xasprintf("%.*s...%.*s", (int)scheme, text, (int)(text + len - at), at);
+	} else {
+		shown = xstrndup(text, len);
+	}
+	return err_set(err, -EINVAL, "etcd endpoint %s: %s", LOG_VIS(shown), forms);
 }
 
 int etcd_endpoints_parse(const char *list, bool tls, struct etcd_endpoints *e, struct err *err)

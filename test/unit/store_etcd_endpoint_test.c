@@ -46,7 +46,7 @@ static void lists_of_endpoints(void **state)
 		{ "http://a:23x", false, "etcd endpoint http://a:23x: expected https://HOST:PORT or http://HOST:PORT" },
 		{ "http://a:2379/v3", false, "etcd endpoint http://a:2379/v3: expected https://HOST:PORT or http://HOST:PORT" },
 		{ "http://a/v3", false, "etcd endpoint http://a/v3: expected https://HOST:PORT or http://HOST:PORT" },
-		{ "http://u:p@a", false, "etcd endpoint http://u:p@a: expected https://HOST:PORT or http://HOST:PORT" },
+		{ "http://u:p@a", false, "etcd endpoint http://...@a: expected https://HOST:PORT or http://HOST:PORT" },
 		{ "http://fd00::1", false, "etcd endpoint http://fd00::1: expected https://HOST:PORT or http://HOST:PORT" },
 		{ "http://[fd00::1", false, "etcd endpoint http://[fd00::1: expected https://HOST:PORT or http://HOST:PORT" },
 		{ "http://[]", false, "etcd endpoint http://[]: expected https://HOST:PORT or http://HOST:PORT" },
