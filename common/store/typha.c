@@ -194,11 +194,12 @@ static void on_compressed(struct typha *t, const Sync__V1__Compressed *m)
 	CLEANUP(buf_done) struct buf raw = { 0 };
 	struct err err = { 0 };
 	size_t at = 0, used = 0;
+	uint64_t lost = t->lost; /* a frame may be the connection's last */
 	struct cursor body;
 	int r = t->codec ? sync_unpack(t->codec, m, &raw, &err)
 	                 : err_set(&err, -EPROTO, "compressed frames, which were not asked for");
 
-	while (r == 0 && at < raw.len && !t->freed) {
+	while (r == 0 && at < raw.len && !t->freed && t->lost == lost) {
 		ProtobufCMessage *msg = NULL;
 
 		if (ipc_frame_next(raw.data + at, raw.len - at, &body, &used) == 1)

@@ -838,6 +838,65 @@ static void a_datastore_that_went_back_in_time_is_learnt_anew(void **state)
 	store_free(s);
 }
 
+static void pack_add(struct buf *raw, Sync__V1__FromTyphad__PayloadCase what, void *payload)
+{
+	Sync__V1__FromTyphad m = SYNC__V1__FROM_TYPHAD__INIT;
+	struct ipc_frame *f;
+
+	m.payload_case = what;
+	m.progress = payload; /* of a union */
+	f = ipc_frame_pack(&m.base);
+	buf_add(raw, f->data, f->len);
+	ipc_frame_unref(f);
+}
+
+/* The first of packed frames ends the connection: what is behind it is of a server that was left.
+ */
+static void what_is_packed_behind_the_end_is_not_heard(void **state)
+{
+	const char *const addresses[] = { path };
+	const struct store_typha_options options = { .addresses = addresses,
+		                                     .n_addresses = 1,
+		                                     .program = "prog",
+		                                     .node = "node",
+		                                     .codec = &codec_zstd,
+		                                     .instance = "me" };
+	Sync__V1__Progress progress = SYNC__V1__PROGRESS__INIT;
+	Sync__V1__InSync in_sync = SYNC__V1__IN_SYNC__INIT;
+	Sync__V1__Compressed packed = SYNC__V1__COMPRESSED__INIT;
+	CLEANUP(buf_done) struct buf raw = { 0 };
+	CLEANUP(buf_done) struct buf small = { 0 };
+	struct store *s = NULL;
+
+	(void)state;
+	fake_open();
+	assert_int_equal(store_typha_connect(&loop, &options, &s, NULL), 0);
+	assert_int_equal(store_watch(s, NULL, 0, &chained_ops, NULL), 0);
+	UNTIL(fake.watches == 1);
+	fake.revision = 20;
+	fake_snapshot_start();
+	fake_update("a", 15, false);
+	fake_in_sync();
+	UNTIL(seen.in_sync == 1);
+	seen.text[0] = '\0';
+
+	progress.has_revision = in_sync.has_header_revision = 1;
+	progress.revision = 7; /* it has gone back in time */
+	in_sync.header_revision = 8;
+	pack_add(&raw, SYNC__V1__FROM_TYPHAD__PAYLOAD_PROGRESS, &progress);
+	pack_add(&raw, SYNC__V1__FROM_TYPHAD__PAYLOAD_IN_SYNC, &in_sync);
+	assert_int_equal(codec_zstd.pack(raw.data, raw.len, &small), 0);
+	packed.has_raw_size = packed.has_frames = 1;
+	packed.raw_size = (uint32_t)raw.len;
+	packed.frames = (ProtobufCBinaryData){ small.len, small.data };
+	fake_send(0, SYNC__V1__FROM_TYPHAD__PAYLOAD_COMPRESSED, &packed);
+	UNTIL(seen.downs == 1 && fake.watches == 2);
+	assert_int_equal(stats_of(s).rewinds, 1);
+	assert_string_equal(seen.text, "");
+	assert_int_equal(seen.in_sync, 1);
+	store_free(s);
+}
+
 static void turns(unsigned n)
 {
 	for (struct mono_ms start = mono_now(); mono_since_ms(start) < n;)
@@ -966,6 +1025,7 @@ int main(void)
 		T(freeing_answers_what_waits),
 		T(what_was_told_is_never_taken_back),
 		T(a_datastore_that_went_back_in_time_is_learnt_anew),
+		T(what_is_packed_behind_the_end_is_not_heard),
 		T(a_write_is_answered_when_the_watch_has_told_of_it),
 		T(nobody_is_fed_by_himself),
 	};
