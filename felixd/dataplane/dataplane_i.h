@@ -119,6 +119,10 @@ void hosts_update(void *arg, const struct calc_host_endpoint *e);
 void hosts_remove(void *arg, const char *name);
 void hosts_render(struct dataplane *dp); /* matches them with interfaces; chains and dispatch */
 void hosts_prune(struct dataplane *dp);  /* when the kernel has them */
+/* Calls fn for each host endpoint and each interface it has ("*": all others), or, where it has
+ * none, with NULL. */
+typedef void hosts_fn(void *arg, const struct calc_host_endpoint *e, const char *interface);
+void hosts_each(const struct dataplane *dp, hosts_fn *fn, void *arg);
 void hosts_done(struct dataplane *dp);
 
 /* events.c */

@@ -118,6 +118,22 @@ static void dump_endpoint(struct dumping *d, const struct dataplane *dp, const s
 	d->fn(d->arg, "kernel_endpoint", buf_cstr(&out));
 }
 
+static void dump_host(void *arg, const struct calc_host_endpoint *e, const char *interface)
+{
+	struct dumping *d = arg;
+	CLEANUP(buf_done) struct buf out = { 0 };
+	struct jsonw w;
+
+	jsonw_init(&w, &out);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "name", e->name);
+	jsonw_bool(&w, "active", interface != NULL);
+	if (interface)
+		jsonw_str(&w, "interface", interface);
+	jsonw_end_object(&w);
+	d->fn(d->arg, "host_endpoint", buf_cstr(&out));
+}
+
 void dataplane_dump(const struct dataplane *dp,
                     void (*fn)(void *arg, const char *section, const char *json), void *arg)
 {
@@ -125,6 +141,7 @@ void dataplane_dump(const struct dataplane *dp,
 
 	hmap_for_each (ep, &dp->endpoints, struct endpoint, by_id)
 		dump_endpoint(&d, dp, ep);
+	hosts_each(dp, dump_host, &d);
 	dp->sets.ops->each(dp->sets.self, dump_set, &d);
 	dp->tables.ops->each_chain(dp->tables.self, dump_chain, &d);
 }

@@ -98,23 +98,31 @@ static int by_interface(const void *a, const void *b)
 	              ((const struct render_host *)b)->interface);
 }
 
-void hosts_render(struct dataplane *dp)
+/* Sorted by interface; the caller's to free. Returns who has all the others, or NULL. */
+static const struct calc_host_endpoint *match(const struct dataplane *dp, struct picks *p)
 {
 	const struct calc_host_endpoint *any = NULL;
-	struct picks p = { 0 };
 
 	hmap_for_each (h, &dp->hosts, struct host, by_name) {
 		if (strcmp(h->e->interface, "*") == 0) {
 			if (!any || strcmp(h->e->name, any->name) < 0)
 				any = h->e;
 		} else if (!*h->e->interface) {
-			pick_by_address(dp, &p, h->e);
+			pick_by_address(dp, p, h->e);
 		} else if (!events_is_workload(dp, h->e->interface)) {
-			pick(&p, h->e->interface, h->e);
+			pick(p, h->e->interface, h->e);
 		}
 	}
-	if (p.n)
-		qsort(p.v, p.n, sizeof(*p.v), by_interface);
+	if (p->n)
+		qsort(p->v, p->n, sizeof(*p->v), by_interface);
+	return any;
+}
+
+void hosts_render(struct dataplane *dp)
+{
+	struct picks p = { 0 };
+	const struct calc_host_endpoint *any = match(dp, &p);
+
 	for (size_t i = 0; i < p.n; i++)
 		render_host_endpoint(&dp->render, p.v[i].e, p.v[i].interface, &dp->sink);
 	if (any)
@@ -123,6 +131,28 @@ void hosts_render(struct dataplane *dp)
 	free(p.v);
 	dp->hosts_dirty = false;
 	dp->hosts_rendered = true;
+}
+
+void hosts_each(const struct dataplane *dp, hosts_fn *fn, void *arg)
+{
+	struct picks p = { 0 };
+	const struct calc_host_endpoint *any = match(dp, &p);
+
+	hmap_for_each (h, &dp->hosts, struct host, by_name) {
+		bool active = h->e == any;
+
+		if (active)
+			fn(arg, h->e, "*");
+		for (size_t i = 0; i < p.n; i++) {
+			if (p.v[i].e != h->e)
+				continue;
+			fn(arg, h->e, p.v[i].interface);
+			active = true;
+		}
+		if (!active)
+			fn(arg, h->e, NULL);
+	}
+	free(p.v);
 }
 
 /* Chains that nothing leads to any more. */

@@ -142,8 +142,11 @@ hep addr 'expectedIPs: [172.16.9.1]'
 opens "an endpoint whose address is nowhere" tcp o $H 80
 ip -n h addr add 172.16.9.1/32 dev o
 closes "it guards the interface that gets the address" tcp o $H 80
+stands() { ctl debug felixd dump dataplane 2>/dev/null | jq -e ".. | objects | select(.part? == \"host_endpoint\") | .is | select(.name == \"addr\" and .interface == $1)"; }
+check "the dump says so" stands '"o"'
 ip -n h addr del 172.16.9.1/32 dev o
 opens "... and not when it is gone" tcp o $H 80
+check "... as the dump does" stands null
 unhep addr
 
 # ---- all interfaces
