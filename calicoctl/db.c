@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "calicoctl/kinds.h"
@@ -21,9 +22,12 @@ struct db {
 	uv_loop_t loop;
 	uv_timer_t deadline;
 	struct store *store;
-	char *where;   /* "typhad at '/run/calico/typhad/api.sock'" */
-	bool answered; /* once already */
-	int hurry_ms;  /* the deadline of every answer; 0: the usual ones */
+	char *where;      /* "typhad at '/run/calico/typhad/api.sock'" */
+	bool answered;    /* once already */
+	int hurry_ms;     /* the deadline of every answer; 0: the usual ones */
+	uv_poll_t reader; /* of a watch: of our standard output */
+	int reader_fd;    /* -1: not followed */
+	bool reader_gone;
 };
 
 /* A call under way. One that nobody waits for any longer is freed by its answer. */
@@ -129,6 +133,31 @@ struct store_result *db_remove(struct db *db, model_kind kind, const char *ns, c
 	return await(db, w);
 }
 
+static void on_reader_gone(uv_poll_t *h, int status, int events)
+{
+	struct db *db = h->data;
+
+	(void)status;
+	(void)events;
+	(void)uv_poll_stop(h);
+	db->reader_gone = true;
+}
+
+/* Whoever reads our standard output may go while there is nothing to write. It is looked at through
+ * a descriptor of our own, because libuv makes what it polls non-blocking. A file has no reader. */
+static void reader_follow(struct db *db)
+{
+	struct epoll_event any_end = { 0 };
+
+	db->reader_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (db->reader_fd < 0 ||
+	    epoll_ctl(db->reader_fd, EPOLL_CTL_ADD, STDOUT_FILENO, &any_end) != 0 ||
+	    uv_poll_init(&db->loop, &db->reader, db->reader_fd) != 0)
+		return;
+	db->reader.data = db;
+	(void)uv_poll_start(&db->reader, UV_READABLE, on_reader_gone);
+}
+
 int db_watch(struct db *db, model_kind kind, const struct store_watch_ops *ops, void *arg,
              const bool *stop, struct err *err)
 {
@@ -136,7 +165,8 @@ int db_watch(struct db *db, model_kind kind, const struct store_watch_ops *ops, 
 
 	if (rc)
 		return err_set(err, rc, "%s cannot be watched", db->where);
-	while (!*stop)
+	reader_follow(db);
+	while (!*stop && !db->reader_gone)
 		uv_run(&db->loop, UV_RUN_ONCE);
 	return 0;
 }
@@ -187,6 +217,8 @@ void db_close(struct db *db)
 	uv_walk(&db->loop, on_walk, NULL);
 	uv_run(&db->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&db->loop);
+	if (db->reader_fd >= 0)
+		(void)close(db->reader_fd);
 	free(db->where);
 	free(db);
 }
@@ -221,6 +253,7 @@ int db_open(const struct options *o, bool create, struct db **ret, struct err *e
 	if (rc)
 		goto out;
 	db = xcalloc(1, sizeof(*db));
+	db->reader_fd = -1;
 	if (uv_loop_init(&db->loop) != 0) {
 		free(db);
 		rc = err_set(err, -ENOMEM, "cannot make an event loop");

@@ -191,6 +191,12 @@ E
 	wait_for 10 touched
 	watch_end
 	check "$HOW: only changes" [ "$(sort -u $W/watch)" = "ippool.projectcalico.org/p3" ]
+	mkfifo $W/pipe
+	on a timeout 20 "$BUILD/calicoctl/calicoctl" $STORE get pools -w >$W/pipe 2>$W/watch &
+	watcher=$!
+	head -n 1 $W/pipe >/dev/null
+	wait_for 5 eval "! kill -0 $watcher 2>/dev/null" && ok "$HOW: a watch ends with its reader" || fail "$HOW: a watch ends with its reader" "$(cat $W/watch)"
+	kill $watcher 2>/dev/null; rm $W/pipe
 	same "a watch of files" get -w -f $W/pools.yaml <<'E'
 a watch needs a KIND
 exit 1
