@@ -210,7 +210,7 @@ void typhad_status(struct typhad *t)
 	struct store_stats s = { 0 };
 	CLEANUP(free_p) char *status = NULL;
 
-	if (!t->door.server || !t->store)
+	if (!t->door.server || !t->store || t->door.draining)
 		return;
 	store_stats(t->store, &s);
 	/* Still ready: reads and watches are as good as before. */

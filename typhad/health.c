@@ -20,7 +20,7 @@ bool health_report(const struct typhad *t, bool readiness, struct buf *out)
 		{ .name = "datastore", .live = true },
 		{ .name = "SyncServer",
 		  .live = true,
-		  .ready = t->door.server != NULL,
+		  .ready = t->door.server && !t->door.draining,
 		  .detail = server },
 	};
 
@@ -32,7 +32,8 @@ bool health_report(const struct typhad *t, bool readiness, struct buf *out)
 	all[1].ready = t->store && t->loaded && !t->away;
 	all[1].detail = s.last_error;
 	if (t->door.server)
-		(void)snprintf(server, sizeof(server), "%u clients",
+		(void)snprintf(server, sizeof(server), "%s%u clients",
+		               t->door.draining ? "draining: " : "",
 		               ipc_server_stats(t->door.server).peers);
 	else
 		(void)snprintf(server, sizeof(server), "not listening yet");

@@ -68,12 +68,19 @@ begin=$(now); stop a typhad; took=$(($(now) - begin))
 [ $took -lt 1000 ] && ok "without remote clients it ends within $took ms" || fail "at once" "$took ms"
 
 TYPHA_SHUTDOWNTIMEOUTSECS=60; export TYPHA_SHUTDOWNTIMEOUTSECS
-run
+: >$W/a.typhad.log
+TYPHA_HEALTHENABLED=true TYPHA_HEALTHPORT=19098 TYPHA_HEALTHHOST=127.0.0.1 run
 on b $client crowd 10.9.0.1:5473 200 >$W/crowd &
 crowd=$!
 wait_for 10 grep -q '200 in' $W/crowd
 kill -TERM "$(pid_of a typhad)"
 wait_for 5 grep -q 'draining.*remote_clients=200 interval_ms=200' $W/a.typhad.log && ok "200 clients: not more than 0.2 s apart"
+probe() { on a python3 "$(dirname "$0")/web.py" 19098 /readiness | sed -n 1p; }
+expect "meanwhile it is not ready" 503 "$(probe)"
+mv $W/datastore.db $W/away # writes fail, which is told
+$client put $sock x 1 >/dev/null 2>&1
+mv $W/away $W/datastore.db
+check "whatever happens then" [ "$(grep 'status=' $W/a.typhad.log | grep -vc draining)" = "$(grep 'status=' $W/a.typhad.log | sed '/draining/,$d' | wc -l)" ]
 begin=$(now); stop a typhad; took=$(($(now) - begin))
 [ $took -lt 1500 ] && ok "a second TERM ends it within $took ms" || fail "a second TERM" "$took ms"
 quit $crowd
