@@ -215,12 +215,17 @@ int show_parse(const struct options *o, struct show *ret, struct err *err)
 		ret->format = SHOW_JSON;
 	else if (strcmp(f, "name") == 0)
 		ret->format = SHOW_NAME;
-	else if (strncmp(f, "custom-columns=", 15) == 0 && f[15])
+	else if (strncmp(f, "custom-columns=", 15) == 0)
 		ret->style.columns = f + 15;
 	else if (strncmp(f, "go-template=", 12) == 0 || strncmp(f, "go-template-file=", 17) == 0)
 		ret->format = SHOW_TEMPLATE;
 	else
 		return err_set(err, -EINVAL, "unrecognized output format '%s'", f);
+	if (ret->style.columns && !*ret->style.columns)
+		return err_set(err, -EINVAL, "need to specify at least one column");
+	if (strcmp(f, "go-template=") == 0 || strcmp(f, "go-template-file=") == 0)
+		return err_set(err, -EINVAL, "need to specify a template%s",
+		               f[11] == '=' ? "" : " file");
 	if (show_color(o, &ret->style.color, err) != 0)
 		return -EINVAL;
 	return ret->format == SHOW_TEMPLATE ? parse_template(f, ret, err) : 0;

@@ -107,6 +107,14 @@ E
 p1   |
 exit 0
 E
+	same "no template" get pool p1 -o go-template= <<'E'
+need to specify a template
+exit 1
+E
+	same "no column" get pool p1 -o custom-columns= <<'E'
+need to specify at least one column
+exit 1
+E
 	same "a template that is none" get pool p1 -o 'go-template={{.' <<'E'
 template: get:1: unclosed action
 exit 1
