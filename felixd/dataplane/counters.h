@@ -7,21 +7,13 @@
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
-struct chain;
 struct dataplane;
 struct err;
-
-struct counter {
-	uint64_t packets, bytes;
-};
 
 /*
  * Calls fn for each chain of a policy or profile that is in the kernel: JSON, {"kind": ...,
  * "namespace": ..., "name": ..., "direction": "ingress", "chain": ..., "rules": [{"index": 0,
- * "packets": 1, "bytes": 60}]}. A chain that is not as it should be is left out.
+ * "packets": 1, "bytes": 60}]}. A chain that is not in the kernel as it should be is left out.
  */
 int counters_dump(const struct dataplane *dp, void (*fn)(void *arg, const char *json), void *arg,
                   struct err *err);

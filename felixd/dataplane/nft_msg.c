@@ -416,6 +416,8 @@ static void parse_attr(const struct nf_attr *a, struct nft_reply *r, struct set_
 			get_name(a, r->name);
 		else if (a->type == NFTA_RULE_USERDATA)
 			parse_user_data(a->data, r->id);
+		else if (a->type == NFTA_RULE_EXPRESSIONS)
+			r->expressions = a->data;
 		break;
 	case NFT_MSG_NEWSET:
 		parse_set_attr(a, r, s);
@@ -457,6 +459,42 @@ int nft_msg_parse(uint16_t nlmsg_type, struct cursor payload, struct nft_reply *
 		ret->kind = set_kind(&shape, ret->family);
 	}
 	return 0;
+}
+
+static void parse_counter(struct cursor c, uint64_t *packets, uint64_t *bytes)
+{
+	struct nf_attr a;
+
+	while (nf_attr_next(&c, &a)) {
+		uint32_t high, low;
+
+		if (!cursor_be32(&a.data, &high) || !cursor_be32(&a.data, &low))
+			continue;
+		if (a.type == NFTA_COUNTER_PACKETS)
+			*packets = (uint64_t)high << 32 | low;
+		else if (a.type == NFTA_COUNTER_BYTES)
+			*bytes = (uint64_t)high << 32 | low;
+	}
+}
+
+bool nft_rule_counter(struct cursor expressions, uint64_t *ret_packets, uint64_t *ret_bytes)
+{
+	struct nf_attr element, a;
+
+	*ret_packets = *ret_bytes = 0;
+	while (nf_attr_next(&expressions, &element)) {
+		char name[16] = "";
+
+		while (nf_attr_next(&element.data, &a)) {
+			if (a.type == NFTA_EXPR_NAME) {
+				(void)nf_attr_get_str(&a, name, sizeof(name));
+			} else if (a.type == NFTA_EXPR_DATA && strcmp(name, "counter") == 0) {
+				parse_counter(a.data, ret_packets, ret_bytes);
+				return true;
+			}
+		}
+	}
+	return false;
 }
 
 static void parse_key(struct cursor c, struct nft_element *ret)

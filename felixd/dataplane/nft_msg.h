@@ -83,6 +83,7 @@ struct nft_reply {
 	char name[NFT_NAME_MAX];  /* of the chain, a rule's chain, or the set; "" if too long */
 	bool base;
 	char id[RULE_ID_MAX]; /* a rule's */
+	struct cursor expressions;
 	enum nft_set_kind kind;
 	bool anonymous;
 	struct cursor elements; /* of a set */
@@ -90,6 +91,9 @@ struct nft_reply {
 };
 /* -EBADMSG */
 int nft_msg_parse(uint16_t nlmsg_type, struct cursor payload, struct nft_reply *ret);
+
+/* What a rule has counted. false: it does not count. */
+bool nft_rule_counter(struct cursor expressions, uint64_t *ret_packets, uint64_t *ret_bytes);
 
 struct nft_element {
 	uint8_t key[16];
