@@ -29,6 +29,7 @@ $(call fuzz_test,typhad_config,typhad/config.c typhad/config_param.c,)
 etcd_libs := -luv -lprotobuf-c -lyajl -lnghttp2 -lssl -lcrypto -lresolv
 $(call program,test/interop/etcd_client,test/interop/etcd_client.c,$(etcd_libs))
 $(call unit_test,store_grpc,,$(etcd_libs))
+$(call unit_test,store_h2,,$(etcd_libs))
 $(call unit_test,store_etcd_endpoint,,-lresolv)
 $(call unit_test,store_etcd_feed,,-lprotobuf-c -lyajl)
 $(call fuzz_test,etcd_reply,,$(etcd_libs))

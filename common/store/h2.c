@@ -59,7 +59,7 @@ struct h2 {
 	size_t n_streams; /* whose owner waits */
 	struct buf out;   /* bytes to write */
 	bool goaway;
-	bool in_session;       /* nghttp2 is calling us: it must not be called to send or receive */
+	bool spent;            /* the numbers of streams are used up: to be told */
 	uint64_t heard, asked; /* loop time in ms: of the last byte, of the last PING */
 	bool ping_open;
 	char why[256];
@@ -79,6 +79,8 @@ struct h2_stream {
 };
 
 static uint64_t ping_gap_ms = PING_GAP_MS; /* grows when a server objects */
+
+int32_t h2_stream_last = INT32_MAX;
 
 /* ---- the end */
 
@@ -256,6 +258,14 @@ static void on_flush(uv_prepare_t *prepare)
 	struct h2 *h = prepare->data;
 
 	(void)uv_prepare_stop(prepare);
+	write_out(h);
+	if (!h->spent || h->state != H2_UP || h->freed)
+		return;
+	h->spent = false;
+	/* What is open goes on, and the connection ends with it. */
+	(void)nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
+	if (h->ops->on_goaway)
+		h->ops->on_goaway(h->arg);
 	write_out(h);
 }
 
@@ -616,11 +626,14 @@ struct h2_stream *h2_open(struct h2 *h, const struct h2_header *headers, size_t 
 	s->arg = arg;
 	body.source.ptr = s;
 	s->id = nghttp2_submit_request(h->session, NULL, nv, n, &body, s);
-	if (s->id < 0) { /* the numbers of streams are used up: 2^30 requests */
+	if (s->id < 0) { /* what nghttp2 cannot do now, another connection may */
 		free(s);
-		h->goaway = true;
+		h->goaway = h->spent = true;
+		flush_soon(h);
 		return NULL;
 	}
+	if (s->id > h2_stream_last - 2) /* each has an odd number of its own */
+		h->goaway = h->spent = true;
 	list_push_back(&h->streams, &s->node);
 	if (h->n_streams++ == 0 && !uv_is_active((uv_handle_t *)&h->timer))
 		timer_in(h, ping_gap_ms);

@@ -25,7 +25,8 @@ struct h2_ops {
 	/* Connecting failed or the connection is lost: once, and nothing comes after it. All its
 	 * streams have had their on_end. The owner calls h2_free(), here or later. */
 	void (*on_down)(void *arg, const char *why);
-	/* The peer will take no new streams; those that are open go on. Once; may be NULL. */
+	/* The peer will take no new streams, or there is no number left for one (2^30 have been
+	 * opened); those that are open go on. Once; may be NULL. */
 	void (*on_goaway)(void *arg);
 };
 
@@ -69,6 +70,9 @@ void h2_cancel(struct h2_stream *s);
 /* Somebody begins to doubt: asks with a PING unless the peer has been heard of just now or was
  * asked a short time ago. */
 void h2_doubt(struct h2 *h);
+
+/* The highest number of a stream. For tests, which make it small. */
+extern int32_t h2_stream_last;
 
 /* What must be known of an h2 to judge it. */
 bool h2_usable(const struct h2 *h); /* up, and takes new streams */
