@@ -24,6 +24,11 @@ void policy_scene_done(struct policy_scene *s);
 /* DefaultEndpointToHostAction of FelixConfiguration, of the node before that of all: "Drop". */
 const char *policy_scene_to_host_action(const struct policy_scene *s, const char *node);
 
+/* Is it to (ingress) or from a failsafe port of the node? By FelixConfiguration, of the node before
+ * that of all, or by Felix's defaults. */
+bool policy_scene_is_failsafe(const struct policy_scene *s, const char *node,
+                              enum policy_direction d, const struct policy_packet *p);
+
 /* Where a packet comes from or goes to. */
 struct policy_end {
 	const char *text;                 /* as it was given */

@@ -192,7 +192,11 @@ static void policy_line(const struct policy_entry *e, enum policy_direction d, s
 	visible_add(out, e->r->name, false);
 	buf_str(out, ": ");
 	order_text(e->order, out);
-	buf_printf(out, ", %zu rule%s%s\n", n, n == 1 ? "" : "s",
+	buf_printf(out, ", %zu rule%s%s%s%s\n", n, n == 1 ? "" : "s",
+	           e->untracked  ? ", doNotTrack: before all others"
+	           : e->pre_dnat ? ", preDNAT: before tracked ones"
+	                         : "",
+	           e->on_forward && !e->untracked && !e->pre_dnat ? ", applyOnForward" : "",
 	           e->staged ? ", staged: not enforced" : "");
 }
 

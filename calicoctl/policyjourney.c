@@ -65,6 +65,19 @@ static void to_own_host(const struct policy_scene *s, struct policy_journey *j,
 	policy_walk_append(k, strcasecmp(action, "Drop") == 0 ? POLICY_DENY : POLICY_ALLOW, text);
 }
 
+/* Of a host endpoint, the failsafe ports come before every policy. */
+static void walk_end(const struct policy_scene *s, struct policy_journey *j,
+                     const struct policy_party *party, enum policy_direction d,
+                     struct policy_walk *k)
+{
+	if (party->r->kind == V3__KIND__KIND_HOST_ENDPOINT &&
+	    policy_scene_is_failsafe(s, party->node, d, &j->packet))
+		policy_walk_fixed(party, d, POLICY_ALLOW, "the destination port is a failsafe port",
+		                  k);
+	else
+		policy_walk(s->w, party, d, &j->packet, k);
+}
+
 static void walk_source(const struct policy_scene *s, struct policy_journey *j)
 {
 	struct policy_walk *k = &j->walks[j->n_walks];
@@ -72,7 +85,7 @@ static void walk_source(const struct policy_scene *s, struct policy_journey *j)
 	if (!j->from.party || at_home(&j->to, &j->from))
 		return;
 	j->n_walks++;
-	policy_walk(s->w, j->from.party, POLICY_EGRESS, &j->packet, k);
+	walk_end(s, j, j->from.party, POLICY_EGRESS, k);
 	if (at_home(&j->from, &j->to))
 		to_own_host(s, j, k);
 }
@@ -88,7 +101,7 @@ static void walk_destination(const struct policy_scene *s, struct policy_journey
 		policy_walk_fixed(j->to.party, POLICY_INGRESS, POLICY_ALLOW,
 		                  "a host reaches its own pods whatever policies say", k);
 	else
-		policy_walk(s->w, j->to.party, POLICY_INGRESS, &j->packet, k);
+		walk_end(s, j, j->to.party, POLICY_INGRESS, k);
 }
 
 int policy_journey(const struct policy_scene *s, struct policy_journey *j, struct err *err)

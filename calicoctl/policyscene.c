@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The resources that decide about packets, and the ends of a packet among them. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "calicoctl/visible.h"
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "common/model/scalar.h"
 #include "proto/v3_endpoint.pb-c.h"
 #include "proto/v3_felix.pb-c.h"
 #include "proto/v3_node.pb-c.h"
@@ -92,6 +94,79 @@ const char *policy_scene_to_host_action(const struct policy_scene *s, const char
 			action = spec->defaultendpointtohostaction;
 	}
 	return action ? action : "Drop";
+}
+
+/* ---- failsafe ports */
+
+struct failsafe {
+	int protocol;
+	uint16_t port;
+};
+
+static const struct failsafe failsafe_in[] = {
+	{ IPPROTO_TCP, 22 },   { IPPROTO_UDP, 68 },   { IPPROTO_TCP, 179 },
+	{ IPPROTO_TCP, 2379 }, { IPPROTO_TCP, 2380 }, { IPPROTO_TCP, 5473 },
+	{ IPPROTO_TCP, 6443 }, { IPPROTO_TCP, 6666 }, { IPPROTO_TCP, 6667 },
+};
+static const struct failsafe failsafe_out[] = {
+	{ IPPROTO_UDP, 53 },   { IPPROTO_UDP, 67 },   { IPPROTO_TCP, 179 },
+	{ IPPROTO_TCP, 2379 }, { IPPROTO_TCP, 2380 }, { IPPROTO_TCP, 5473 },
+	{ IPPROTO_TCP, 6443 }, { IPPROTO_TCP, 6666 }, { IPPROTO_TCP, 6667 },
+};
+
+/* NULL: nothing is configured. */
+static const V3__ProtoPortList *failsafes_of(const struct policy_scene *s, const char *node,
+                                             enum policy_direction d)
+{
+	CLEANUP(free_p) char *own = xasprintf("node.%s", node);
+	const V3__ProtoPortList *list = NULL;
+	const struct resource *r;
+
+	for (size_t i = 0; (r = nth(s, V3__KIND__KIND_FELIX_CONFIGURATION, i)); i++) {
+		const V3__FelixConfigurationSpec *spec =
+		        ((const V3__FelixConfiguration *)r->msg)->spec;
+		const V3__ProtoPortList *its = !spec ? NULL
+		                               : d == POLICY_INGRESS
+		                                       ? spec->failsafeinboundhostports
+		                                       : spec->failsafeoutboundhostports;
+		bool is_own = strcmp(r->name, own) == 0;
+
+		if (its && (is_own || (!list && strcmp(r->name, "default") == 0)))
+			list = its;
+	}
+	return list;
+}
+
+static bool is_configured(const V3__ProtoPort *f, const struct ip_addr *far,
+                          const struct policy_packet *p)
+{
+	int protocol =
+	        f->protocol && *f->protocol ? protocol_number_of_name(f->protocol) : IPPROTO_TCP;
+	struct ip_prefix net;
+
+	if (protocol != p->protocol || f->port != p->dst.port)
+		return false;
+	return !f->net || !*f->net ||
+	       (ip_prefix_parse(f->net, &net) == 0 && ip_prefix_contains(&net, far));
+}
+
+bool policy_scene_is_failsafe(const struct policy_scene *s, const char *node,
+                              enum policy_direction d, const struct policy_packet *p)
+{
+	const V3__ProtoPortList *list = failsafes_of(s, node, d);
+	const struct failsafe *f = d == POLICY_INGRESS ? failsafe_in : failsafe_out;
+
+	if (list) {
+		for (size_t i = 0; i < list->n_items; i++)
+			if (is_configured(list->items[i],
+			                  d == POLICY_INGRESS ? &p->src.addr : &p->dst.addr, p))
+				return true;
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(failsafe_in); i++)
+		if (f[i].protocol == p->protocol && f[i].port == p->dst.port)
+			return true;
+	return false;
 }
 
 /* ---- endpoints by name */

@@ -6,6 +6,7 @@
 
 #include "common/base/mem.h"
 #include "common/model/selector.h"
+#include "proto/v3_endpoint.pb-c.h"
 
 #define VXLAN_PORT 4789
 
@@ -75,14 +76,44 @@ static enum policy_verdict walk_rules(struct walking *g, const struct policy_ste
 	return POLICY_UNDECIDED;
 }
 
+/* ---- tiers, once for each class of policy */
+
+enum class {
+	CLASS_UNTRACKED,
+	CLASS_PRE_DNAT,
+	CLASS_NORMAL
+};
+
+static enum class class_of(const struct policy_entry *e) {
+	return e->untracked ? CLASS_UNTRACKED : e->pre_dnat ? CLASS_PRE_DNAT : CLASS_NORMAL;
+}
+
+static bool is_host(const struct policy_party *p)
+{
+	return p->r->kind == V3__KIND__KIND_HOST_ENDPOINT;
+}
+
+/* Of all interfaces: untracked policy is not for it. */
+static bool is_wildcard(const struct policy_party *p)
+{
+	const V3__HostEndpointSpec *s =
+	        is_host(p) ? ((const V3__HostEndpoint *)p->r->msg)->spec : NULL;
+
+	return s && s->interfacename && strcmp(s->interfacename, "*") == 0;
+}
+
 bool policy_applies(const struct policy_world *w, const struct policy_entry *e,
                     const struct policy_party *p)
 {
-	return !e->untracked && !e->pre_dnat && policy_selects(w, e->sel, p);
+	enum class class = class_of(e);
+
+	if (class != CLASS_NORMAL && !is_host(p))
+		return false;
+	return !(class == CLASS_UNTRACKED && is_wildcard(p)) && policy_selects(w, e->sel, p);
 }
 
 /* true: decided. */
-static bool walk_tier(struct walking *g, const struct policy_tier *t)
+static bool walk_tier(struct walking *g, const struct policy_tier *t, enum class class)
 {
 	struct policy_step *s;
 	size_t enforced = 0;
@@ -92,8 +123,8 @@ static bool walk_tier(struct walking *g, const struct policy_tier *t)
 		const struct policy_entry *e = &g->w->policies[i];
 		enum policy_verdict v;
 
-		if (strcmp(e->tier, t->name) != 0 || !(g->ingress ? e->ingress : e->egress) ||
-		    !policy_applies(g->w, e, g->party))
+		if (class_of(e) != class || strcmp(e->tier, t->name) != 0 ||
+		    !(g->ingress ? e->ingress : e->egress) || !policy_applies(g->w, e, g->party))
 			continue;
 		if (!begun)
 			step(g->walk, POLICY_STEP_TIER)->tier = t;
@@ -116,14 +147,25 @@ static bool walk_tier(struct walking *g, const struct policy_tier *t)
 		return false;
 	s = step(g->walk, POLICY_STEP_TIER_END);
 	s->tier = t;
-	s->verdict = enforced && !t->default_pass ? POLICY_DENY : POLICY_PASS;
+	s->verdict =
+	        enforced && !t->default_pass && class == CLASS_NORMAL ? POLICY_DENY : POLICY_PASS;
 	if (s->verdict != POLICY_DENY)
 		return false;
 	decide(g->walk, POLICY_DENY);
 	return true;
 }
 
-/* true: allowed. */
+static bool walk_class(struct walking *g, enum class class)
+{
+	for (size_t i = 0; i < g->w->n_tiers; i++)
+		if (walk_tier(g, &g->w->tiers[i], class))
+			return true;
+	return false;
+}
+
+/* ---- the rest */
+
+/* true: decided. */
 static bool walk_profile(struct walking *g, const char *name)
 {
 	const struct policy_profile *p = policy_world_profile(g->w, name);
@@ -178,9 +220,11 @@ void policy_walk(const struct policy_world *w, const struct policy_party *party,
 	*ret = (struct policy_walk){ .direction = direction, .party = party };
 	if (is_encapsulated(&g))
 		return;
-	for (size_t i = 0; i < w->n_tiers; i++)
-		if (walk_tier(&g, &w->tiers[i]))
-			return;
+	if (is_host(party) &&
+	    (walk_class(&g, CLASS_UNTRACKED) || (g.ingress && walk_class(&g, CLASS_PRE_DNAT))))
+		return;
+	if (walk_class(&g, CLASS_NORMAL))
+		return;
 	for (size_t i = 0; i < party->n_profiles; i++)
 		if (walk_profile(&g, party->profiles[i]))
 			return;

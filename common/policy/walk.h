@@ -7,6 +7,10 @@
  * tier decided, its default action decides; behind the last tier the endpoint's profiles are asked,
  * and what none of them allows is denied. Staged policies are gone through, and decide nothing. A
  * packet is taken as the first of its connection: the others follow it.
+ *
+ * At a host endpoint, doNotTrack policies come before all others, and preDNAT policies (of what
+ * comes in) next; what they do not decide goes on. applyOnForward makes no difference here: this is
+ * about what the host itself sends and receives.
  */
 #pragma once
 
@@ -50,8 +54,8 @@ struct policy_walk {
 	size_t decided_by;           /* a step */
 };
 
-/* Which policies of a host endpoint: those that judge what its own processes send and receive, as
- * of a workload. */
+/* Does the policy have a say about what the endpoint itself sends and receives? doNotTrack and
+ * preDNAT are for host endpoints alone. */
 bool policy_applies(const struct policy_world *w, const struct policy_entry *e,
                     const struct policy_party *p);
 

@@ -202,3 +202,32 @@ expect "a node without addresses is one, too" 2 $?
 ctl policy effective -n default b >"$W/effective"
 expect "what applies to b begins with b" "pod default/b on h" "$(head -n 1 "$W/effective")"
 expect "and ends with its profiles" "  Profile kns.default;  Profile ksa.b;  Deny" "$(tail -n 3 "$W/effective" | paste -sd';')"
+
+# ---- the host itself, behind a host endpoint: policy, failsafe ports, and what is between it and its pods
+for _p in 22 80 81; do on h socat TCP-LISTEN:$_p,fork,reuseaddr EXEC:cat 2>/dev/null & done
+cat <<-Y | apply
+	apiVersion: projectcalico.org/v3
+	kind: Node
+	metadata: {name: h}
+	spec: {bgp: {ipv4Address: 172.16.0.1/24}}
+	---
+	apiVersion: projectcalico.org/v3
+	kind: HostEndpoint
+	metadata: {name: eth, labels: {host: "yes"}}
+	spec: {node: h, interfaceName: o, expectedIPs: [172.16.0.1]}
+	---
+	apiVersion: projectcalico.org/v3
+	kind: GlobalNetworkPolicy
+	metadata: {name: hosts}
+	spec: {selector: has(host), types: [Ingress], ingress: [{action: Allow, protocol: TCP, source: {nets: [172.16.0.2/32]}, destination: {ports: [80]}}]}
+Y
+alike() { # NAME WANTED FROM ADDRESS END END PORT: what explain says and what becomes of a connection
+	ctl policy explain --from "$5" --to "$6" --port "$7" >"$W/said" 2>&1
+	expect "$1: explain" "$2" $?
+	if [ "$2" = 0 ]; then opens "$1: the kernel" tcp "$3" "$4" "$7"; else closes "$1: the kernel" tcp "$3" "$4" "$7"; fi
+}
+alike "a port that no policy allows" 1 o 172.16.0.1 172.16.0.2 h 81
+alike "one that a policy allows" 0 o 172.16.0.1 172.16.0.2 h 80
+alike "a failsafe port" 0 o 172.16.0.1 172.16.0.2 eth 22
+alike "a pod to its host" 1 a 172.16.0.1 default/a h 80
+alike "a host to its pod" 0 h 10.65.0.11 h default/a 80

@@ -363,6 +363,58 @@ static void test_profiles(void **state)
 	scene_end(&s);
 }
 
+/* Host endpoints have policies that nobody else has; forward policy is none of their own. */
+static void test_hosts(void **state)
+{
+	static const char *const resources[] = {
+		"HostEndpoint eth `node`:`h`,`interfaceName`:`eth0`,`expectedIPs`:[`172.16.0.1`]",
+		"HostEndpoint any `node`:`i`,`interfaceName`:`*`,`expectedIPs`:[`172.16.0.2`]",
+		GNP("raw",
+		    "`order`:9,`doNotTrack`:true,`applyOnForward`:true,`selector`:`!has("
+		    "projectcalico.org/namespace)`," IN("{`action`:`Allow`,`protocol`:`UDP`}")),
+		GNP("nat",
+		    "`order`:1,`preDNAT`:true,`applyOnForward`:true,`selector`:`!has(projectcalico."
+		    "org/namespace)`," IN(
+		            "{`action`:`Deny`,`protocol`:`TCP`,`destination`:{`ports`:[80]}}")),
+		GNP("own", "`selector`:`!has(projectcalico.org/namespace)`," IN(
+		                   "{`action`:`Allow`,`protocol`:`TCP`},"
+		                   "{`action`:`Deny`,`protocol`:`UDP`}")),
+	};
+	static const struct {
+		const char *name, *to, *proto, *by;
+		int port;
+		enum policy_verdict verdict;
+	} want[] = {
+		{ "eth", "172.16.0.1", "UDP", "GlobalNetworkPolicy raw[0]", 53, POLICY_ALLOW },
+		{ "any", "172.16.0.2", "UDP", "GlobalNetworkPolicy own[1]", 53, POLICY_DENY },
+		{ "eth", "172.16.0.1", "TCP", "GlobalNetworkPolicy nat[0]", 80, POLICY_DENY },
+		{ "any", "172.16.0.2", "TCP", "GlobalNetworkPolicy nat[0]", 80, POLICY_DENY },
+		{ "any", "172.16.0.2", "TCP", "GlobalNetworkPolicy own[0]", 81, POLICY_ALLOW },
+		{ "eth", "172.16.0.1", "ICMP", "tier default", 0, POLICY_DENY },
+	};
+	struct scene s;
+
+	(void)state;
+	scene_begin(&s);
+	for (size_t i = 0; i < ARRAY_SIZE(resources); i++)
+		scene_add(&s, resources[i]);
+	policy_world_settle(s.w);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		CLEANUP(buf_done) struct buf by = { 0 };
+		struct policy_packet p = packet(A, want[i].to, want[i].proto, want[i].port);
+		struct policy_walk k;
+
+		policy_packet_resolve(&p, s.w);
+		policy_walk(s.w, party(&s, want[i].name), POLICY_INGRESS, &p, &k);
+		decided(&k, &by);
+		assert_string_equal(buf_cstr(&by), want[i].by);
+		assert_int_equal(k.verdict, want[i].verdict);
+		policy_walk_done(&k);
+		policy_packet_done(&p);
+	}
+	scene_end(&s);
+}
+
 /* What makes no sense counts as absent, and says why. */
 static void test_bad(void **state)
 {
@@ -409,9 +461,8 @@ static void test_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_profiles),
-		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_cases), cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_hosts), cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_text),
 	};
 
