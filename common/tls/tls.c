@@ -113,7 +113,10 @@ static bool expect_name(struct tls *t, const char *name)
 	if (v4 || inet_pton(AF_INET6, name, &addr) == 1)
 		return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(t->ssl),
 		                                 (const unsigned char *)&addr, v4 ? 4 : 16) == 1;
-	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	/* A CN is no host's name, as in Go: else any client's certificate would do for a server
+	 * that is called as the client is. */
+	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+	                                  X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	return SSL_set1_host(t->ssl, name) == 1 && SSL_set_tlsext_host_name(t->ssl, name) == 1;
 }
 

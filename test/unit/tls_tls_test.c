@@ -242,6 +242,8 @@ static void wrong_servers_are_refused(void **state)
 		{ &server, "127.0.0.2", "IP address mismatch" },
 		{ &server, "fd00::2", "IP address mismatch" },
 		{ &wrong_host, "localhost", "hostname mismatch" }, /* the SAN counts, not the CN */
+		{ &client, "typha-client",
+		  "hostname mismatch" }, /* also when there is no DNS SAN */
 		{ &stranger, NULL, "unable to get local issuer certificate" },
 		{ &expired, NULL, "certificate has expired" },
 	};
