@@ -105,19 +105,31 @@ int nft_link_commit(struct nft_link *l, const struct buf *messages, struct err *
 	return err_set(err, -EAGAIN, "somebody changes nftables again and again");
 }
 
-int nft_link_remove_table(struct nft_link *l, bool *ret_was, struct err *err)
+static int send_batch(struct nft_link *l, void (*put)(struct buf *out, int family), struct err *err)
 {
 	CLEANUP(buf_done) struct buf b = { 0 };
 	size_t at;
-	int rc;
 
 	nft_batch_begin(&b, 0);
 	at = b.len;
-	nft_put_table_delete(&b, l->family);
+	put(&b, l->family);
 	/* The proof that it was taken. */
 	((struct nlmsghdr *)(void *)(b.data + at))->nlmsg_flags |= NLM_F_ACK;
 	nft_batch_end(&b);
-	rc = nl_transact(l->conn, b.data, b.len, NULL, NULL, err);
+	return nl_transact(l->conn, b.data, b.len, NULL, NULL, err);
+}
+
+/*
+ * In two steps: a packet that is on its way through the rules while they are deleted still meets
+ * them, but no longer finds the elements of their sets and maps: it would be dropped as one of an
+ * unknown interface.
+ */
+int nft_link_remove_table(struct nft_link *l, bool *ret_was, struct err *err)
+{
+	int rc = send_batch(l, nft_put_table_dormant, err);
+
+	if (rc == 0)
+		rc = send_batch(l, nft_put_table_delete, err);
 	*ret_was = rc == 0;
 	return rc == -ENOENT ? 0 : rc;
 }

@@ -83,6 +83,15 @@ void nft_put_table(struct buf *out, int family, bool ack)
 	nft_msg_end(out, at);
 }
 
+void nft_put_table_dormant(struct buf *out, int family)
+{
+	size_t at = nft_msg_begin(out, family, NFT_MSG_NEWTABLE, 0);
+
+	nf_attr_str(out, NFTA_TABLE_NAME, NFT_TABLE);
+	nf_attr_be32(out, NFTA_TABLE_FLAGS, NFT_TABLE_F_DORMANT);
+	nft_msg_end(out, at);
+}
+
 void nft_put_table_delete(struct buf *out, int family)
 {
 	size_t at = nft_msg_begin(out, family, NFT_MSG_DELTABLE, 0);

@@ -26,6 +26,7 @@ void nft_batch_begin(struct buf *out, uint32_t generation);
 void nft_batch_end(struct buf *out);
 
 void nft_put_table(struct buf *out, int family, bool ack);
+void nft_put_table_dormant(struct buf *out, int family); /* no packet comes to it any more */
 void nft_put_table_delete(struct buf *out, int family);
 
 struct nft_base {

@@ -681,7 +681,8 @@ static void remember_map(struct nft_rules *t, const char *name, const struct wan
 
 	free(a->entries);
 	a->entries = xcalloc(m->n + 1, sizeof(*a->entries));
-	memcpy(a->entries, m->entries, m->n * sizeof(*a->entries));
+	if (m->n)
+		memcpy(a->entries, m->entries, m->n * sizeof(*a->entries));
 	a->n = m->n;
 }
 

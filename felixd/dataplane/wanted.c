@@ -288,7 +288,8 @@ void wanted_set_map(struct wanted *w, const char *name, const struct verdict *en
 	if (n == n_old && (n == 0 || memcmp(old, entries, n * sizeof(*old)) == 0))
 		return;
 	m->entries = xcalloc(n + 1, sizeof(*m->entries));
-	memcpy(m->entries, entries, n * sizeof(*m->entries));
+	if (n)
+		memcpy(m->entries, entries, n * sizeof(*m->entries));
 	m->n = n;
 	if (m->refs) {
 		wanted_touch(w, name);

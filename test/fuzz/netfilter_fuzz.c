@@ -38,12 +38,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else if (data[0] >= 0xe0) {
 		struct nft_reply r;
 		struct nft_element e;
+		uint64_t packets, bytes;
 
 		/* The message's type is in the low bits. */
 		if (nft_msg_parse(nft_msg_type(data[0] & 0x1f), cursor_of(data + 1, size - 1),
 		                  &r) == 0) {
 			if (strlen(r.name) >= sizeof(r.name) || strlen(r.id) >= sizeof(r.id))
 				abort();
+			(void)nft_rule_counter(r.expressions, &packets, &bytes);
 			while (nft_next_element(&r.elements, &e))
 				if (e.key_len > sizeof(e.key) || strlen(e.chain) >= sizeof(e.chain))
 					abort();
