@@ -176,18 +176,15 @@ static int first_dataplane(struct felixd *f, const struct felix_config *c, struc
 static int apply(struct felixd *f, const struct felix_config *next, const struct change *c,
                  struct err *err)
 {
-	if (!f->settled)
-		return c->any[FELIX_NOW] || c->any[FELIX_RENDER] || c->any[FELIX_REEXEC]
-		               ? first_dataplane(f, next, err)
-		               : 0;
+	if (!f->settled && (c->any[FELIX_NOW] || c->any[FELIX_RENDER] || c->any[FELIX_REEXEC]))
+		return first_dataplane(f, next, err);
 	if (c->any[FELIX_REEXEC]) {
 		daemon_restart(f->d);
 		return -ECANCELED;
 	}
-	if (!c->any[FELIX_NOW] && !c->any[FELIX_RENDER])
-		return 0;
 	if (c->any[FELIX_RENDER])
 		calc_retell(f->calc);
+	/* Also where nothing of it changes: its texts are next's from now on. */
 	return dataplane_configure(f->dataplane, &next->dataplane, err);
 }
 
