@@ -515,8 +515,10 @@ static void pair_intervals(struct reading *r)
 {
 	size_t e = 0;
 
-	qsort(r->starts, r->n_starts, 16, compare_keys);
-	qsort(r->ends, r->n_ends, 16, compare_keys);
+	if (r->n_starts)
+		qsort(r->starts, r->n_starts, 16, compare_keys);
+	if (r->n_ends)
+		qsort(r->ends, r->n_ends, 16, compare_keys);
 	for (size_t i = 0; i < r->n_starts; i++) {
 		struct calc_member m;
 
