@@ -170,17 +170,23 @@ static void encode_ports(struct nft_encoder *e, struct buf *out, const struct ma
 	put_lookup(out, name, e->set_id, m->neg);
 }
 
-/* With a code: both are equal; negated, as the text says it: both differ. */
+/* Negated, type and code are compared as one: it is enough that one of them differs.
+ * (nft lists that as "type != A code != B", though the kernel compares the two octets together.) */
 static void encode_icmp(struct buf *out, const struct match *m)
 {
-	uint8_t type = (uint8_t)m->icmp.type, code = (uint8_t)m->icmp.code;
+	uint8_t v[2] = { (uint8_t)m->icmp.type, (uint8_t)m->icmp.code };
 
+	if (m->neg && m->icmp.code >= 0) {
+		put_payload(out, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, NFT_REG_1);
+		put_cmp(out, true, v, 2);
+		return;
+	}
 	put_payload(out, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, NFT_REG_1);
-	put_cmp(out, m->neg, &type, 1);
+	put_cmp(out, m->neg, &v[0], 1);
 	if (m->icmp.code < 0)
 		return;
 	put_payload(out, NFT_PAYLOAD_TRANSPORT_HEADER, 1, 1, NFT_REG_1);
-	put_cmp(out, m->neg, &code, 1);
+	put_cmp(out, false, &v[1], 1);
 }
 
 static void encode_ct(struct buf *out, const struct match *m)

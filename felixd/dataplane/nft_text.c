@@ -76,11 +76,15 @@ static void text_ports(struct buf *out, const struct match *m, uint8_t proto)
 
 static void text_icmp(struct buf *out, const struct match *m, int family)
 {
-	const char *not = m->neg ? "!= " : "";
-
-	buf_printf(out, "%s type %s%d", family == AF_INET6 ? "icmpv6" : "icmp", not, m->icmp.type);
+	if (m->neg && m->icmp.code >= 0) {
+		buf_printf(out, "@th,0,16 != 0x%02x%02x", (unsigned)m->icmp.type,
+		           (unsigned)m->icmp.code);
+		return;
+	}
+	buf_printf(out, "%s type %s%d", family == AF_INET6 ? "icmpv6" : "icmp", m->neg ? "!= " : "",
+	           m->icmp.type);
 	if (m->icmp.code >= 0)
-		buf_printf(out, " code %s%d", not, m->icmp.code);
+		buf_printf(out, " code %d", m->icmp.code);
 }
 
 static void text_ct(struct buf *out, const struct match *m)
