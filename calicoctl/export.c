@@ -67,7 +67,7 @@ static int read_items(struct db *db, const struct kind_info *kind, uint64_t *ret
 	*ret = json_new(JSON_ARRAY);
 	*ret_revision = all->header_revision;
 	for (size_t i = 0; i < all->n; i++) {
-		struct json *object = shown_tree(all->items[i]);
+		struct json *object = shown_whole(all->items[i]);
 
 		if (kind->kind == V3__KIND__KIND_NETWORK_POLICY &&
 		    strncmp(name_of(object), KUBERNETES_POLICY, strlen(KUBERNETES_POLICY)) == 0) {
@@ -135,7 +135,7 @@ static int write_cluster(struct db *db, struct err *err)
 		db_error(r, CLUSTER, NULL, "default", err);
 		return err->code;
 	}
-	j = shown_tree(r->items[0]);
+	j = shown_whole(r->items[0]);
 	write_json(j);
 	json_free(j);
 	return 0;

@@ -83,7 +83,7 @@ static int check_empty(struct db *db, struct err *err)
 static int import_resources(const struct options *o, struct db *db, const struct migrate_part *part,
                             struct err *err)
 {
-	CLEANUP(manifest_done) struct manifest m = { 0 };
+	CLEANUP(manifest_done) struct manifest m = { .whole = true };
 
 	manifest_add_text(&m, "resources", part->text, part->len);
 	if (crud_apply(o, db, &m) != 0)

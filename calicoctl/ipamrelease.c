@@ -214,10 +214,8 @@ int cmd_ipam_release(const struct options *o)
 	struct db *db;
 	int status;
 
-	if (o->ipam.from_reports.n == 0 && !o->ipam.ip) {
-		fputs("nothing to release: --ip or --from-report must be given\n", stderr);
-		return 1;
-	}
+	if (o->ipam.from_reports.n == 0 && (!o->ipam.ip || !*o->ipam.ip))
+		return 0; /* nothing to do: as upstream has it */
 	if (o->ipam.from_reports.n == 0 && ipam_address(o->ipam.ip, &addr) != 0)
 		return 1;
 	db = db_begin(o, false);

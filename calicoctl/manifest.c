@@ -68,7 +68,9 @@ static struct manifest_item *add_item(struct manifest *m, const struct manifest_
 	if ((m->n & (m->n - 1)) == 0) /* doubles at powers of two */
 		m->items = xrealloc(m->items, (m->n ? m->n * 2 : 1) * sizeof(*m->items));
 	item = &m->items[m->n++];
-	*item = (struct manifest_item){ .source = source, .doc = doc, .node = node };
+	*item = (struct manifest_item){
+		.source = source, .doc = doc, .node = node, .whole = m->whole
+	};
 	return item;
 }
 
@@ -104,7 +106,8 @@ static void add_resource(struct manifest *m, const struct manifest_source *sourc
 		item_fail(item, kind && !item->kind ? "kind" : version ? "apiVersion" : NULL, text);
 		return;
 	}
-	if (mapper_read(item->kind->message, tree, MAPPER_REFUSE, &item->msg, &err) != 0) {
+	if (mapper_read(item->kind->message, tree, m->whole ? MAPPER_KEEP : MAPPER_REFUSE,
+	                &item->msg, &err) != 0) {
 		item->msg = NULL;
 		item_fail_mapping(item, err.text);
 	}

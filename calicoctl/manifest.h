@@ -18,6 +18,7 @@ struct manifest_item {
 	const struct kind_info *kind; /* NULL: unknown, or not to be told */
 	ProtobufCMessage *msg;        /* NULL: error says why; the holder may take it */
 	char *error;
+	bool whole; /* as of the manifest */
 	/* where it stands */
 	const struct manifest_source *source;
 	const struct yaml_doc *doc;
@@ -25,6 +26,8 @@ struct manifest_item {
 };
 
 struct manifest {
+	bool whole; /* set before adding: a copy of stored objects, of which nothing may be lost:
+	             * members without a field are no errors, and all metadata is the manifest's */
 	struct manifest_item *items;
 	size_t n;
 	struct manifest_source **sources;

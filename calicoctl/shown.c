@@ -15,7 +15,7 @@ static bool has_read_defaults(model_kind kind)
 	       kind == V3__KIND__KIND_GLOBAL_NETWORK_POLICY;
 }
 
-struct json *shown_tree(const struct resource *r)
+static struct json *shown(const struct resource *r, bool whole)
 {
 	struct resource *copy = resource_copy(r);
 	V3__ObjectMeta *meta = model_meta(copy->msg, true);
@@ -30,10 +30,22 @@ struct json *shown_tree(const struct resource *r)
 	if (r->ns)
 		msg_set_str(&meta->namespace_, r->ns);
 	msg_set_str(&meta->resourceversion, r->revision ? revision : NULL);
-	msg_drop_unknown(copy->msg); /* a manifest must not have them: an update keeps them */
+	if (!whole)
+		msg_drop_unknown(
+		        copy->msg); /* a manifest must not have them: an update keeps them */
 	j = mapper_write(copy->msg);
 	resource_free(copy);
 	return j;
+}
+
+struct json *shown_tree(const struct resource *r)
+{
+	return shown(r, false);
+}
+
+struct json *shown_whole(const struct resource *r)
+{
+	return shown(r, true);
 }
 
 struct json *shown_list(const struct kind_info *kind, struct json *items, uint64_t revision)

@@ -10,6 +10,9 @@
  * for, which stay in the datastore. The caller's. */
 struct json *shown_tree(const struct resource *r);
 
+/* The same with all its members, also those that this program has no field for: for a copy. */
+struct json *shown_whole(const struct resource *r);
+
 /* Takes these members off an object's metadata; the list ends with NULL. */
 void shown_strip(struct json *object, const char *const *members);
 

@@ -121,7 +121,8 @@ int write_prepare(const struct options *o, struct manifest_item *item, struct re
 
 	if (rc)
 		return rc;
-	keep_own_meta(meta);
+	if (!item->whole)
+		keep_own_meta(meta);
 	if (ns != meta->namespace_)
 		msg_set_str(&meta->namespace_, ns);
 	rc = write_revision(meta, &revision, err);
@@ -193,6 +194,14 @@ void write_merge(struct resource *r, const struct resource *stored)
 	theirs->labels = swap.labels;
 	theirs->n_annotations = swap.n_annotations;
 	theirs->annotations = swap.annotations;
+	if (theirs->n_ownerreferences) { /* a copy brings them; other manifests have none */
+		swap.n_ownerreferences = mine->n_ownerreferences;
+		swap.ownerreferences = mine->ownerreferences;
+		mine->n_ownerreferences = theirs->n_ownerreferences;
+		mine->ownerreferences = theirs->ownerreferences;
+		theirs->n_ownerreferences = swap.n_ownerreferences;
+		theirs->ownerreferences = swap.ownerreferences;
+	}
 	cluster_stamp(mine);
 
 	msg_keep_unknown(r->msg, copy);

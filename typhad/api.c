@@ -449,7 +449,7 @@ void api_dump_clients(struct typhad *t, void *ctx)
 				    (c->watcher.kinds & CACHE_KIND_BIT(k->kind)))
 					jsonw_str(w, NULL, k->name);
 			jsonw_end_array(w);
-			jsonw_bool(w, "inSync", !c->watcher.in_snapshot);
+			jsonw_bool(w, "inSync", !c->watcher.in_snapshot && !c->watcher.waiting);
 			jsonw_bool(w, "slow", c->watcher.slow);
 			jsonw_u64(w, "behind", t->cache.seq - c->watcher.told);
 			jsonw_u64(w, "updates", c->watcher.updates);

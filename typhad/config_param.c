@@ -155,7 +155,7 @@ const struct param params[] = {
 	{ "ConnectionDropIntervalSecs", PARAM_SECONDS, "1", NULL, 0, 0, false, false, NULL, F(connections.drop_interval_ms),
 	  "While there are too many connections, one is closed every so often.", NULL },
 	{ "MaxConnectionsUpperLimit", PARAM_INT, "10000", NULL, 1, INT_MAX, false, false, NULL, F(connections.upper_limit),
-	  "More connections are too many, whatever the share.", NULL },
+	  "More connections over TCP are too many, whatever the share.", NULL },
 	{ "MaxConnectionsLowerLimit", PARAM_INT, "400", NULL, 1, INT_MAX, false, false, NULL, F(connections.lower_limit),
 	  "Fewer connections are never too many.", NULL },
 	{ "ShutdownTimeoutSecs", PARAM_SECONDS, "300", NULL, 0, 0, false, false, NULL, F(connections.shutdown_timeout_ms),

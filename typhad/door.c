@@ -2,6 +2,7 @@
 #include "typhad/door.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "common/base/err.h"
@@ -52,11 +53,14 @@ static char *hello_check(struct client *c, const Sync__V1__Hello *hello, Sync__V
 	*ret = SYNC__V1__ERROR_CODE__ERROR_LIMIT;
 	if (t->door.draining && c->remote)
 		return xstrdup("this typhad is about to stop: go to another one");
-	if (t->door.clients >= t->config.connections.upper_limit)
+	if (c->remote && t->door.remote >= t->config.connections.upper_limit)
 		return xasprintf(
 		        "this typhad has %u clients, as many as it may: go to another one, "
 		        "or raise MaxConnectionsUpperLimit",
-		        t->door.clients);
+		        t->door.remote);
+	if (!c->remote && t->door.clients - t->door.remote >= DOOR_LOCAL_MAX)
+		return xasprintf("this typhad has %u local clients, as many as it may",
+		                 t->door.clients - t->door.remote);
 	return NULL;
 }
 
@@ -466,12 +470,14 @@ int door_prepare(struct typhad *t, struct err *err)
 static void ops_fill(const struct typhad *t, struct ipc_server_ops *ops)
 {
 	const struct typhad_config *config = &t->config;
+	uint64_t peers =
+	        (uint64_t)config->connections.upper_limit + DOOR_LOCAL_MAX + DOOR_PENDING_MAX;
 
 	*ops = (struct ipc_server_ops){
 		.name = "api",
 		.request = &sync__v1__to_typhad__descriptor,
 		.mode = 0660,
-		.max_peers = config->connections.upper_limit + DOOR_PENDING_MAX,
+		.max_peers = peers < UINT_MAX ? (unsigned)peers : UINT_MAX,
 		.send_high = FANOUT_SEND_HIGH,
 		.send_low = FANOUT_SEND_LOW,
 		.handshake_ms = (unsigned)config->server.handshake_timeout_ms,

@@ -31,6 +31,7 @@ struct typhad;
 #define DOOR_MEMORY_MAX                                                                            \
 	(256u << 20)           /* bytes held for all clients: see ipc_server_ops.memory_max        \
 	                        */
+#define DOOR_LOCAL_MAX 10000u  /* local clients; of remote ones: MaxConnectionsUpperLimit */
 #define DOOR_PENDING_MAX 1024u /* connections that have not said Hello */
 #define DOOR_LEAVE_MS 5000u    /* from GoAway to closing */
 

@@ -183,8 +183,6 @@ void typhad_health(struct daemon *daemon, void *ctx)
 	daemon_counter(ctx, "writes_failed_datastore", t->count.datastore_errors);
 	daemon_counter(ctx, "datastore_away", t->away);
 	daemon_counter(ctx, "datastore_revision", s.revision);
-	daemon_counter(ctx, "datastore_connects", s.connects);
-	daemon_counter(ctx, "datastore_connections_lost", s.connections_lost);
 	daemon_counter(ctx, "upstreams_left_behind", s.left_behind);
 	daemon_counter(ctx, "upstreams_fed_by_us", s.loops);
 	daemon_counter(ctx, "datastore_rewinds", s.rewinds);

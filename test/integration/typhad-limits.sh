@@ -21,20 +21,25 @@ start a typhad --datastore-path $W/datastore.db
 wait_for 10 $client put $sock first 1
 
 # ---- one too many
+$client crowd $sock 3 >$W/local &
+local=$!
+wait_for 10 grep -q '3 in' $W/local
 on a $client crowd 10.9.0.1:5473 19 >$W/crowd &
 crowd=$!
-wait_for 10 grep -q '19 in' $W/crowd
-check "the twentieth comes in" $client get $sock first
+wait_for 10 grep -q '19 in' $W/crowd && ok "local clients take nobody's place"
 on a $client crowd 10.9.0.1:5473 1 >$W/twentieth &
 twentieth=$!
 wait_for 10 grep -q '1 in' $W/twentieth
 out=$(on a $client hello 10.9.0.1:5473 2 1 '')
 expect "the twenty-first is refused" "error 7: this typhad has 20 clients, as many as it may: go to another one, or raise MaxConnectionsUpperLimit" "$out"
 expect "and counted" 1 "$(counter clients_too_many)"
+check "its own node's programs come in all the same" $client get $sock first
+quit $local
 quit $twentieth
 wait_for 10 counter_is clients_remote 19
-check "with one gone, there is room" $client get $sock first
+check "with one gone, there is room" on a timeout 10 $client get 10.9.0.1:5473 first
 quit $crowd
+expect "a counter is told once" 1 "$(on a "$BUILD/calicoctl/calicoctl" --run-dir /run/n/a debug typhad health | grep -o '"datastore_connects"' | wc -l)"
 stop a typhad
 
 # ---- above its share: two typhads, 1 node: 4 connections are a's share; it has 12
