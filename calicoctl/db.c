@@ -17,6 +17,7 @@
 
 #define FIRST_ANSWER_MS 2500
 #define ANSWER_MS 30000
+#define UNREADABLE "the value of '" /* how datastores begin to say that they cannot read one */
 
 struct db {
 	uv_loop_t loop;
@@ -183,6 +184,10 @@ void db_error(const struct store_result *r, model_kind kind, const char *ns, con
 
 	switch (r->status) {
 	case STORE_NOT_FOUND:
+		if (r->text && strncmp(r->text, UNREADABLE, sizeof(UNREADABLE) - 1) == 0) {
+			err_set(err, -EIO, "%s", r->text); /* something is there */
+			return;
+		}
 		err_set(err, -ENOENT, "resource does not exist: %s with error: <nil>", id);
 		return;
 	case STORE_ALREADY_EXISTS:

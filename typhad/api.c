@@ -87,6 +87,32 @@ static Sync__V1__ErrorCode code_of(enum store_status status)
 
 /* ---- reads */
 
+struct bad_search {
+	const char *key;
+	struct buf *text;
+};
+
+static void on_bad_value(void *arg, const char *key, const char *why)
+{
+	const struct bad_search *s = arg;
+
+	if (strcmp(key, s->key) == 0)
+		buf_printf(s->text, "the value of '%s' cannot be read: %s", LOG_VIS(key), why);
+}
+
+/* Why there is nothing to be got: no object, or one whose value cannot be read. */
+static void missing_text(struct typhad *t, model_kind kind, const char *ns, const char *name,
+                         struct buf *text)
+{
+	CLEANUP(free_p) char *key = object_key(kind, ns, name, NULL);
+	struct bad_search search = { key, text };
+
+	if (key && t->store)
+		store_bad_values(t->store, on_bad_value, &search);
+	if (text->len == 0)
+		object_status_text(STORE_NOT_FOUND, kind, ns, LOG_VIS(name), text);
+}
+
 static void on_get(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 {
 	const Sync__V1__Get *get = m->get;
@@ -104,7 +130,7 @@ static void on_get(struct client *c, uint64_t id, const Sync__V1__ToTyphad *m)
 	if (!o) {
 		CLEANUP(buf_done) struct buf text = { 0 };
 
-		object_status_text(STORE_NOT_FOUND, get->kind, ns, LOG_VIS(get->name), &text);
+		missing_text(c->t, get->kind, ns, get->name, &text);
 		client_reply_error(c, id, SYNC__V1__ERROR_CODE__ERROR_NOT_FOUND, buf_cstr(&text),
 		                   NULL);
 		return;

@@ -151,7 +151,7 @@ expect "which is no leak" "Check complete; found 0 problems." "$(ctl ipam check 
 expect "its handle is gone" "" "$(a show IPAMHandle net.b8)"
 ctl ipam configure --ip-cooldown-seconds 0 >/dev/null
 expect "over" "$b8 is not assigned" "$(ctl ipam show --ip $b8)"
-expect "nothing to release: as upstream has it" "0" "$(ctl ipam release 2>&1)$?"
+expect "nothing to release: as upstream has it" "0" "$(ctl ipam release 2>&1; echo $?)"
 
 # ---- leaks: an address whose endpoint is gone; a handle that nothing refers to; a handle that is not there; an endpoint whose
 #      address nobody gave out; one outside of all pools

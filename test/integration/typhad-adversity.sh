@@ -66,6 +66,11 @@ start a typhad --datastore-path $W/small/datastore.db
 wait_for 10 serving first
 expect "broken values are counted" 2 "$(counter datastore_bad_values)"
 expect "and shown by key" "\"key\":\"$root/globalnetworksets/big7\"" "$($client dump /run/n/a bad-values | grep -o '"key":"[^"]*big7"')"
+out=$("$BUILD/calicoctl/calicoctl" --allow-version-mismatch --run-dir /run/n/a get globalnetworkset big7 2>&1; echo "exit $?")
+case $out in
+"the value of '$root/globalnetworksets/big7' cannot be read: "*"exit 1") ok "a get says that it cannot be read, and why" ;;
+*) fail "a get says that it cannot be read, and why" "$out" ;;
+esac
 expect "the others are served" 399 "$($client list $sock | grep -c '^big')"
 check "a broken value can be replaced" $client put $sock big7 1
 expect "then it is counted no more" 1 "$(counter datastore_bad_values)"
