@@ -43,10 +43,42 @@ void fanout_close(struct fanout *f, uv_close_cb cb)
 	uv_close((uv_handle_t *)&f->idle, cb);
 }
 
+/* When full, every other mark of the older half goes: what it stood for counts as older. */
+static void mark_changes(struct fanout *f)
+{
+	if (f->marked == f->cache->seq)
+		return;
+	if (f->n_marks == FANOUT_MARKS) {
+		const size_t half = FANOUT_MARKS / 2, kept = half / 2;
+
+		for (size_t i = 1; i < kept; i++)
+			f->marks[i] = f->marks[2 * i];
+		memmove(&f->marks[kept], &f->marks[half], half * sizeof(*f->marks));
+		f->n_marks = kept + half;
+	}
+	f->marks[f->n_marks++] = (struct fanout_mark){ f->marked, uv_hrtime() };
+	f->marked = f->cache->seq;
+}
+
+/* When the first change after `told` came. There is one. */
+static uint64_t changed_at(const struct fanout *f, uint64_t told)
+{
+	size_t low = 0, high = f->n_marks;
+
+	while (high - low > 1) {
+		size_t mid = low + (high - low) / 2;
+
+		if (f->marks[mid].seq <= told)
+			low = mid;
+		else
+			high = mid;
+	}
+	return f->n_marks ? f->marks[low].ns : uv_hrtime();
+}
+
 void fanout_changed(struct fanout *f)
 {
-	if (!f->changed_ns)
-		f->changed_ns = uv_hrtime();
+	mark_changes(f);
 	if (f->open && f->n)
 		(void)uv_idle_start(&f->idle, on_turn);
 	else if (!f->n) /* nobody to tell: nothing to remember */
@@ -154,8 +186,6 @@ void fanout_slow(struct fanout *f, struct watcher *w)
 	if (w->slow)
 		return;
 	w->slow = true;
-	if (!w->stalled_ns)
-		w->stalled_ns = uv_hrtime();
 	w->stalls++;
 	f->stalls++;
 }
@@ -226,10 +256,9 @@ static ssize_t serve_page(struct fanout *f, struct watcher *w)
 }
 
 /* Queues up to a slice for w. false: there is more for it, and it could take it. */
-static bool watcher_serve(struct fanout *f, struct watcher *w)
+static bool slice_serve(struct fanout *f, struct watcher *w)
 {
 	size_t bytes = 0, place;
-	bool news = w->told < f->cache->seq;
 
 	if (w->waiting) {
 		w->told = f->cache->seq;
@@ -252,10 +281,6 @@ static bool watcher_serve(struct fanout *f, struct watcher *w)
 		if (steps == FANOUT_STEPS)
 			return false; /* much that does not concern it: the others wait */
 		if (w->told == f->cache->seq) {
-			if (!w->in_snapshot && news)
-				measure(w->latency_sec,
-				        w->stalled_ns ? w->stalled_ns : f->changed_ns);
-			w->stalled_ns = 0;
 			if (w->in_snapshot)
 				(void)snapshot_end(f, w);
 			else if (w->progress && (w->progress_told != f->cache->revision ||
@@ -269,6 +294,19 @@ static bool watcher_serve(struct fanout *f, struct watcher *w)
 		bytes += (size_t)n;
 	}
 	return w->slow;
+}
+
+/* Likewise; how old the oldest change was that the slice told of is measured. */
+static bool watcher_serve(struct fanout *f, struct watcher *w)
+{
+	bool live = !w->in_snapshot && !w->waiting && w->told < f->cache->seq;
+	uint64_t since = live ? changed_at(f, w->told) : 0;
+	uint64_t told = w->told, snapshots = w->snapshots;
+	bool done = slice_serve(f, w);
+
+	if (live && w->snapshots == snapshots && w->told > told)
+		measure(w->latency_sec, since);
+	return done;
 }
 
 static void tombstones_prune(struct fanout *f)
@@ -311,6 +349,5 @@ static void on_turn(uv_idle_t *h)
 	tombstones_prune(f);
 	if (more)
 		return;
-	f->changed_ns = 0;
 	(void)uv_idle_stop(h);
 }

@@ -22,9 +22,10 @@
 
 #define FANOUT_SEND_HIGH (256u << 10) /* bytes queued for a watcher before it counts as slow */
 #define FANOUT_SEND_LOW (64u << 10)
-#define FANOUT_SLICE (128u << 10)   /* bytes for one watcher in one go */
-#define FANOUT_STEPS 4096u          /* changes looked at for one watcher in one go */
-#define FANOUT_BUDGET_NS 5000000u   /* of one turn */
+#define FANOUT_SLICE (128u << 10) /* bytes for one watcher in one go */
+#define FANOUT_STEPS 4096u        /* changes looked at for one watcher in one go */
+#define FANOUT_BUDGET_NS 5000000u /* of one turn */
+#define FANOUT_MARKS 256u
 #define FANOUT_TOMBSTONES_MAX 8192u /* kept for watchers that lag */
 
 struct ipc_peer;
@@ -48,7 +49,12 @@ struct watcher {
 	unsigned lineage_told;
 	uint64_t updates, snapshots, stalls;        /* sent; begun; how often it was slow */
 	struct summary *snapshot_sec, *latency_sec; /* borrowed; NULL: not measured */
-	uint64_t snapshot_ns, stalled_ns;           /* when it began; when it became slow; or 0 */
+	uint64_t snapshot_ns;                       /* when it began */
+};
+
+/* From the change after `seq` on, up to the next mark's, nothing is older than ns. */
+struct fanout_mark {
+	uint64_t seq, ns;
 };
 
 struct fanout {
@@ -63,8 +69,10 @@ struct fanout {
 	uint64_t restarts;  /* of them: because a watcher lagged further than the cache remembers */
 	uint64_t stalls;
 	uint64_t turns;
-	uint64_t changed_ns; /* the oldest change that a turn has not finished with; 0: none */
-	char **lineage;      /* ours, then that of who feeds us */
+	struct fanout_mark marks[FANOUT_MARKS]; /* when changes came; the older, the coarser */
+	size_t n_marks;
+	uint64_t marked; /* the last change that has a mark */
+	char **lineage;  /* ours, then that of who feeds us */
 	size_t n_lineage;
 	unsigned lineage_version;
 };
