@@ -132,25 +132,14 @@ void cel_global_policy(const struct policy_view *s, const struct path *p, struct
 	cel_selectors(s, p, v);
 }
 
-#define VIEW(s)                                                                                    \
-	.n_ingress = (s)->n_ingress, .n_egress = (s)->n_egress, .ingress = (s)->ingress,           \
-	.egress = (s)->egress, .n_types = (s)->n_types, .types = (s)->types,                       \
-	.selector = (s)->selector, .service_account_selector = (s)->serviceaccountselector
-
 static struct policy_view view_policy(const V3__NetworkPolicySpec *s)
 {
-	return (struct policy_view){ VIEW(s), .spec = "NetworkPolicySpec" };
+	return POLICY_VIEW(s);
 }
 
 static struct policy_view view_global(const V3__GlobalNetworkPolicySpec *s)
 {
-	return (struct policy_view){ VIEW(s),
-		                     .spec = "GlobalNetworkPolicySpec",
-		                     .global = true,
-		                     .namespace_selector = s->namespaceselector,
-		                     .do_not_track = s->donottrack,
-		                     .pre_dnat = s->prednat,
-		                     .apply_on_forward = s->applyonforward };
+	return GLOBAL_POLICY_VIEW(s);
 }
 
 static void check_network_policy(const ProtobufCMessage *m, const struct path *p,

@@ -19,6 +19,19 @@ struct policy_view {
 	bool do_not_track, pre_dnat, apply_on_forward;
 };
 
+/* The view of a spec. The staged kinds' messages are types of their own with the same fields, and
+ * upstream names both alike. */
+#define VIEW_COMMON(s)                                                                             \
+	.n_ingress = (s)->n_ingress, .n_egress = (s)->n_egress, .ingress = (s)->ingress,           \
+	.egress = (s)->egress, .n_types = (s)->n_types, .types = (s)->types,                       \
+	.selector = (s)->selector, .service_account_selector = (s)->serviceaccountselector
+#define POLICY_VIEW(s) ((struct policy_view){ VIEW_COMMON(s), .spec = "NetworkPolicySpec" })
+#define GLOBAL_POLICY_VIEW(s)                                                                      \
+	((struct policy_view){ VIEW_COMMON(s), .spec = "GlobalNetworkPolicySpec", .global = true,  \
+	                       .namespace_selector = (s)->namespaceselector,                       \
+	                       .do_not_track = (s)->donottrack, .pre_dnat = (s)->prednat,          \
+	                       .apply_on_forward = (s)->applyonforward })
+
 /* "{[GET] [{/a }]}", as Go prints it. */
 void http_str(const V3__HttpMatch *http, struct buf *out);
 
